@@ -1,0 +1,173 @@
+"""What a dataset is, and how one asks for it.
+
+The field names follow SciCat's dataset model where it has a word for the thing
+(``owner_group``, ``access_groups``, ``start_time``, ``input_datasets``), so that the drivers
+translate spelling only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import uuid
+from datetime import datetime
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal
+from urllib.parse import quote
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+# Any fixed namespace would do; this one must never change, or every PID would.
+PID_NAMESPACE = uuid.UUID("6f1d7f0a-6c0b-5c57-9d2f-0d6f5d1c8a11")
+
+Pid = Annotated[str, StringConstraints(min_length=1, max_length=400, pattern=r"^[\x21-\x7e]+$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+RunId = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]{7,63}$")]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def dataset_pid(catalogue: str, storage: str, relative_path: str) -> str:
+    """PID of a scanned dataset: UUIDv5 of catalogue, storage and path relative to the storage.
+
+    The same file scanned twice, or by two people, is the same dataset; the path is
+    percent-encoded first so that no choice of names can make two datasets collide.
+    """
+    key = "/".join(quote(part, safe="") for part in (catalogue, storage, relative_path))
+    return str(uuid.uuid5(PID_NAMESPACE, key))
+
+
+def derived_pid(catalogue: str, run_id: str) -> str:
+    """PID of a derived dataset, made from its run id: publishing twice names the same dataset."""
+    return str(uuid.uuid5(PID_NAMESPACE, f"run/{quote(catalogue, safe='')}/{run_id}"))
+
+
+class Access(_Model):
+    """Who may see a record. The file system stays the only truth for the bytes."""
+
+    owner: str | None = None
+    owner_group: str | None = None
+    access_groups: tuple[str, ...] = ()
+    public: bool = False
+
+    def visible_to(self, user: Principal) -> bool:
+        if self.public or user.admin or (self.owner is not None and self.owner == user.name):
+            return True
+        groups = {self.owner_group, *self.access_groups} - {None}
+        return not groups.isdisjoint(user.groups)
+
+
+class Principal(_Model):
+    """Who is asking: a name and its groups, as the authenticator or the host knows them."""
+
+    name: str
+    groups: frozenset[str] = frozenset()
+    admin: bool = False
+
+
+class DataFile(_Model):
+    """One file of a dataset. ``path`` is absolute."""
+
+    path: str
+    size: int = Field(ge=0)
+    mtime: datetime
+    sha256: Sha256 | None = None
+    role: Literal["root", "linked", "result"] = "root"
+
+
+class ArrayInfo(_Model):
+    """One array in a dataset's root file: HDF5 path, shape, dtype, units as the file says."""
+
+    path: str
+    shape: tuple[int, ...]
+    dtype: str
+    units: str | None = None
+    signal: bool = False
+    """True for the array that a plot of this dataset shows first (NXdata's signal)."""
+
+
+class Dataset(_Model):
+    """A catalogue record. Whatever the source does not say is ``None``, never a guess."""
+
+    pid: Pid
+    type: Literal["raw", "derived"] = "raw"
+    title: str | None = None
+    description: str | None = None
+    techniques: tuple[str, ...] = ()
+    """Technique names as the file says them (NeXus definition, openPMD, NXdata titles)."""
+    format: str | None = None
+    """NeXus, openPMD, HDF5."""
+    instrument: str | None = None
+    facility: str | None = None
+    sample: str | None = None
+    proposal: str | None = None
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+    keywords: tuple[str, ...] = ()
+    storage: str | None = None
+    source_folder: str | None = None
+    size: int = Field(default=0, ge=0)
+    files: tuple[DataFile, ...] = ()
+    arrays: tuple[ArrayInfo, ...] = ()
+    access: Access = Access()
+    warnings: tuple[str, ...] = ()
+    """What is wrong with it although it is registered: a dangling link, a partial read."""
+    scientific: dict[str, Any] = Field(default_factory=dict)
+    # derived datasets only
+    run_id: RunId | None = None
+    input_datasets: tuple[Pid, ...] = ()
+    used_software: tuple[str, ...] = ()
+    job_parameters: dict[str, Any] = Field(default_factory=dict)
+    created: datetime | None = None
+
+    @property
+    def root_file(self) -> DataFile | None:
+        return next((f for f in self.files if f.role == "root"), self.files[0] if self.files else None)
+
+    @property
+    def slug(self) -> str:
+        """A short, safe, unique name: what ``/data/<slug>`` is called in a session."""
+        root = self.root_file
+        stem = PurePosixPath(root.path).stem if root else (self.title or "dataset")
+        word = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[:40] or "dataset"
+        return f"{word}-{hashlib.sha256(self.pid.encode()).hexdigest()[:8]}"
+
+
+class DerivedDataset(_Model):
+    """What publishing asks a catalogue to create. ``run_id`` is the idempotency key."""
+
+    run_id: RunId
+    title: str
+    input_datasets: tuple[Pid, ...] = Field(min_length=1)
+    source_folder: str
+    files: tuple[DataFile, ...] = Field(min_length=1)
+    techniques: tuple[str, ...] = ()
+    used_software: tuple[str, ...] = ()
+    job_parameters: dict[str, Any] = Field(default_factory=dict)
+    scientific: dict[str, Any] = Field(default_factory=dict)
+    description: str | None = None
+
+
+class Query(_Model):
+    """A search. All conditions hold at once; ``text`` is words, each of which must be found."""
+
+    text: str = ""
+    type: Literal["raw", "derived"] | None = None
+    technique: str | None = None
+    instrument: str | None = None
+    input_dataset: Pid | None = None
+    """Datasets derived from this one."""
+    since: datetime | None = None
+    until: datetime | None = None
+    limit: int = Field(default=50, ge=1, le=1000)
+    offset: int = Field(default=0, ge=0)
+
+
+class Page(_Model):
+    """One page of a search; ``total`` counts all that match."""
+
+    datasets: tuple[Dataset, ...]
+    total: int = Field(ge=0)
+    offset: int = Field(default=0, ge=0)

@@ -1,0 +1,127 @@
+"""Every error that Nearfield raises on purpose.
+
+::
+
+    NearfieldError
+    ├── UsageError                  exit 2   a wrong argument, an unknown name
+    │   ├── ConfigError                      nearfield.yaml: file, line, key
+    │   ├── ParameterError                   a template parameter
+    │   └── UnknownNameError                 names the choices that exist
+    ├── BlockedError                exit 3   a needed part is missing
+    ├── CatalogueError              exit 1
+    │   ├── DatasetNotFoundError
+    │   ├── DatasetNotPermittedError
+    │   └── CatalogueUnavailableError
+    ├── DataFileError                        a file that cannot be read, with its path
+    ├── SchedulerError
+    │   ├── SubmitError                      sbatch's own words
+    │   ├── SchedulerUnavailableError        no answer: the job's state is UNKNOWN
+    │   └── SpecRefusedError                 the launcher will not start this
+    ├── RunError                             an execution that failed
+    └── PublishError
+
+An error says what happened, where, and what to do; the command line prints just that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class NearfieldError(Exception):
+    """Base class. ``hint`` tells the reader what to do next."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  {self.hint}" if self.hint else self.message
+
+
+class UsageError(NearfieldError):
+    """The request itself is wrong: nothing was done."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """A configuration file that cannot be used; the message names file, line and key."""
+
+
+class ParameterError(UsageError):
+    """A template parameter that does not exist, is missing, or has a value out of its schema."""
+
+
+class UnknownNameError(UsageError):
+    """A name that is not among the choices."""
+
+    def __init__(self, kind: str, name: str, choices: Iterable[str]) -> None:
+        known = sorted(choices)
+        near = get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        if not known:
+            hint += f"there is no {kind} at all"
+        else:
+            shown = ", ".join(known[:20]) + (", …" if len(known) > 20 else "")
+            hint += f"choose one of: {shown}"
+        super().__init__(f"unknown {kind} {name!r}", hint=hint)
+        self.kind, self.name, self.choices = kind, name, known
+
+
+class BlockedError(NearfieldError):
+    """A part that the work needs is missing on this machine."""
+
+    exit_code = 3
+
+
+class CatalogueError(NearfieldError):
+    """The catalogue refused or failed."""
+
+
+class DatasetNotFoundError(CatalogueError):
+    """No dataset of that PID that the asking user may see."""
+
+
+class DatasetNotPermittedError(CatalogueError):
+    """The dataset exists and may not be read or written by the asking user."""
+
+
+class CatalogueUnavailableError(CatalogueError):
+    """The catalogue does not answer; try again later."""
+
+
+class DataFileError(NearfieldError):
+    """A data file that cannot be read. ``path`` is as the file system has it."""
+
+    def __init__(self, path: str, reason: str, *, hint: str | None = None) -> None:
+        super().__init__(f"{path!r}: {reason}", hint=hint)
+        self.path, self.reason = path, reason
+
+
+class SchedulerError(NearfieldError):
+    """The scheduler refused or failed."""
+
+
+class SubmitError(SchedulerError):
+    """A job that the scheduler did not take, with its own words."""
+
+
+class SchedulerUnavailableError(SchedulerError):
+    """No answer from the scheduler. What it runs is unknown, never gone."""
+
+
+class SpecRefusedError(SchedulerError):
+    """A job specification outside what the profiles allow."""
+
+
+class RunError(NearfieldError):
+    """An execution that ended without its result."""
+
+
+class PublishError(NearfieldError):
+    """A result that could not be published; nothing of it is half-done."""

@@ -1,0 +1,123 @@
+"""What every scheduler driver does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol, runtime_checkable
+
+from pydantic import BaseModel, ConfigDict
+
+from nearfield.scheduler.jobspec import JobSpec
+
+
+class JobState(StrEnum):
+    """Slurm's states folded to what a spawner or an operator must tell apart.
+
+    UNKNOWN means that nobody could say; it never counts as an end.
+    """
+
+    PENDING = "pending"
+    RUNNING = "running"
+    SUSPENDED = "suspended"
+    COMPLETING = "completing"
+    """The body is over, its resources are being freed."""
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    TIMEOUT = "timeout"
+    OUT_OF_MEMORY = "out_of_memory"
+    NODE_FAIL = "node_fail"
+    PREEMPTED = "preempted"
+    UNKNOWN = "unknown"
+
+    @property
+    def finished(self) -> bool:
+        return self in _FINISHED
+
+
+_FINISHED = frozenset(
+    {
+        JobState.COMPLETED,
+        JobState.FAILED,
+        JobState.CANCELLED,
+        JobState.TIMEOUT,
+        JobState.OUT_OF_MEMORY,
+        JobState.NODE_FAIL,
+        JobState.PREEMPTED,
+    }
+)
+
+
+class JobId(BaseModel):
+    """Where a job is and whose it is. ``str()`` of it is stored and read back by :meth:`parse`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    cluster: str
+    user: str
+    number: str
+
+    def __str__(self) -> str:
+        return f"{self.cluster}/{self.user}/{self.number}"
+
+    @classmethod
+    def parse(cls, text: str) -> JobId:
+        cluster, user, number = text.split("/")
+        return cls(cluster=cluster, user=user, number=number)
+
+
+class JobStatus(BaseModel):
+    """One look at one job."""
+
+    model_config = ConfigDict(frozen=True)
+
+    state: JobState
+    reason: str = ""
+    """The scheduler's own word (Priority, Resources, NodeFail, …)."""
+    host: str | None = None
+    """First node of the allocation, once there is one."""
+    exit_code: int | None = None
+    name: str = ""
+    started: datetime | None = None
+    ends: datetime | None = None
+
+
+class PathAccess(StrEnum):
+    """A rights check as the user: yes, no, or not to be told from this machine."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+@runtime_checkable
+class Scheduler(Protocol):
+    """Starts, watches and ends jobs of any user that its submitter may act for."""
+
+    cluster: str
+
+    async def submit(self, spec: JobSpec) -> JobId:
+        """Queue a job. Raises SubmitError, SpecRefusedError or SchedulerUnavailableError."""
+        ...
+
+    async def find(self, user: str, name: str) -> JobId | None:
+        """The user's live job of that name: how a submit whose answer was lost is found again."""
+        ...
+
+    async def status(self, ids: Iterable[JobId]) -> dict[JobId, JobStatus]:
+        """The state of each job. A job that nobody can speak for is UNKNOWN; never raises for it."""
+        ...
+
+    async def cancel(self, job: JobId) -> None:
+        """Ask a job to end (TERM, then KILL). No error if it is over already."""
+        ...
+
+    async def log_tail(self, job: JobId, name: str, lines: int = 30) -> str:
+        """The last lines of a job's output, read as its owner; empty if there are none."""
+        ...
+
+    async def access(self, user: str, paths: Iterable[str]) -> dict[str, PathAccess]:
+        """May ``user`` read these files or folders? Asked as the user, bounded in time."""
+        ...

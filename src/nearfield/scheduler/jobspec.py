@@ -1,0 +1,117 @@
+"""A job as data: everything that sbatch, or a process on this machine, needs.
+
+A JobSpec holds names, numbers and paths only. It is rendered in one place
+(:mod:`nearfield.scheduler.render`), after the launcher has held it against the root-owned
+profiles (:mod:`nearfield.scheduler.policy`). Patterns below are wide enough for what sites use
+and narrow enough that no value can be more than one argument of ``sbatch``.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+
+
+def _absolute(path: str) -> str:
+    if not path.startswith("/") or "\0" in path or ".." in PurePosixPath(path).parts:
+        raise ValueError("must be an absolute path without '..'")
+    return path
+
+
+JobName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+UserName = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_.-]{0,31}$")]
+SlurmWord = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:+-]{0,63}$")]
+Constraint = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_&|()\[\]*,.-]{0,127}$")]
+AbsolutePath = Annotated[str, StringConstraints(max_length=4096), AfterValidator(_absolute)]
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,63}$")]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Hardware(_Model):
+    """What to ask the scheduler for. ``None`` leaves a choice to the site's default."""
+
+    partition: SlurmWord | None = None
+    cores: int = Field(default=1, ge=1, le=4096)
+    memory_mb: int = Field(default=2048, ge=1)
+    minutes: int = Field(default=60, ge=1)
+    gpus: int = Field(default=0, ge=0, le=64)
+    gpu_type: SlurmWord | None = None
+    account: SlurmWord | None = None
+    qos: SlurmWord | None = None
+    reservation: SlurmWord | None = None
+    constraint: Constraint | None = None
+
+
+class Mount(_Model):
+    """A folder of the node, seen in the image at ``target``."""
+
+    source: AbsolutePath
+    target: AbsolutePath
+    read_only: bool = True
+    required: bool = True
+    """False: left out on a node that does not have ``source``."""
+
+
+class DatasetLink(_Model):
+    """A chosen dataset: ``$NEARFIELD_DATA/<slug>/`` will hold links to these files."""
+
+    pid: str
+    slug: Slug
+    folder: AbsolutePath
+    """The folder that holds the root file: links keep their path relative to it."""
+    files: tuple[AbsolutePath, ...] = Field(min_length=1, max_length=1000)
+
+
+class SessionTask(_Model):
+    """A Jupyter server for a user, in an image or on the node's own runtime."""
+
+    kind: Literal["session"] = "session"
+    image: AbsolutePath | None = None
+    """Apptainer image; None runs the server straight on the node."""
+    apptainer: AbsolutePath | None = None
+    server: tuple[str, ...] = ("jupyterhub-singleuser",)
+    """Program and fixed arguments of the server, from the environment's configuration."""
+    mounts: tuple[Mount, ...] = ()
+    datasets: tuple[DatasetLink, ...] = Field(default=(), max_length=200)
+    environment: dict[EnvName, SecretStr] = Field(default_factory=dict)
+    """What JupyterHub hands to the server, tokens included: written to a 0600 file only."""
+    callback_url: str | None = None
+    """Where the job reports its port."""
+    bind_address: str = "0.0.0.0"  # noqa: S104 - compute nodes are reached over the cluster network
+    """Address that the server listens on, on the node."""
+
+
+class CommandTask(_Model):
+    """A plain command, run straight on the node. Never accepted by the launcher."""
+
+    kind: Literal["command"] = "command"
+    argv: tuple[str, ...] = Field(min_length=1)
+    environment: dict[EnvName, SecretStr] = Field(default_factory=dict)
+
+
+class JobSpec(_Model):
+    """One job. ``name`` is unique (it holds a nonce) and is how a lost submit is found again."""
+
+    name: JobName
+    cluster: SlurmWord
+    user: UserName
+    profile: str
+    hardware: Hardware = Hardware()
+    task: Annotated[SessionTask | CommandTask, Field(discriminator="kind")]
+    comment: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9 ._:=-]{0,200}$")] = ""
+
+    def wire_json(self) -> str:
+        """This spec as JSON with its secrets readable: for the launcher's stdin, nothing else."""
+        import json
+
+        data = self.model_dump(mode="json")
+        data["task"]["environment"] = {
+            k: v.get_secret_value() for k, v in self.task.environment.items()
+        }
+        return json.dumps(data)

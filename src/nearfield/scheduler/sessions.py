@@ -1,0 +1,118 @@
+"""The JobSpec that a profile makes.
+
+:func:`session_spec` is the only place where a session's JobSpec is made. The hub calls it to
+submit; the launcher calls it again with its own, root-owned configuration and refuses a spec
+that differs (:mod:`nearfield.scheduler.policy`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
+
+from pydantic import SecretStr
+
+from nearfield.config import Config, ProfileConfig
+from nearfield.datasets import Dataset
+from nearfield.errors import UnknownNameError, UsageError
+from nearfield.scheduler.jobspec import DatasetLink, Hardware, JobSpec, Mount, SessionTask
+from nearfield.storage import locate, near
+
+
+def hardware_of(config: Config, profile: ProfileConfig) -> tuple[str, Hardware]:
+    """The cluster and what is asked of it."""
+    chosen = config.hardware[profile.hardware]
+    return chosen.cluster, Hardware(**chosen.model_dump(exclude={"title", "cluster"}))
+
+
+def mounts_of(config: Config, profile: ProfileConfig, cluster: str) -> tuple[Mount, ...]:
+    """The environment's own folders, then each allowed storage at its original path."""
+    environment = config.environments[profile.environment]
+    mounts = [
+        Mount(
+            source=str(m.source),
+            target=str(m.target or m.source),
+            read_only=m.read_only,
+            required=m.required,
+        )
+        for m in environment.mounts
+    ]
+    names = config.storages if profile.storages is None else profile.storages
+    for name in names:
+        storage = config.storages[name]
+        if near(storage, cluster):
+            # Not every node of a cluster has every storage: a missing one is left out there.
+            mounts.append(
+                Mount(
+                    source=str(storage.prefix),
+                    target=str(storage.prefix),
+                    read_only=storage.read_only,
+                    required=False,
+                )
+            )
+    return tuple(mounts)
+
+
+def link_of(config: Config, profile: ProfileConfig, dataset: Dataset) -> DatasetLink:
+    """How a chosen dataset appears under ``$NEARFIELD_DATA``.
+
+    Raises:
+        UsageError: the dataset has no files, or lies outside the profile's storages.
+    """
+    root = dataset.root_file
+    if root is None:
+        raise UsageError(f"dataset {dataset.pid} has no files to open")
+    if config.storages:
+        allowed = config.storages if profile.storages is None else profile.storages
+        storage, _ = locate(config, root.path)
+        if storage is None or storage not in allowed:
+            raise UsageError(
+                f"dataset {dataset.pid} lies at {root.path}, which this profile does not bind",
+                hint=f"it binds: {', '.join(sorted(allowed)) or 'nothing'}",
+            )
+    folder = PurePosixPath(root.path).parent
+    # Linked files elsewhere need no link of their own: they are found at their original path.
+    inside = [f.path for f in dataset.files if PurePosixPath(f.path).is_relative_to(folder)]
+    files = [root.path, *(p for p in inside if p != root.path)][:1000]
+    return DatasetLink(pid=dataset.pid, slug=dataset.slug, folder=str(folder), files=tuple(files))
+
+
+def session_spec(
+    config: Config,
+    *,
+    name: str,
+    user: str,
+    profile_name: str,
+    datasets: Iterable[DatasetLink] = (),
+    environment: Mapping[str, str] | None = None,
+    callback_url: str | None = None,
+    constraint: str | None = None,
+) -> JobSpec:
+    """The JobSpec of a session. Everything but names, links and environment is the profile's.
+
+    Raises:
+        UnknownNameError: no such profile.
+    """
+    if profile_name not in config.profiles:
+        raise UnknownNameError("profile", profile_name, config.profiles)
+    profile = config.profiles[profile_name]
+    cluster, hardware = hardware_of(config, profile)
+    if constraint is not None and hardware.constraint is None:
+        hardware = hardware.model_copy(update={"constraint": constraint})
+    chosen = config.environments[profile.environment]
+    return JobSpec(
+        name=name,
+        cluster=cluster,
+        user=user,
+        profile=profile_name,
+        hardware=hardware,
+        task=SessionTask(
+            image=str(chosen.image) if chosen.image else None,
+            apptainer=str(chosen.apptainer) if chosen.image else None,
+            server=chosen.server,
+            mounts=mounts_of(config, profile, cluster),
+            datasets=tuple(datasets),
+            environment={k: SecretStr(v) for k, v in (environment or {}).items()},
+            callback_url=callback_url,
+        ),
+    )
