@@ -3,7 +3,8 @@
 
 SUDOERS=/etc/sudoers.d/slurmlab
 
-# -r: no lines in /etc/subuid and /etc/subgid. The uids are given, so "system" changes nothing else.
+# -r: no lines in /etc/subuid and /etc/subgid. The uids are given, so "system" changes nothing else; SYS_UID_MAX only
+# keeps useradd from warning about them.
 make_users() {
   local u name uid
   getent group $LAB_GROUP >/dev/null || groupadd -g $LAB_GID $LAB_GROUP
@@ -16,7 +17,7 @@ make_users() {
 }
 
 make_user() { # NAME UID GID
-  id -u "$1" >/dev/null 2>&1 || useradd -r -M -d "$LAB/home/$1" -s /bin/bash -u "$2" -g "$3" "$1"
+  id -u "$1" >/dev/null 2>&1 || useradd -r -K SYS_UID_MAX=60000 -M -d "$LAB/home/$1" -s /bin/bash -u "$2" -g "$3" "$1"
   [ -d "$LAB/home/$1" ] || install -d -o "$2" -g "$3" -m 700 "$LAB/home/$1"
 }
 

@@ -32,6 +32,8 @@ take_lock() { exec 9>"$RUN/lock"; flock -w 300 9 || die "another cluster command
 pid_of() { cat "$RUN/$1.pid" 2>/dev/null; }
 ours()   { [ -n "${1:-}" ] && tr '\0' '\n' <"/proc/$1/environ" 2>/dev/null | grep -qxF "$MARK"; } 2>/dev/null
 alive()  { ours "$(pid_of "$1")"; }
+# no such process, or only its exit code is left (whoever is pid 1 here may collect that late)
+gone()   { local stat; read -r stat 2>/dev/null <"/proc/$1/stat" || return 0; [[ $stat == *') '[ZX]' '* ]]; }
 
 # wait_for SECONDS WHAT COMMAND... : poll every 50 ms
 wait_for() {
@@ -56,8 +58,9 @@ stop() {
   pid=$(pid_of "$name") || return 0
   if ours "$pid"; then
     kill -TERM "$pid" 2>/dev/null || true
-    for ((i = 0; i < secs*50; i++)); do ours "$pid" || break; sleep 0.02; done
+    for ((i = 0; i < secs*50; i++)); do ! gone "$pid" || break; sleep 0.02; done
     ! ours "$pid" || kill -KILL "$pid" 2>/dev/null || true
+    for ((i = 0; i < 100; i++)); do ! gone "$pid" || break; sleep 0.02; done
   fi
   rm -f "$RUN/$name.pid"
 }

@@ -33,7 +33,7 @@ refuse_foreign_daemons() {
     case $name in
       munged|slurmd|slurmctld|slurmdbd|slurmrestd)
         pid=${d#/proc/}
-        ours "$pid" || refuse "$name (pid $pid) runs on this host and was not started by us" ;;
+        gone "$pid" || ours "$pid" || refuse "$name (pid $pid) runs on this host and was not started by us" ;;
     esac
   done
 }

@@ -1,0 +1,66 @@
+# Everything a fresh clone needs is made by these targets; each may be run again at any time.
+#   make demo [HEADLESS=1]   the whole thing on this machine
+#   make test                set up what the tests need, then run all of them
+#   make lint | bench | soak | env | cluster-up | cluster-down | clean
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Debian's own Python first: jobs of other users cannot reach one in somebody's home.
+PYTHON ?= $(shell for p in /usr/bin/python3.11 /usr/bin/python3 python3.11 python3; do \
+	command -v $$p >/dev/null && $$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+STAMP := $(VENV)/.made-from
+CLUSTER := tests/system/cluster
+HEADLESS ?=
+DEMO_DIR ?= build/demo
+
+.PHONY: help env demo test unit contract system lint bench soak cluster-up cluster-down clean
+
+help:
+	@sed -n '2,4p' Makefile | sed 's/^# *//'
+
+env: $(STAMP)
+
+# The stamp is a copy of what the environment was made from.
+$(STAMP): pyproject.toml constraints.txt Makefile hub_config/proxy/package-lock.json
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer with venv is missing: apt install python3-venv" >&2; exit 3; }
+	@echo "==> Python environment in $(VENV) ($(PYTHON)); some minutes the first time"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt pip hatchling
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints.txt -e '.[dev]'
+	@echo "==> JupyterHub's proxy"
+	@$(BIN)/python -m nearfield.demo.proxy >/dev/null
+	@cat pyproject.toml constraints.txt > $@
+
+demo: env
+	@$(BIN)/nearfield demo --dir $(DEMO_DIR) $(if $(HEADLESS),--headless)
+
+test: env
+	@bash tests/run
+
+unit contract system: env
+	@bash tests/run $@
+
+lint: env
+	@echo "==> ruff"; $(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@echo "==> mypy"; $(BIN)/mypy
+	@echo "==> import-linter"; $(BIN)/lint-imports
+
+bench: env
+	@mkdir -p benchmarks/results
+	@for b in benchmarks/*.py; do echo "==> $$b"; $(BIN)/python $$b || exit 1; done
+
+soak: env
+	@bash tests/run soak
+
+cluster-up: env
+	@$(CLUSTER)/install-apptainer
+	@$(CLUSTER)/cluster up
+	@$(CLUSTER)/site-runtime "$(CURDIR)"
+
+cluster-down:
+	@$(CLUSTER)/cluster down
+
+clean:
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

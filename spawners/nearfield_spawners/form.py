@@ -1,0 +1,39 @@
+"""The spawn form: works without JavaScript, holds nothing that the options do not check again."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+from nearfield.profiles import usable
+
+
+def options_form(spawner: Any) -> str:
+    """The profiles this user may use, and a field for dataset PIDs."""
+    config = spawner.site
+    allowed = usable(config, spawner.principal)
+    if not allowed:
+        return "<p>No profile is open to you here. Please ask the administrators.</p>"
+    rows = []
+    for index, (name, profile) in enumerate(allowed.items()):
+        hardware = config.hardware[profile.hardware]
+        environment = config.environments[profile.environment]
+        size = f"{hardware.cores} cores, {hardware.memory_mb / 1024:g} GiB, {hardware.minutes} min"
+        if hardware.gpus:
+            size += f", {hardware.gpus} GPU"
+        key = escape(name, quote=True)
+        rows.append(
+            f'<div class="form-check"><input class="form-check-input" type="radio" name="profile"'
+            f' id="profile-{key}" value="{key}"{" checked" if index == 0 else ""}>'
+            f'<label class="form-check-label" for="profile-{key}">'
+            f"<strong>{escape(profile.title or name)}</strong><br>"
+            f"{escape(environment.title or profile.environment)}: {escape(size)}</label></div>"
+        )
+    return (
+        f'<fieldset class="mb-3"><legend>Environment and hardware</legend>{"".join(rows)}</fieldset>'
+        '<div class="mb-3"><label class="form-label" for="datasets">Datasets (PIDs, one per line)'
+        '</label><textarea class="form-control" id="datasets" name="datasets" rows="3"'
+        ' aria-describedby="datasets-help"></textarea>'
+        '<div id="datasets-help" class="form-text">They appear as folders of links under'
+        " <code>$NEARFIELD_DATA</code> (<code>/data</code> in images).</div></div>"
+    )

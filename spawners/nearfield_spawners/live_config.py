@@ -1,0 +1,85 @@
+"""nearfield.yaml, read again when it changes.
+
+An invalid new file keeps the old one and says so in the hub's log.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from nearfield.config import Config, load_config
+from nearfield.errors import ConfigError
+from nearfield.scheduler import Scheduler, open_scheduler
+from nearfield_spawners.monitor import QueueMonitor
+
+log = logging.getLogger("nearfield.config")
+
+
+class LiveConfig:
+    """One configuration file and what is built from it: a scheduler and a monitor per cluster."""
+
+    _shared: dict[Path | None, LiveConfig] = {}  # noqa: RUF012 - one per file and hub process
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self._stamp = self._stat()
+        self._config = load_config(path)
+        self._schedulers: dict[str, Scheduler] = {}
+        self._monitors: dict[str, QueueMonitor] = {}
+
+    @classmethod
+    def of(cls, path: str) -> LiveConfig:
+        """The shared one for this path; all spawners of a hub use the same."""
+        key = Path(path) if path else None
+        if key not in cls._shared:
+            cls._shared[key] = cls(key)
+        return cls._shared[key]
+
+    def _stat(self) -> tuple[int, int, int] | None:
+        if self.path is None:
+            return None
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_ino, found.st_size
+
+    @property
+    def config(self) -> Config:
+        """The newest valid configuration."""
+        stamp = self._stat()
+        if stamp is not None and stamp != self._stamp:
+            self._stamp = stamp
+            try:
+                new = load_config(self.path)
+            except ConfigError as error:
+                log.error("the changed configuration is not used; the old one stays: %s", error)
+            else:
+                log.info("%s read again", self.path)
+                changed = {
+                    name
+                    for name in self._config.clusters
+                    if new.clusters.get(name) != self._config.clusters[name]
+                }
+                self._config = new
+                for name in changed:
+                    self._schedulers.pop(name, None)
+                    self._monitors.pop(name, None)
+        return self._config
+
+    def scheduler(self, cluster: str) -> Scheduler:
+        """The driver of a cluster, made when first used."""
+        config = self.config
+        if cluster not in self._schedulers:
+            self._schedulers[cluster] = open_scheduler(config, cluster)
+        return self._schedulers[cluster]
+
+    def monitor(self, cluster: str) -> QueueMonitor:
+        """The queue monitor of a cluster, one per hub."""
+        scheduler = self.scheduler(cluster)
+        if cluster not in self._monitors:
+            self._monitors[cluster] = QueueMonitor(
+                scheduler, fast_seconds=self.config.clusters[cluster].poll_seconds
+            )
+        return self._monitors[cluster]

@@ -1,0 +1,39 @@
+"""Nearfield's errors as JupyterHub shows them: a text for the user, a label for the metrics."""
+
+from __future__ import annotations
+
+from jupyterhub.spawner import SpawnException
+
+from nearfield.errors import (
+    CatalogueUnavailableError,
+    DatasetNotFoundError,
+    DatasetNotPermittedError,
+    NearfieldError,
+    SchedulerUnavailableError,
+    SpecRefusedError,
+    SubmitError,
+    UsageError,
+)
+
+# The first class that fits names the reason.
+_REASONS: tuple[tuple[type[NearfieldError], str, int], ...] = (
+    (DatasetNotFoundError, "dataset-unknown", 404),
+    (DatasetNotPermittedError, "dataset-refused", 403),
+    (CatalogueUnavailableError, "catalogue-unavailable", 503),
+    (SpecRefusedError, "refused", 403),
+    (SubmitError, "submit", 502),
+    (SchedulerUnavailableError, "scheduler-unavailable", 503),
+    (UsageError, "options", 400),
+    (NearfieldError, "failed", 500),
+)
+
+
+def refusal(error: NearfieldError) -> SpawnException:
+    """The exception to raise in a spawner."""
+    reason, status = next((r, s) for kind, r, s in _REASONS if isinstance(error, kind))
+    return SpawnException(str(error), reason=reason, status_code=status)
+
+
+def failed(message: str, reason: str) -> SpawnException:
+    """A start that ended badly, in words for the user."""
+    return SpawnException(message, reason=reason, status_code=500)

@@ -1,0 +1,377 @@
+"""The spawner: a Jupyter server as a job, next to the data.
+
+A subclass of batchspawner's base, so that a hub's ``req_*`` settings keep their meaning. Nothing
+else of it runs: no shell string is built, nothing a user sends is merged into a template, and a
+job is never taken for gone because a command failed.
+
+How a start survives a crash of the hub: JupyterHub saves a spawner's state only after ``start``
+returns. So a job name with a nonce is saved *before* the job is submitted and its number right
+after; a hub that comes back finds the job by number or, if the answer was lost, by name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from sqlalchemy.orm import object_session
+from traitlets import Float, Unicode, default
+
+from nearfield.config import Config
+from nearfield.datasets import Principal
+from nearfield.errors import NearfieldError, SchedulerError
+from nearfield.scheduler import JobId, JobState, JobStatus, Scheduler
+from nearfield.scheduler.sessions import session_spec
+from nearfield_spawners._batchspawner import BatchSpawnerBase
+from nearfield_spawners.callback import ROUTE, token_digest
+from nearfield_spawners.endings import explain
+from nearfield_spawners.form import options_form
+from nearfield_spawners.live_config import LiveConfig
+from nearfield_spawners.migration import with_req_traits
+from nearfield_spawners.monitor import QueueMonitor
+from nearfield_spawners.options import from_form, parse_options
+from nearfield_spawners.plan import Plan, check_rights, host_groups, pick_profile, resolve
+from nearfield_spawners.refusal import failed, refusal
+
+
+async def _apply(spawner: NearfieldSpawner, options: dict[str, Any]) -> None:
+    await spawner.make_plan(options)
+
+
+class NearfieldSpawner(BatchSpawnerBase):  # type: ignore[misc]
+    """Starts sessions from the profiles of ``nearfield.yaml``."""
+
+    config_file = Unicode(
+        "", help="The nearfield.yaml to use; empty: searched for as the command line does."
+    ).tag(config=True)
+    stop_seconds = Float(
+        20, help="How long stop() waits for the job to be gone before it returns all the same."
+    ).tag(config=True)
+
+    # What must survive a restart of the hub.
+    job_name = ""
+    callback_digest = ""
+    host = ""
+    reported_port = 0
+    profile_name = ""
+    started_at = 0.0
+
+    def __init__(self, **kwargs: Any) -> None:
+        self._plan: Plan | None = None
+        self._port_reported = asyncio.Event()
+        self._stages: list[tuple[int, str]] = []
+        self._stage_added = asyncio.Event()
+        super().__init__(**kwargs)
+
+    @default("apply_user_options")
+    def _default_apply(self) -> Any:
+        return _apply
+
+    @default("options_from_form")
+    def _default_from_form(self) -> Any:
+        return from_form
+
+    @default("options_form")
+    def _default_form(self) -> Any:
+        return options_form
+
+    # ------------------------------------------------------------------ configuration
+
+    @property
+    def live(self) -> LiveConfig:
+        return LiveConfig.of(self.config_file)
+
+    @property
+    def site(self) -> Config:
+        """The configuration, with the hub's ``req_*`` settings where the file leaves a choice."""
+        return with_req_traits(self.live.config, self)
+
+    @property
+    def principal(self) -> Principal:
+        hub_groups = {group.name for group in self.user.groups}
+        return Principal(name=self.user.name, groups=hub_groups | host_groups(self.user.name))
+
+    @property
+    def job(self) -> JobId | None:
+        return JobId.parse(self.job_id) if self.job_id else None
+
+    def _scheduler(self) -> Scheduler:
+        return self.live.scheduler(self._cluster)
+
+    def _monitor(self) -> QueueMonitor:
+        return self.live.monitor(self._cluster)
+
+    @property
+    def _cluster(self) -> str:
+        if job := self.job:
+            return job.cluster
+        config = self.live.config
+        return config.hardware[config.profiles[self.profile_name].hardware].cluster
+
+    # ------------------------------------------------------------------ state
+
+    def get_state(self) -> dict[str, Any]:
+        state: dict[str, Any] = super().get_state()
+        state.pop("job_status", None)
+        if self.job_name:
+            state |= {
+                "job_name": self.job_name,
+                "callback_digest": self.callback_digest,
+                "host": self.host,
+                "reported_port": self.reported_port,
+                "profile_name": self.profile_name,
+                "started_at": self.started_at,
+            }
+        return state
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        super().load_state(state)
+        for key in ("job_name", "callback_digest", "host", "profile_name"):
+            setattr(self, key, str(state.get(key, "")))
+        self.reported_port = int(state.get("reported_port", 0))
+        self.started_at = float(state.get("started_at", 0))
+
+    def clear_state(self) -> None:
+        super().clear_state()
+        self.job_name = self.callback_digest = self.host = self.profile_name = ""
+        self.reported_port = 0
+        self.started_at = 0.0
+        self._port_reported.clear()
+
+    def _save(self) -> None:
+        """Commit the state now, not when ``start`` returns."""
+        self.orm_spawner.state = self.get_state()
+        if session := object_session(self.orm_spawner):
+            session.commit()
+
+    # ------------------------------------------------------------------ checks
+
+    async def make_plan(self, options: dict[str, Any]) -> Plan:
+        """Every check that can be made before a job exists, for form and REST alike."""
+        self._plan = None
+        self._stages = []
+        self._stage(5, "Checking rights")
+        try:
+            config = self.site
+            chosen = parse_options(options)
+            profile = pick_profile(config, self.principal, chosen)
+            cluster = config.hardware[config.profiles[profile].hardware].cluster
+            links = await resolve(config, profile, chosen.datasets, self.api_token)
+            undecided = await check_rights(self.live.scheduler(cluster), self.user.name, links)
+        except NearfieldError as error:
+            raise refusal(error) from error
+        self._plan = Plan(profile=profile, cluster=cluster, links=links, undecided=undecided)
+        return self._plan
+
+    # ------------------------------------------------------------------ life
+
+    async def start(self) -> str:
+        """Submit the job and wait until its server listens. Returns the server's URL."""
+        # A hub may have replaced the hook that plans; the checks are not the hook's to skip.
+        plan = self._plan or await self.make_plan(dict(self.user_options))
+        self._plan = None
+        self.profile_name = plan.profile
+        self.job_id = ""
+        self.job_name = f"nf-{secrets.token_hex(8)}"
+        self.callback_digest = token_digest(self.api_token)
+        self.started_at = time.time()
+        self.reported_port, self.host = 0, ""
+        self._port_reported.clear()
+        self._save()
+        try:
+            spec = session_spec(
+                self.site,
+                name=self.job_name,
+                user=self.user.name,
+                profile_name=plan.profile,
+                datasets=plan.links,
+                environment=self._job_environment(),
+                callback_url=self._callback_url(),
+            )
+            self.job_id = str(await self.live.scheduler(plan.cluster).submit(spec))
+        except NearfieldError as error:
+            raise refusal(error) from error
+        self._save()
+        self._stage(20, f"Submitted as job {self.job.number if self.job else '?'}")
+        return await self._server_url()
+
+    def _job_environment(self) -> dict[str, str]:
+        env = {k: v for k, v in self.get_env().items() if v is not None}
+        if self.site.catalogue.url:
+            env["NEARFIELD_CATALOGUE_URL"] = self.site.catalogue.url
+        # The rest of a hub's environment is no business of a job.
+        kept = ("JUPYTERHUB_", "NEARFIELD_", "MEM_", "CPU_")
+        return {k: str(v) for k, v in env.items() if k.startswith(kept)}
+
+    def _callback_url(self) -> str:
+        api: str = self.get_env()["JUPYTERHUB_API_URL"]
+        return api.rstrip("/") + ROUTE.removeprefix("/api")
+
+    def accept_port(self, port: int) -> bool:
+        """Take a port report. False where nobody waits for one, or another was taken already."""
+        if not self.job_name or self.reported_port not in {0, port}:
+            return False
+        self.reported_port = port
+        self._save()
+        self._port_reported.set()
+        return True
+
+    async def _server_url(self) -> str:
+        """Wait until the job runs and its server has reported a port."""
+        running_said = False
+        while True:
+            status = await self._look(urgent=True)
+            if status.state.finished or status.state is JobState.COMPLETING:
+                raise await self._start_failed(status)
+            if status.state is JobState.RUNNING and status.host:
+                if not running_said:
+                    self._stage(50, f"Running on {status.host}, starting the server")
+                    running_said = True
+                if self.reported_port:
+                    self.host = status.host
+                    self._save()
+                    self._stage(80, "Server started, connecting")
+                    return self._url(status.host, self.reported_port)
+            elif status.state is JobState.PENDING:
+                reason = f": {status.reason}" if status.reason not in {"", "None"} else ""
+                self._stage(30, f"Waiting in the queue{reason}")
+            # A report wakes us at once; otherwise look again after an interval.
+            pause = self.live.config.clusters[self._cluster].poll_seconds
+            if self.reported_port:
+                await asyncio.sleep(min(pause, 0.2))
+                self._monitor_stale()
+            else:
+                await _wait(self._port_reported, pause)
+
+    def _monitor_stale(self) -> None:
+        """The job has spoken to us: its row in the queue is news."""
+        self._monitor().expire()
+
+    def _url(self, host: str, port: int) -> str:
+        address = self.live.config.clusters[self._cluster].node_address.replace("{node}", host)
+        return f"{'https' if self.internal_ssl else 'http'}://{address}:{port}"
+
+    async def _look(self, *, urgent: bool = False) -> JobStatus:
+        job = self.job or await self._find_again()
+        if job is None:
+            return JobStatus(state=JobState.FAILED, reason="never submitted")
+        return await self._monitor().look(job, urgent=urgent)
+
+    async def _find_again(self) -> JobId | None:
+        """The job of a submit whose answer was lost."""
+        job = await self._scheduler().find(self.user.name, self.job_name)
+        if job is not None:
+            self.log.info("found job %s of %s again by its name", job, self._log_name)
+            self.job_id = str(job)
+            self._save()
+        return job
+
+    async def _start_failed(self, status: JobStatus) -> Exception:
+        message = f"Your server did not start: {explain(status)}."
+        tail = await self._log_tail()
+        if tail:
+            message += f"\nThe end of its log:\n{tail}"
+        return failed(message, status.state.value)
+
+    async def _log_tail(self) -> str:
+        try:
+            return await self._scheduler().log_tail(self.job, self.job_name) if self.job else ""
+        except SchedulerError as error:
+            return f"(the log could not be read: {error.message})"
+
+    async def get_url(self) -> str:
+        """Where the server is; after a restart of the hub this may still have to be waited for."""
+        try:
+            if self.reported_port and self.host:
+                url = self._url(self.host, self.reported_port)
+            else:
+                url = await asyncio.wait_for(self._server_url(), self.start_timeout)
+        except Exception as error:
+            # JupyterHub asks on start-up, where an exception would end the hub itself.
+            self.log.error("%s did not come up after the restart: %s", self._log_name, error)
+            return str(self.server.url)
+        return url + str(self.server.base_url)
+
+    async def poll(self) -> int | None:
+        """None while the job may be alive, an exit code once it is known to be over."""
+        if not self.job_name:
+            return 0
+        try:
+            status = await self._look()
+        except NearfieldError as error:
+            self.log.warning("cannot tell how %s is: %s", self._log_name, error)
+            return None
+        if not status.state.finished and status.state is not JobState.COMPLETING:
+            return None
+        self.log.info("%s: %s", self._log_name, explain(status))
+        if job := self.job:
+            self._monitor().forget(job)
+        code = status.exit_code
+        self.clear_state()
+        return 1 if code is None else code
+
+    async def stop(self, now: bool = False) -> None:
+        """Cancel the job and wait until the scheduler says that it is over."""
+        if not self.job_name:
+            return
+        try:
+            job = self.job or await self._find_again()
+            if job is None:
+                return
+            await self._scheduler().cancel(job)
+        except NearfieldError as error:
+            # Saying "stopped" now would leave a job that nobody remembers.
+            raise refusal(error) from error
+        deadline = time.monotonic() + self.stop_seconds
+        while not now and time.monotonic() < deadline:
+            self._monitor().expire()
+            status = await self._monitor().look(job, urgent=True)
+            if status.state.finished:
+                break
+            await asyncio.sleep(0.25)
+        else:
+            if not now:
+                self.log.warning("job %s is still there %.0f s after its cancel", job, self.stop_seconds)
+        self._monitor().forget(job)
+
+    # ------------------------------------------------------------------ progress
+
+    def _stage(self, percent: int, message: str) -> None:
+        if not self._stages or self._stages[-1] != (percent, message):
+            self._stages.append((percent, message))
+            self._stage_added.set()
+
+    async def progress(self) -> AsyncIterator[dict[str, Any]]:
+        """The stages so far, then each as it comes."""
+        shown = 0
+        while True:
+            for percent, message in self._stages[shown:]:
+                yield {"progress": percent, "message": message}
+            shown = len(self._stages)
+            self._stage_added.clear()
+            await _wait(self._stage_added, 5)
+
+    # ------------------------------------------------------------------ batchspawner's own paths
+
+    async def run_command(self, cmd: str, input: Any = None, env: Any = None) -> str:  # noqa: A002
+        """batchspawner hands a string to a shell here. This spawner never does."""
+        raise RuntimeError("NearfieldSpawner runs no shell command")
+
+    async def submit_batch_script(self) -> str:
+        raise RuntimeError("NearfieldSpawner submits JobSpecs, not templates")
+
+    async def query_job_status(self) -> Any:
+        raise RuntimeError("NearfieldSpawner reads the queue monitor")
+
+    async def cancel_batch_job(self) -> None:
+        raise RuntimeError("NearfieldSpawner cancels through the scheduler")
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(event.wait(), seconds)
+    except TimeoutError:
+        return

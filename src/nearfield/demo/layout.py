@@ -1,0 +1,171 @@
+"""The demo's folder: sample data, configuration, secrets; made anew where it is missing."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import json
+import os
+import secrets
+import socket
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from nearfield.errors import BlockedError, UsageError
+
+MARK = "# Written by `nearfield demo`. Delete this file to forget the demo.\n"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Paths, ports and secrets of one demo."""
+
+    folder: Path
+    user: str
+    password: str
+    driver_token: str
+    """Of the hub service that plays the user in HEADLESS mode."""
+    proxy_token: str
+    port: int
+    hub_port: int
+    api_port: int
+    catalogue_port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def home(self) -> Path:
+        return self.folder / "home"
+
+    @property
+    def catalogue_file(self) -> Path:
+        return self.folder / "catalogue.sqlite"
+
+    @property
+    def config_file(self) -> Path:
+        return self.folder / "nearfield.yaml"
+
+    @property
+    def secrets_file(self) -> Path:
+        return self.folder / "demo.json"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "hub.log"
+
+
+def prepare(folder: Path, port: int | None = None) -> Layout:
+    """Make the demo's folder ready.
+
+    Raises:
+        UsageError: ``folder`` holds something that is not a demo's.
+        BlockedError: the port is taken.
+    """
+    folder = folder.absolute()
+    if folder.exists() and any(folder.iterdir()) and not (folder / "demo.json").exists():
+        raise UsageError(
+            f"{folder} is not empty and was not made by the demo", hint="choose another --dir"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    with _held_ports(4, port) as ports:
+        layout = Layout(
+            folder=folder,
+            user=getpass.getuser(),
+            password=secrets.token_urlsafe(9),
+            driver_token=secrets.token_hex(24),
+            proxy_token=secrets.token_hex(24),
+            port=ports[0],
+            hub_port=ports[1],
+            api_port=ports[2],
+            catalogue_port=ports[3],
+        )
+    layout.home.mkdir(exist_ok=True)
+    _write_private(layout.secrets_file, json.dumps(asdict(layout) | {"folder": str(folder)}))
+    layout.config_file.write_text(MARK + yaml.safe_dump(_config(layout), sort_keys=False))
+    _remember(layout)
+    return layout
+
+
+def read(secrets_file: Path) -> Layout:
+    """The layout that :func:`prepare` wrote."""
+    data: dict[str, Any] = json.loads(secrets_file.read_text())
+    return Layout(**(data | {"folder": Path(data["folder"])}))
+
+
+def _config(layout: Layout) -> dict[str, Any]:
+    return {
+        "catalogue": {
+            "name": "demo",
+            "driver": "embedded",
+            "path": str(layout.catalogue_file),
+            # Sessions reach the file only through the hub's service.
+            "url": f"{layout.url}/services/catalogue",
+        },
+        "storages": {
+            "sample-data": {"prefix": str(layout.data), "kind": "local"},
+            "results": {"prefix": str(layout.home), "kind": "local", "read_only": False},
+        },
+        "clusters": {
+            "local": {"scheduler": "local", "state": str(layout.folder / "jobs"), "poll_seconds": 0.3}
+        },
+        "environments": {
+            "default": {
+                "title": "This Python environment",
+                "server": [
+                    str(Path(sys.executable).parent / "jupyterhub-singleuser"),
+                    # Jupyter refuses root unless told; a container or CI often has nobody else.
+                    *(["--allow-root"] if os.geteuid() == 0 else []),
+                ],
+            }
+        },
+        "hardware": {"local": {"title": "This machine", "cluster": "local", "minutes": 480}},
+        "profiles": {
+            "default": {"title": "On this machine", "environment": "default", "hardware": "local"}
+        },
+    }
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+        out.write(text)
+
+
+def _remember(layout: Layout) -> None:
+    """Let ``nearfield`` of this virtual environment find the demo's catalogue afterwards."""
+    if sys.prefix == sys.base_prefix:
+        return
+    found = Path(sys.prefix) / "etc/nearfield/nearfield.yaml"
+    if found.exists() and not found.read_text().startswith(MARK):
+        return  # a real configuration: not ours to replace
+    found.parent.mkdir(parents=True, exist_ok=True)
+    found.write_text(layout.config_file.read_text())
+
+
+@contextlib.contextmanager
+def _held_ports(count: int, first: int | None) -> Any:
+    """Free ports on the loopback, held open until all are chosen so that no two are the same."""
+    with contextlib.ExitStack() as stack:
+        ports = []
+        for index in range(count):
+            wanted = first if index == 0 and first else 0
+            sock = stack.enter_context(socket.socket())
+            try:
+                sock.bind(("127.0.0.1", wanted))
+            except OSError as error:
+                raise BlockedError(
+                    f"port {wanted} of 127.0.0.1 is taken", hint="choose another with --port"
+                ) from error
+            ports.append(sock.getsockname()[1])
+        yield ports
