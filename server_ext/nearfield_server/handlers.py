@@ -28,7 +28,13 @@ class _Handler(APIHandler):  # type: ignore[misc]
         self.finish(json.dumps(data))
 
     def refuse(self, error: NearfieldError) -> None:
-        status = 404 if isinstance(error, UnknownNameError) else 400 if isinstance(error, UsageError) else 500
+        status = (
+            404
+            if isinstance(error, UnknownNameError)
+            else 400
+            if isinstance(error, UsageError)
+            else 500
+        )
         self.set_status(status)
         self.finish(json.dumps({"message": error.message, "hint": error.hint, "reason": None}))
 

@@ -77,8 +77,11 @@ class RunManager:
         folder = self.root / f"{request.template}-{now:%Y%m%d-%H%M%S}-{key[:4]}"
         self.root.mkdir(parents=True, exist_ok=True)
         run = Run(
-            id=key, template=request.template, datasets=request.datasets,
-            folder=str(folder), started=now,
+            id=key,
+            template=request.template,
+            datasets=request.datasets,
+            folder=str(folder),
+            started=now,
         )
         self._runs[key] = run
         argv = ["run", request.template, "--out", str(folder), "--json"]

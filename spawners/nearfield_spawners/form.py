@@ -30,7 +30,8 @@ def options_form(spawner: Any) -> str:
             f"{escape(environment.title or profile.environment)}: {escape(size)}</label></div>"
         )
     return (
-        f'<fieldset class="mb-3"><legend>Environment and hardware</legend>{"".join(rows)}</fieldset>'
+        '<fieldset class="mb-3"><legend>Environment and hardware</legend>'
+        f"{''.join(rows)}</fieldset>"
         '<div class="mb-3"><label class="form-label" for="datasets">Datasets (PIDs, one per line)'
         '</label><textarea class="form-control" id="datasets" name="datasets" rows="3"'
         ' aria-describedby="datasets-help"></textarea>'

@@ -12,8 +12,12 @@ from typing import Any
 from nearfield.config import Config
 from nearfield.errors import ConfigError
 
-_WORDS = {"req_partition": "partition", "req_account": "account", "req_qos": "qos",
-          "req_reservation": "reservation"}
+_WORDS = {
+    "req_partition": "partition",
+    "req_account": "account",
+    "req_qos": "qos",
+    "req_reservation": "reservation",
+}
 _UNITS = {"": 1, "k": 1 / 1024, "m": 1, "g": 1024, "t": 1024 * 1024}
 
 

@@ -34,7 +34,9 @@ class QueueMonitor:
     _ended_at: float = float("-inf")
     _looking: asyncio.Task[None] | None = None
 
-    async def look(self, job: JobId, *, urgent: bool = False, max_age: float | None = None) -> JobStatus:
+    async def look(
+        self, job: JobId, *, urgent: bool = False, max_age: float | None = None
+    ) -> JobStatus:
         """The state of ``job``, at most one interval old.
 
         ``urgent`` marks a job that somebody waits for and shortens the interval for all.

@@ -52,7 +52,9 @@ def user_catalogue(config: Config, token: str) -> Catalogue:
     return ServiceCatalogue(config.catalogue.url, token, name=config.catalogue.name)
 
 
-async def resolve(config: Config, profile: str, pids: Sequence[str], token: str) -> tuple[DatasetLink, ...]:
+async def resolve(
+    config: Config, profile: str, pids: Sequence[str], token: str
+) -> tuple[DatasetLink, ...]:
     """The chosen datasets as links, found with the user's own rights."""
     if not pids:
         return ()
@@ -64,7 +66,9 @@ async def resolve(config: Config, profile: str, pids: Sequence[str], token: str)
     return tuple(link_of(config, config.profiles[profile], dataset) for dataset in found)
 
 
-async def check_rights(scheduler: Scheduler, user: str, links: Sequence[DatasetLink]) -> tuple[str, ...]:
+async def check_rights(
+    scheduler: Scheduler, user: str, links: Sequence[DatasetLink]
+) -> tuple[str, ...]:
     """Refuse what the account may not read; return the paths that only the node can tell.
 
     Raises:

@@ -334,7 +334,9 @@ class NearfieldSpawner(BatchSpawnerBase):  # type: ignore[misc]
             await asyncio.sleep(0.25)
         else:
             if not now:
-                self.log.warning("job %s is still there %.0f s after its cancel", job, self.stop_seconds)
+                self.log.warning(
+                    "job %s is still there %.0f s after its cancel", job, self.stop_seconds
+                )
         self._monitor().forget(job)
 
     # ------------------------------------------------------------------ progress

@@ -16,7 +16,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from nearfield.errors import ConfigError
 
@@ -187,7 +194,9 @@ class Config(_Model):
         problems = []
         for name, profile in self.profiles.items():
             if profile.environment not in self.environments:
-                problems.append(f"profiles.{name}.environment: no environment {profile.environment!r}")
+                problems.append(
+                    f"profiles.{name}.environment: no environment {profile.environment!r}"
+                )
             if profile.hardware not in self.hardware:
                 problems.append(f"profiles.{name}.hardware: no hardware {profile.hardware!r}")
             for storage in profile.storages or ():
@@ -215,7 +224,10 @@ def user_data_dir() -> Path:
 
 def candidates() -> list[Path]:
     """Where a configuration is looked for when none is named, first found wins."""
-    found = [Path(sys.prefix) / "etc/nearfield/nearfield.yaml", Path("/etc/nearfield/nearfield.yaml")]
+    found = [
+        Path(sys.prefix) / "etc/nearfield/nearfield.yaml",
+        Path("/etc/nearfield/nearfield.yaml"),
+    ]
     if named := os.environ.get("NEARFIELD_CONFIG"):
         found.insert(0, Path(named))
     return found
@@ -282,9 +294,7 @@ def _collect_lines(
             _collect_lines(value, (*at, str(index)), lines, source)
 
 
-def _explain(
-    error: ValidationError, lines: dict[tuple[str, ...], int], source: str
-) -> list[str]:
+def _explain(error: ValidationError, lines: dict[tuple[str, ...], int], source: str) -> list[str]:
     found = []
     for problem in error.errors():
         at = tuple(str(part) for part in problem["loc"] if part != "[key]")

@@ -124,7 +124,9 @@ class Dataset(_Model):
 
     @property
     def root_file(self) -> DataFile | None:
-        return next((f for f in self.files if f.role == "root"), self.files[0] if self.files else None)
+        return next(
+            (f for f in self.files if f.role == "root"), self.files[0] if self.files else None
+        )
 
     @property
     def slug(self) -> str:

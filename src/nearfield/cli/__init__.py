@@ -87,6 +87,8 @@ def run_command(argv: list[str]) -> int:
     except Exception as error:
         if debug:
             raise
-        complain(f"unexpected: {type(error).__name__}: {error}\n  run again with --debug for the details")
+        complain(
+            f"unexpected: {type(error).__name__}: {error}\n  run again with --debug for the details"
+        )
         return 1
     return result if isinstance(result, int) else 0

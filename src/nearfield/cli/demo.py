@@ -20,7 +20,9 @@ def demo(
     headless: Annotated[
         bool, typer.Option(help="Do the whole journey through the REST API and exit.")
     ] = False,
-    port: Annotated[int | None, typer.Option(help="Port of 127.0.0.1.", min=1024, max=65535)] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port of 127.0.0.1.", min=1024, max=65535)
+    ] = None,
 ) -> None:
     """Start JupyterHub on this machine with sample data and embedded defaults."""
     import sys

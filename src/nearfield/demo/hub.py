@@ -22,7 +22,13 @@ START_SECONDS = 60
 def _environment(layout: Layout) -> dict[str, str]:
     env = {k: v for k, v in os.environ.items() if not k.startswith(("JUPYTER", "NEARFIELD_"))}
     # Jupyter, IPython and matplotlib write below HOME: keep that in the demo's folder.
-    for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "IPYTHONDIR", "MPLCONFIGDIR"):
+    for name in (
+        "XDG_DATA_HOME",
+        "XDG_CONFIG_HOME",
+        "XDG_CACHE_HOME",
+        "IPYTHONDIR",
+        "MPLCONFIGDIR",
+    ):
         env.pop(name, None)
     env["HOME"] = str(layout.home)
     env["NEARFIELD_DEMO"] = str(layout.secrets_file)

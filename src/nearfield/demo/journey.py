@@ -58,8 +58,13 @@ class Journey:
             raise RunError("search: the sample data is not in the catalogue")
         chosen = found["datasets"][0]
         self.say(
-            {"step": "search", "text": "detector stack", "found": found["total"],
-             "pid": chosen["pid"], "title": chosen["title"]}
+            {
+                "step": "search",
+                "text": "detector stack",
+                "found": found["total"],
+                "pid": chosen["pid"],
+                "title": chosen["title"],
+            }
         )
         server = self._spawn(chosen["pid"])
         run = self._run(person, server, chosen["pid"])
@@ -71,8 +76,13 @@ class Journey:
         shown = self._checked("show", person.get(f"{catalogue}/datasets/{pid}"))
         self._stop()
         self.say(
-            {"step": "show", "title": shown["title"], "input_datasets": shown["input_datasets"],
-             "files": [Path(f["path"]).name for f in shown["files"]], "pid": pid}
+            {
+                "step": "show",
+                "title": shown["title"],
+                "input_datasets": shown["input_datasets"],
+                "files": [Path(f["path"]).name for f in shown["files"]],
+                "pid": pid,
+            }
         )
         return pid
 
@@ -90,8 +100,13 @@ class Journey:
                 raise RunError(f"spawn: the server did not start; see {self.layout.log}")
             time.sleep(0.2)
         self.say(
-            {"step": "spawn", "user": user, **options, "url": server["url"],
-             "seconds": round(time.monotonic() - started, 2)}
+            {
+                "step": "spawn",
+                "user": user,
+                **options,
+                "url": server["url"],
+                "seconds": round(time.monotonic() - started, 2),
+            }
         )
         return str(server["url"]).lstrip("/")
 
@@ -100,7 +115,8 @@ class Journey:
         started = time.monotonic()
         runs = f"{server}nearfield/api/runs"
         run = self._checked(
-            "run", person.post(runs, json={"template": TEMPLATE, "datasets": [pid], "parameters": {}})
+            "run",
+            person.post(runs, json={"template": TEMPLATE, "datasets": [pid], "parameters": {}}),
         )
         while run["status"] == "running":
             time.sleep(0.5)
@@ -108,8 +124,14 @@ class Journey:
         if run["status"] != "completed":
             raise RunError(f"run: {run['status']}: {run.get('message', '')}")
         self.say(
-            {"step": "run", "template": TEMPLATE, "run_id": run["run_id"], "folder": run["folder"],
-             "outputs": run["outputs"], "seconds": round(time.monotonic() - started, 2)}
+            {
+                "step": "run",
+                "template": TEMPLATE,
+                "run_id": run["run_id"],
+                "folder": run["folder"],
+                "outputs": run["outputs"],
+                "seconds": round(time.monotonic() - started, 2),
+            }
         )
         return run
 
@@ -124,12 +146,16 @@ class Journey:
             time.sleep(0.2)
         raise RunError("stop: the server is still there after 60 s")
 
-    def _checked(self, step: str, answer: httpx.Response, also: frozenset[int] | set[int] = frozenset()) -> Any:
+    def _checked(
+        self, step: str, answer: httpx.Response, also: frozenset[int] | set[int] = frozenset()
+    ) -> Any:
         if answer.status_code >= 400 and answer.status_code not in also:
             try:
                 told = answer.json()
                 message = told.get("message") or told.get("error") or answer.text
             except ValueError:
                 message = answer.text[:500]
-            raise NearfieldError(f"{step}: {answer.request.url.path}: {answer.status_code}: {message}")
+            raise NearfieldError(
+                f"{step}: {answer.request.url.path}: {answer.status_code}: {message}"
+            )
         return answer.json() if answer.content else None

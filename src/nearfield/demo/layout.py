@@ -117,7 +117,11 @@ def _config(layout: Layout) -> dict[str, Any]:
             "results": {"prefix": str(layout.home), "kind": "local", "read_only": False},
         },
         "clusters": {
-            "local": {"scheduler": "local", "state": str(layout.folder / "jobs"), "poll_seconds": 0.3}
+            "local": {
+                "scheduler": "local",
+                "state": str(layout.folder / "jobs"),
+                "poll_seconds": 0.3,
+            }
         },
         "environments": {
             "default": {

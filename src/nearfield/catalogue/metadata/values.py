@@ -1,0 +1,94 @@
+"""From what HDF5 files hold to plain Python values.
+
+Files in the wild have byte strings, strings in arrays of one, Latin-1 bytes under a UTF-8 tag,
+NUL padding, and times with and without a zone. Nothing here raises on what a file holds: a
+value that cannot be understood is ``None``.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+MAX_TEXT = 2000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# "2023-05-23 15:47:17 -0700" (openPMD): the blank before the zone is not ISO 8601.
+_BLANK_ZONE = re.compile(r"\s+(?=[+-]\d\d:?\d\d$|Z$)")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]+")
+
+
+def text_of(value: Any) -> str | None:
+    """The string in ``value``: bytes, str, or an array of one of these; else ``None``."""
+    texts = texts_of(value)
+    return texts[0] if texts else None
+
+
+def texts_of(value: Any) -> list[str]:
+    """All non-empty strings in ``value``, in order."""
+    if isinstance(value, str):
+        # h5py decodes with surrogateescape: go back to the bytes that the file holds.
+        value = value.encode("utf-8", "surrogateescape")
+    if isinstance(value, bytes):
+        cleaned = _CONTROL.sub(" ", _decode(value.split(b"\0", 1)[0])).strip()[:MAX_TEXT]
+        return [cleaned] if cleaned else []
+    tolist = getattr(value, "tolist", None)
+    items = tolist() if callable(tolist) else value
+    if isinstance(items, (list, tuple)):
+        return [text for item in items for text in texts_of(item)]
+    return texts_of(items) if isinstance(items, (str, bytes)) else []
+
+
+def _decode(raw: bytes) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        # Every byte is a Latin-1 character, so this cannot fail.
+        return raw.decode("latin-1")
+
+
+def number_of(value: Any) -> float | int | bool | None:
+    """The finite real number in ``value`` (a scalar or an array of one), else ``None``."""
+    item = getattr(value, "item", None)
+    if callable(item) and getattr(value, "size", 0) == 1:
+        value = item()
+    if isinstance(value, (bool, int)):
+        # JSON readers in other languages keep 53 bits.
+        return value if abs(value) < 2**53 else float(value)
+    try:
+        # numpy's long double has no Python twin: item() gives it back unchanged.
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def time_of(text: str | None) -> datetime | None:
+    """The time that ``text`` says, with its zone if it says one and naive if it does not."""
+    if not text:
+        return None
+    try:
+        return datetime.fromisoformat(_BLANK_ZONE.sub("", text))
+    except ValueError:
+        return None
+
+
+def instant(time: datetime) -> float:
+    """Seconds since 1970 for ordering and filtering. A naive time counts as UTC *here only*:
+
+    what is stored and shown stays as the file says it.
+    """
+    aware = time if time.tzinfo is not None else time.replace(tzinfo=UTC)
+    return (aware - _EPOCH).total_seconds()
+
+
+def unique(values: Iterable[str | None]) -> list[str]:
+    """The values without ``None`` and repetitions, in order."""
+    return list(dict.fromkeys(value for value in values if value))
+
+
+def joined(values: Iterable[str | None], limit: int = 300) -> str | None:
+    """Distinct values of several entries as one text: ``"ESRF, ID10b; DESY, P08"``."""
+    return "; ".join(unique(values))[:limit] or None

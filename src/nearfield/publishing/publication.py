@@ -1,0 +1,138 @@
+"""Publishing a run, killed and repeated as often as it may be.
+
+Hash → claim the intent → derive in the catalogue with the run id as idempotency key → mark done.
+The intent is final: every attempt after the first sends the same bytes, and the catalogue
+answers the same PID.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from nearfield.catalogue._protocol import Catalogue
+from nearfield.datasets import DerivedDataset
+from nearfield.errors import (
+    CatalogueUnavailableError,
+    DatasetNotFoundError,
+    DatasetNotPermittedError,
+    PublishError,
+)
+from nearfield.provenance.record import Record, read_record
+from nearfield.publishing.derivation import describe, verify_outputs
+from nearfield.publishing.outbox import OnStep, Outbox, ignore_step
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """The outcome. ``already`` is True where an earlier attempt had finished."""
+
+    pid: str
+    run_id: str
+    title: str
+    already: bool
+    notes: tuple[str, ...] = ()
+
+
+async def publish_run(
+    folder: Path,
+    catalogue: Catalogue,
+    *,
+    target: str,
+    title: str | None = None,
+    on_step: OnStep = ignore_step,
+) -> Publication:
+    """Publish the run in ``folder``.
+
+    Args:
+        folder: The run folder.
+        catalogue: Where to; it must be able to derive.
+        target: Which catalogue that is, in words that stay the same (its URL, its file).
+        title: Title of the derived dataset; made from template and input where None.
+        on_step: Told each step that has been taken.
+
+    Raises:
+        PublishError: the run is not complete, a file has changed, or the catalogue cannot derive.
+        CatalogueError: the catalogue refused; a repetition is safe.
+    """
+    folder = folder.resolve()
+    record = read_record(folder)
+    if record.status != "completed":
+        raise PublishError(
+            f"{folder}: run {record.run_id} is {record.status}: only a completed run is published",
+            hint=_what_to_do(record),
+        )
+    outbox = Outbox(folder, target, on_step)
+    try:
+        return await _publish(folder, record, outbox, catalogue, title, on_step)
+    except OSError as error:
+        raise PublishError(
+            f"{error.filename or folder}: {error.strerror}: not published",
+            hint="publishing keeps its outbox in the run folder: make it writable, then repeat",
+        ) from error
+
+
+async def _publish(
+    folder: Path,
+    record: Record,
+    outbox: Outbox,
+    catalogue: Catalogue,
+    title: str | None,
+    on_step: OnStep,
+) -> Publication:
+    intent = outbox.intent()
+    if intent is not None and (pid := outbox.published_pid()) and await _knows(catalogue, pid):
+        notes = _title_note(intent, title)
+        return Publication(pid, record.run_id, intent.title, already=True, notes=notes)
+    if not catalogue.capabilities.derive:
+        raise PublishError(
+            f"the catalogue {catalogue.name!r} cannot create derived datasets",
+            hint="publish to another catalogue: --catalogue FILE",
+        )
+    files, added = verify_outputs(folder, record)
+    on_step("verified")
+    if intent is None:
+        intent = outbox.claim(describe(folder, record, files, title))
+    _still_ours(folder, record, intent)
+    pid = await catalogue.derive(intent)
+    on_step("derived")
+    outbox.mark_done(pid)
+    on_step("done")
+    notes = _title_note(intent, title)
+    if added:
+        shown = ", ".join(added[:5]) + (" …" if len(added) > 5 else "")
+        notes += (f"not published, as it is not of the run: {shown}",)
+    return Publication(pid, record.run_id, intent.title, already=False, notes=notes)
+
+
+async def _knows(catalogue: Catalogue, pid: str) -> bool:
+    """False only where the catalogue says that it has lost the dataset."""
+    try:
+        await catalogue.get(pid)
+    except DatasetNotFoundError:
+        return False
+    except (DatasetNotPermittedError, CatalogueUnavailableError):
+        return True
+    return True
+
+
+def _still_ours(folder: Path, record: Record, intent: DerivedDataset) -> None:
+    if intent.run_id != record.run_id:
+        raise PublishError(f"{folder}: the outbox is of run {intent.run_id}, not {record.run_id}")
+    if intent.source_folder != str(folder):
+        raise PublishError(
+            f"{folder}: run {record.run_id} is being published from {intent.source_folder}",
+            hint="publish it from there, or move the folder back",
+        )
+
+
+def _title_note(intent: DerivedDataset, title: str | None) -> tuple[str, ...]:
+    if title is None or title == intent.title:
+        return ()
+    return (f"the title stays {intent.title!r}, as an earlier attempt said",)
+
+
+def _what_to_do(record: Record) -> str:
+    if record.status == "running":
+        return f"it began {record.started:%Y-%m-%d %H:%M} UTC on {record.host}: wait for its end"
+    return "run the template again into a new folder"

@@ -1,0 +1,176 @@
+"""Slurm as one account: the verbs that the launcher runs for a user, and a login node for itself.
+
+Synchronous and without asyncio, because the launcher's start-up time is part of every spawn.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+from collections.abc import Iterable
+from pathlib import Path
+
+from nearfield.config import Cluster
+from nearfield.errors import SchedulerError, SchedulerUnavailableError, SubmitError
+from nearfield.scheduler import render, rights, staging
+from nearfield.scheduler._protocol import JobState, JobStatus, PathAccess
+from nearfield.scheduler.commands import Result, job_environment, query_environment, run
+from nearfield.scheduler.jobspec import JobSpec
+from nearfield.scheduler.slurm_output import (
+    SACCT_FORMAT,
+    SQUEUE_FORMAT,
+    is_job_number,
+    parse_sacct,
+    parse_squeue,
+    parse_submitted,
+)
+
+GONE = "not known to Slurm any more"
+
+
+class SlurmAccount:
+    """Slurm's commands as the account that runs this process."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        *,
+        sessions: Path | None = None,
+        submit_seconds: float = 40,
+        query_seconds: float = 15,
+    ) -> None:
+        self.cluster = cluster
+        self.sessions = sessions or staging.sessions_dir()
+        self.user = pwd.getpwuid(os.geteuid()).pw_name
+        self._submit_seconds = submit_seconds
+        self._query_seconds = query_seconds
+
+    # ------------------------------------------------------------------ verbs
+
+    def submit(self, spec: JobSpec) -> str:
+        """Stage and queue; the job's number."""
+        folder = staging.stage(spec, self.sessions)
+        try:
+            done = run(
+                render.sbatch_argv(spec, self.cluster.bin, folder),
+                stdin=render.script(spec, folder),
+                env=job_environment(self.cluster.conf),
+                timeout=self._submit_seconds,
+            )
+        except SchedulerUnavailableError as error:
+            # The folder stays: the job may exist although its number was lost.
+            error.hint = error.hint or "the job may have been queued all the same"
+            raise
+        if done.code != 0:
+            if done.no_answer:
+                raise SchedulerUnavailableError(f"sbatch: {done.words}")
+            staging.unstage(folder)
+            raise SubmitError(f"sbatch refused the job: {done.words}")
+        try:
+            number = parse_submitted(done.out)
+        except ValueError as error:
+            raise SubmitError(f"sbatch gave {error}") from error
+        staging.prune(self.sessions)
+        return number
+
+    def cancel(self, number: str) -> None:
+        """End a job; one that is over, or not there, is no error."""
+        done = self._query("scancel", _valid(number))
+        if done.code != 0 and not done.unknown_id:
+            if done.no_answer:
+                raise SchedulerUnavailableError(f"scancel: {done.words}")
+            raise SchedulerError(f"scancel {number}: {done.words}")
+
+    def name_of(self, number: str) -> str | None:
+        """The name of this account's job; None if Slurm lists no such job of this account."""
+        done = self._query(
+            "squeue", "-h", "-t", "all", "-u", self.user, "-j", _valid(number), "-o", "%j"
+        )
+        if done.code != 0 and not done.unknown_id:
+            raise SchedulerUnavailableError(f"squeue: {done.words}")
+        return done.out.rstrip("\n") or None
+
+    def status(self, numbers: Iterable[str]) -> dict[str, JobStatus]:
+        """What the queue, the accounting and the controller say of these jobs of this account."""
+        asked = [_valid(n) for n in numbers]
+        if not asked:
+            return {}
+        live, complaint = self._live(asked)
+        ended = self._accounted(asked)
+        return {n: self._judge(n, live, ended.get(n), complaint) for n in asked}
+
+    def find(self, name: str) -> str | None:
+        """This account's live job of that name."""
+        done = self._query("squeue", "-h", "-u", self.user, "-n", name, "-o", "%A")
+        if done.code != 0:
+            raise SchedulerUnavailableError(f"squeue: {done.words}")
+        numbers = [n for n in done.out.split() if is_job_number(n)]
+        return max(numbers, key=int) if numbers else None
+
+    def log_tail(self, name: str, lines: int) -> str:
+        return staging.log_tail(self.sessions, name, lines)
+
+    def access(self, paths: Iterable[str]) -> dict[str, PathAccess]:
+        return rights.access(paths)
+
+    # ------------------------------------------------------------------ what became of a job
+
+    def _live(self, numbers: list[str]) -> tuple[dict[str, JobStatus] | None, str]:
+        try:
+            done = self._query("squeue", "-h", "-t", "all", "-j", ",".join(numbers), "-o", SQUEUE_FORMAT)
+        except SchedulerUnavailableError as error:
+            return None, error.message
+        # squeue calls a single job that it does not know an error, one among several not.
+        if done.code == 0 or done.unknown_id:
+            return parse_squeue(done.out), ""
+        return None, f"squeue: {done.words}"
+
+    def _accounted(self, numbers: list[str]) -> dict[str, JobStatus]:
+        """Empty where the site keeps no accounting or its database does not answer."""
+        try:
+            done = self._query("sacct", "-nPX", "-j", ",".join(numbers), "-o", SACCT_FORMAT)
+        except SchedulerUnavailableError:
+            return {}
+        return parse_sacct(done.out) if done.code == 0 else {}
+
+    def _judge(
+        self,
+        number: str,
+        live: dict[str, JobStatus] | None,
+        ended: JobStatus | None,
+        complaint: str,
+    ) -> JobStatus:
+        over = ended is not None and ended.state.finished
+        seen = live.get(number) if live is not None else None
+        if seen is not None:
+            if seen.state.finished and over and ended is not None:
+                return seen.model_copy(update={"exit_code": ended.exit_code})
+            return seen
+        if over and ended is not None:
+            return ended
+        if live is None:
+            return JobStatus(state=JobState.UNKNOWN, reason=complaint)
+        # Not in the queue, and no end on record. Accounting may be off, late or purged: only the
+        # controller itself can say that it has never heard of the job.
+        if self._controller_forgot(number):
+            return JobStatus(state=JobState.FAILED, reason=GONE)
+        return JobStatus(state=JobState.UNKNOWN, reason="in neither queue nor accounting")
+
+    def _controller_forgot(self, number: str) -> bool:
+        try:
+            return self._query("scontrol", "-o", "show", "job", number).unknown_id
+        except SchedulerUnavailableError:
+            return False
+
+    def _query(self, command: str, *args: str) -> Result:
+        return run(
+            [str(self.cluster.bin / command), *args],
+            env=query_environment(self.cluster.conf),
+            timeout=self._query_seconds,
+        )
+
+
+def _valid(number: str) -> str:
+    if not is_job_number(number):
+        raise SchedulerError(f"not a job number: {number[:40]!r}")
+    return number

@@ -1,0 +1,84 @@
+"""From a JobSpec to a batch script: the one place.
+
+The script is a fixed body with one value in it, the quoted path of the session folder. What is to
+be run, for whom, over which data, lies in that folder (:mod:`nearfield.scheduler.staging`), so no
+value of a user can become shell syntax or an ``#SBATCH`` line. What Slurm itself must know are
+options of ``sbatch``, one argument each.
+"""
+
+from __future__ import annotations
+
+import shlex
+from functools import cache
+from pathlib import Path
+
+from nearfield.scheduler.jobspec import Hardware, JobSpec
+
+END_OF_PROGRAM = "NEARFIELD_NODE_PROGRAM"
+
+# The program comes on standard input: an argument could be read by everybody on the node, and a
+# file would have to be installed on every node. -I: nothing of the user's Python setup is used.
+_BODY = """\
+#!/bin/sh
+umask 077
+for python in /usr/bin/python3 /usr/libexec/platform-python /usr/local/bin/python3 python3; do
+    command -v "$python" >/dev/null 2>&1 && break
+done
+exec "$python" -I - {session_dir} <<'{end}'
+{program}{end}
+"""
+
+
+@cache
+def node_program() -> str:
+    """The text of :mod:`nearfield.scheduler.node_program`; it is never imported here."""
+    return (Path(__file__).parent / "node_program.py").read_text(encoding="utf-8")
+
+
+def script(spec: JobSpec, session_dir: Path) -> str:
+    """The batch script of ``spec``, whose session folder has been staged."""
+    if session_dir.name != spec.name:
+        raise ValueError(f"{session_dir} is not the folder of {spec.name}")
+    return _BODY.format(
+        session_dir=shlex.quote(str(session_dir)), end=END_OF_PROGRAM, program=node_program()
+    )
+
+
+def sbatch_argv(spec: JobSpec, bin_dir: Path, session_dir: Path) -> list[str]:
+    """The command that queues ``spec``; the script goes to its standard input."""
+    return [
+        str(bin_dir / "sbatch"),
+        "--parsable",
+        f"--job-name={spec.name}",
+        # A node failure would start the session again on another host, with a stale address.
+        "--no-requeue",
+        # sbatch runs in an environment that we made (see commands.job_environment): ALL is
+        # exactly that. NONE, NIL and a list of names make slurmd run a login shell of the user.
+        "--export=ALL",
+        # A relative name: Slurm expands % in a path, and a home may have one.
+        f"--chdir={session_dir}",
+        "--output=log",
+        "--error=log",
+        "--open-mode=append",
+        "--input=/dev/null",
+        "--nodes=1",
+        "--ntasks=1",
+        *_hardware(spec.hardware),
+        *([f"--comment={spec.comment}"] if spec.comment else []),
+    ]
+
+
+def _hardware(hardware: Hardware) -> list[str]:
+    options = [
+        f"--cpus-per-task={hardware.cores}",
+        f"--mem={hardware.memory_mb}M",
+        f"--time={hardware.minutes}",
+    ]
+    if hardware.gpus:
+        kind = f"{hardware.gpu_type}:" if hardware.gpu_type else ""
+        options.append(f"--gres=gpu:{kind}{hardware.gpus}")
+    for name in ("partition", "account", "qos", "reservation", "constraint"):
+        value = getattr(hardware, name)
+        if value is not None:
+            options.append(f"--{name}={value}")
+    return options

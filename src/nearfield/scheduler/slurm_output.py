@@ -1,0 +1,153 @@
+"""Reading what Slurm's commands print. Pure functions, tested on recorded output.
+
+``--json`` is left alone: its schema changes between releases, and 22.05 has it for three commands
+only. No text that a user may set (job name, comment) is ever among the columns: a name may hold a
+newline, and would forge a row about somebody else's job.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+from nearfield.scheduler._protocol import JobState, JobStatus
+
+SEPARATOR = "|"
+SQUEUE_FORMAT = SEPARATOR.join(("%A", "%T", "%B", "%S", "%e", "%r"))
+"""Job, state, first node, start, end, reason. The reason comes last: it is free text of Slurm."""
+SACCT_FORMAT = "JobIDRaw,State,ExitCode,NodeList,Start,End,Reason"
+
+_PENDING = JobState.PENDING
+_RUNNING = JobState.RUNNING
+_STATES = {
+    "PENDING": _PENDING,
+    "REQUEUED": _PENDING,
+    "REQUEUE_FED": _PENDING,
+    "REQUEUE_HOLD": _PENDING,
+    "RESV_DEL_HOLD": _PENDING,
+    "SPECIAL_EXIT": _PENDING,  # held in the queue after a special exit code
+    "RUNNING": _RUNNING,
+    "CONFIGURING": _RUNNING,  # allocated, its nodes are being made ready
+    "POWER_UP_NODE": _RUNNING,
+    "RESIZING": _RUNNING,
+    "SIGNALING": _RUNNING,
+    "UPDATE_DB": _RUNNING,
+    "SUSPENDED": JobState.SUSPENDED,
+    "STOPPED": JobState.SUSPENDED,
+    "COMPLETING": JobState.COMPLETING,
+    "STAGE_OUT": JobState.COMPLETING,
+    "COMPLETED": JobState.COMPLETED,
+    "FAILED": JobState.FAILED,
+    "BOOT_FAIL": JobState.FAILED,
+    "LAUNCH_FAILED": JobState.FAILED,
+    "RECONFIG_FAIL": JobState.FAILED,
+    "EXPEDITING": _PENDING,
+    "CANCELLED": JobState.CANCELLED,
+    "REVOKED": JobState.CANCELLED,  # a sibling of a federated job that started elsewhere
+    "TIMEOUT": JobState.TIMEOUT,
+    "DEADLINE": JobState.TIMEOUT,
+    "OUT_OF_MEMORY": JobState.OUT_OF_MEMORY,
+    "NODE_FAIL": JobState.NODE_FAIL,
+    "PREEMPTED": JobState.PREEMPTED,
+}
+_NUMBER = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
+
+
+def is_job_number(text: str) -> bool:
+    """A plain job number; array and heterogeneous parts are never ours."""
+    return bool(_NUMBER.fullmatch(text))
+
+
+def state_of(word: str) -> JobState:
+    """Slurm's word as a JobState: ``CANCELLED by 1000`` and ``CANCELLED+`` are CANCELLED."""
+    bare = word.strip().split(" ", 1)[0].rstrip("+").upper()
+    return _STATES.get(bare, JobState.UNKNOWN)
+
+
+def parse_submitted(out: str) -> str:
+    """The job number of ``sbatch --parsable``: ``123`` or ``123;cluster``.
+
+    Raises:
+        ValueError: the answer holds none.
+    """
+    # A site's submit plugin may print before it.
+    for line in reversed(out.strip().splitlines()):
+        number = line.strip().split(";", 1)[0]
+        if is_job_number(number):
+            return number
+    raise ValueError(f"no job number in {out.strip()[:200]!r}")
+
+
+def parse_squeue(out: str) -> dict[str, JobStatus]:
+    """Job number → status. Lines of another shape are left out."""
+    found = {}
+    for line in out.splitlines():
+        fields = line.split(SEPARATOR, 5)
+        if len(fields) != 6 or not is_job_number(fields[0].strip()):
+            continue
+        number, word, node, start, end, reason = (f.strip() for f in fields)
+        state = state_of(word)
+        pending = state is JobState.PENDING
+        found[number] = JobStatus(
+            state=state,
+            reason=_reason(word, reason, state),
+            # While a job waits, both times are an estimate, and the node is not decided.
+            host=None if pending else _host(node),
+            started=None if pending else _time(start),
+            ends=None if pending else _time(end),
+        )
+    return found
+
+
+def parse_sacct(out: str) -> dict[str, JobStatus]:
+    """Job number → status, from ``sacct -nPX``."""
+    found = {}
+    for line in out.splitlines():
+        fields = line.split(SEPARATOR, 6)
+        if len(fields) != 7 or not is_job_number(fields[0].strip()):
+            continue
+        number, word, code, nodes, start, end, reason = (f.strip() for f in fields)
+        state = state_of(word)
+        found[number] = JobStatus(
+            state=state,
+            reason=_reason(word, reason, state),
+            host=None if state is JobState.PENDING else _host(nodes),
+            exit_code=_exit_code(code) if state.finished else None,
+            started=_time(start),
+            ends=_time(end),
+        )
+    return found
+
+
+def _reason(word: str, reason: str, state: JobState) -> str:
+    shown = "" if reason in {"None", "(null)", "N/A"} else reason
+    if state is JobState.UNKNOWN:
+        return f"state {word}" if not shown else f"state {word}, {shown}"
+    if not shown and word.upper() in {"BOOT_FAIL", "DEADLINE", "LAUNCH_FAILED", "REVOKED"}:
+        return word.upper()
+    return shown
+
+
+def _exit_code(text: str) -> int | None:
+    """``code:signal`` as a shell would tell it."""
+    found = re.fullmatch(r"(\d{1,4}):(\d{1,4})", text, re.ASCII)
+    if not found:
+        return None
+    code, signal = int(found[1]), int(found[2])
+    return 128 + signal if signal and not code else code
+
+
+def _host(nodes: str) -> str | None:
+    """The first name of a node list: ``na1``, ``na[1-4,7],nb1`` → ``na1``."""
+    if not nodes or nodes in {"n/a", "N/A", "(null)", "None assigned", "None"}:
+        return None
+    first = re.match(r"([A-Za-z0-9_.-]+)(?:\[([0-9]+))?", nodes, re.ASCII)
+    return first[1] + (first[2] or "") if first else None
+
+
+def _time(text: str) -> datetime | None:
+    """A time of a command that ran with ``TZ=UTC``."""
+    try:
+        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC)
+    except ValueError:
+        return None

@@ -1,0 +1,95 @@
+"""nearfield.yaml: an error names file, line and key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from pydantic import BaseModel
+
+from nearfield.config import Config, load_config, parse_config
+from nearfield.errors import ConfigError
+from nearfield.storage import locate, near
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("catalogue:\n  nam: x\n", ["line 2", "catalogue.nam", "unknown key"]),
+        ("hardware:\n  x:\n    cluster: local\n    cores: many\n", ["line 4", "hardware.x.cores"]),
+        ("a: [\n", ["line 2", "not valid YAML"]),
+        ("catalogue: {}\ncatalogue: {}\n", ["line 2", "twice"]),
+        ("- 1\n", ["line 1", "must be a mapping"]),
+        (
+            "profiles:\n  p:\n    environment: default\n    hardware: gone\n",
+            ["line 4", "no hardware 'gone'"],
+        ),
+        ("storages:\n  s:\n    prefix: relative\n", ["storages.s", "absolute"]),
+        (
+            "clusters:\n  c:\n    submitter: sudo\n",
+            ["line 2", "clusters.c", "launcher"],
+        ),
+        ("catalogue:\n  driver: service\n", ["catalogue", "needs url"]),
+    ],
+)
+def test_error_names_line_and_key(text: str, words: list[str]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_config(text, "site.yaml")
+    message = str(caught.value)
+    assert message.startswith("site.yaml, line")
+    assert all(word in message for word in words), message
+
+
+def test_empty_and_missing_files() -> None:
+    assert parse_config("") == Config()
+    with pytest.raises(ConfigError, match=r"/nowhere/nearfield\.yaml: cannot be read"):
+        load_config(Path("/nowhere/nearfield.yaml"))
+
+
+def test_a_named_file_that_is_missing_is_an_error_not_a_default(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("NEARFIELD_CONFIG", "/nowhere/x.yaml")
+    with pytest.raises(ConfigError):
+        load_config()
+
+
+def test_the_example_of_hub_config_is_valid() -> None:
+    example = Path(__file__).parents[2] / "hub_config/nearfield.yaml"
+    assert "analysis-small" in load_config(example).profiles
+
+
+def test_locate_takes_the_longest_prefix() -> None:
+    config = parse_config(
+        "storages:\n  all: {prefix: /data}\n  beam: {prefix: /data/beam}\n", "x.yaml"
+    )
+    assert locate(config, "/data/beam/a.h5") == ("beam", "a.h5")
+    assert locate(config, "/data/beamtime/a.h5") == ("all", "beamtime/a.h5")
+    assert locate(config, "/else/a.h5") == (None, "else/a.h5")
+
+
+def test_near() -> None:
+    config = parse_config(
+        "clusters: {c: {}, d: {}}\nhardware: {}\nprofiles: {}\n"
+        "storages:\n  s: {prefix: /s, places: [{cluster: c}]}\n  t: {prefix: /t}\n"
+    )
+    assert near(config.storages["s"], "c")
+    assert not near(config.storages["s"], "d")
+    assert near(config.storages["t"], "d")
+
+
+def test_every_key_is_in_the_reference() -> None:
+    reference = (Path(__file__).parents[2] / "docs/reference/configuration.md").read_text()
+    models = [Config]
+    while models:
+        model = models.pop()
+        for name, field in model.model_fields.items():
+            assert f"`{name}`" in reference or f"## {name}" in reference, f"{model.__name__}.{name}"
+            models += [m for m in _models_in(field.annotation) if m is not model]
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models_in(part)]
