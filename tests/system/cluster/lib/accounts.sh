@@ -26,7 +26,8 @@ remove_users() {
   local u name
   for u in "${USERS[@]}" $HUB_USER; do
     name=${u%%:*}
-    [ "$(getent passwd "$name" | cut -d: -f6)" != "$LAB/home/$name" ] || userdel "$name" 2>/dev/null || true
+    [ "$(getent passwd "$name" | cut -d: -f6)" != "$LAB/home/$name" ] || userdel "$name" ||
+      say "warning: user $name stays (does a process of theirs, not ours, still run?): run down again"
   done
   [ "$(getent group $LAB_GROUP | cut -d: -f3)" != $LAB_GID ] || groupdel $LAB_GROUP 2>/dev/null || true
   [ "$(getent group $HUB_USER | cut -d: -f3)" != $HUB_UID ] || groupdel $HUB_USER 2>/dev/null || true

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # Paths, messages with times, and the start and stop of processes that are provably ours.
 
 LAB=${SLURMLAB_DIR:-/var/lib/slurmlab}
@@ -21,8 +21,8 @@ refuse()  { echo "cluster: refused: $*" >&2; exit 3; }
 require_root() { [ "$(id -u)" = 0 ] || refuse "must run as root"; }
 
 make_folders() {
-  mkdir -p "$LAB" "$LOGS" "$RUN" "$ETC" "$SPOOL" "$LAB/home" "$LAB/data" "$LAB/nodes"
-  chmod 755 "$LAB" "$LOGS" "$RUN" "$ETC" "$SPOOL" "$LAB/home" "$LAB/data" "$LAB/nodes"
+  mkdir -p "$LAB" "$LOGS" "$RUN" "$ETC" "$SPOOL" "$LAB/home" "$LAB/data" "$LAB/nodes" "$LAB/cgroup"
+  chmod 755 "$LAB" "$LOGS" "$RUN" "$ETC" "$SPOOL" "$LAB/home" "$LAB/data" "$LAB/nodes" "$LAB/cgroup"
 }
 
 # One `up`, `down`, `boot` or `start` at a time. Children must not inherit the descriptor (see start), else a
@@ -69,6 +69,6 @@ stop() {
 run_as() {
   local user=$1 home; shift
   home=$(getent passwd "$user" | cut -d: -f6) || die "no such user: $user (is the cluster up?)"
-  cd "$home"
+  cd "$home" || die "no home: $home"
   exec setpriv --reuid="$user" --regid="$(id -g "$user")" --init-groups --reset-env -- "$@"
 }

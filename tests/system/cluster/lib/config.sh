@@ -11,8 +11,7 @@ write_config() {
     mkdir -p "$ETC/$cluster"
     write_slurm_conf "$cluster" >"$ETC/$cluster/slurm.conf"
     write_gres_conf "$cluster"  >"$ETC/$cluster/gres.conf"
-    # 22.05's slurmd loads a cgroup plugin even when nothing uses it, and dies where autodetection fails
-    echo 'CgroupPlugin=cgroup/v1' >"$ETC/$cluster/cgroup.conf"
+    write_cgroup_conf >"$ETC/$cluster/cgroup.conf"
   done
   install -o slurm -g slurm -m 600 /dev/null "$ETC/lab/slurmdbd.conf"
   write_slurmdbd_conf >"$ETC/lab/slurmdbd.conf"
@@ -62,14 +61,8 @@ SlurmctldDebug=info
 SlurmdDebug=info
 DebugFlags=NO_CONF_HASH
 
-# No cgroups needed. OverMemoryKill is how a job that exceeds its memory ends without them: slurmstepd samples
-# the job's processes and kills the job; whoever samples (task=N seconds) finds out within N seconds. A job may ask
-# for a faster eye by --acctg-freq=task=1. With hundreds of jobs on one machine 1 s for all would cost a core.
 ProctrackType=proctrack/linuxproc
-TaskPlugin=task/none
-JobAcctGatherType=jobacct_gather/linux
-JobAcctGatherFrequency=task=5
-JobAcctGatherParams=OverMemoryKill,NoShared
+$(write_memory_rule)
 MpiDefault=none
 MailProg=/bin/true
 ReturnToService=2
@@ -78,7 +71,7 @@ SlurmdParameters=config_overrides
 
 # speed: try to schedule on every submit, sweep the whole queue each second
 SchedulerType=sched/backfill
-SchedulerParameters=batch_sched_delay=0,sched_min_interval=0,sched_interval=1,bf_interval=1,bf_resolution=60,bf_window=1440,bf_continue,default_queue_depth=500
+SchedulerParameters=batch_sched_delay=0,sched_min_interval=0,sched_interval=1,bf_interval=1,bf_resolution=60,bf_window=1440,bf_continue,default_queue_depth=500,preempt_send_user_signal
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
 PriorityType=priority/multifactor
@@ -104,6 +97,25 @@ AccountingStorageTRES=gres/gpu
 C
   write_nodes "$cluster"
   write_partitions "$cluster"
+}
+
+# How a job that exceeds its memory ends.
+#   with the memory cgroup: the kernel kills its biggest process, and Slurm ends the job as OUT_OF_MEMORY
+#   without: slurmstepd samples the job's processes and kills the job within N seconds (task=N, or what the job asks
+#   for by --acctg-freq): FAILED with exit code 0:9. With hundreds of jobs here, 1 s for all would cost a core.
+write_memory_rule() {
+  echo "JobAcctGatherType=jobacct_gather/linux"
+  if [ -n "$(memory_cgroup)" ]; then
+    printf '%s\n' "TaskPlugin=task/cgroup" "JobAcctGatherFrequency=task=10"
+  else
+    printf '%s\n' "TaskPlugin=task/none" "JobAcctGatherFrequency=task=5" "JobAcctGatherParams=OverMemoryKill,NoShared"
+  fi
+}
+
+write_cgroup_conf() {
+  # 22.05's slurmd loads a cgroup plugin even when nothing uses it, and dies where autodetection fails
+  echo "CgroupPlugin=cgroup/v1"
+  [ -z "$(memory_cgroup)" ] || printf '%s\n' "CgroupMountpoint=$LAB/cgroup" "ConstrainRAMSpace=yes" "AllowedSwapSpace=0"
 }
 
 write_nodes() { # CLUSTER
@@ -139,7 +151,7 @@ write_gres_conf() { # CLUSTER
     for ((i = 0; i < count; i++)); do
       [ -e "$LAB/dev/$n-$kind$i" ] || mknod -m 666 "$LAB/dev/$n-$kind$i" c 1 3
     done
-    echo "NodeName=$n Name=$kind Type=$type File=$LAB/dev/$n-$kind[0-$((count-1))]"
+    echo "NodeName=$n Name=$kind Type=$type File=$LAB/dev/$n-${kind}[0-$((count-1))]"
   done
 }
 

@@ -8,18 +8,38 @@ net_up() {
   ip addr add $SUBNET.1/24 dev $BRIDGE
   ip link set $BRIDGE up
 }
-net_down() { ip link del $BRIDGE 2>/dev/null || true; }
+net_down() { remove_cgroups; ip link del $BRIDGE 2>/dev/null || true; }
+
+# Real out-of-memory kills need the kernel's memory controller (cgroup v1, as 22.05 can use without systemd). Each
+# node gets a cgroup namespace, so that its Slurm sees a root of its own. Without: OverMemoryKill (see config.sh).
+memory_cgroup() {
+  local mounted=/sys/fs/cgroup/memory
+  [ "${SLURMLAB_CGROUP:-1}" = 1 ] && [ -w $mounted/cgroup.procs ] && [ -e $mounted/memory.limit_in_bytes ] && echo $mounted || true
+}
+
+# A group can be removed only when empty of processes, which takes a moment after a power cut.
+remove_cgroups() { # [NODE]
+  local top i
+  top=$(memory_cgroup)
+  [ -n "$top" ] || return 0
+  top=$top/slurmlab${1:+/$1}
+  for ((i = 0; i < 100; i++)); do
+    [ -d "$top" ] || return 0
+    find "$top" -depth -type d -exec rmdir {} + 2>/dev/null || sleep 0.02
+  done
+}
 
 start_node() {
   local name=$1 conf s
   alive "$name" && { attach_node "$name"; return; }     # after an `up` that was interrupted
   conf=$ETC/$(node_field "$name" cluster)
   for s in "${STORAGES[@]}"; do [ -d "$LAB/storage/$s" ] || install -d -m 1777 "$LAB/storage/$s"; done
+  remove_cgroups "$name"
   rm -rf --one-file-system "$LAB/nodes/$name/tmp"
   mkdir -p "$SPOOL/$name" "$LAB/nodes/$name"; install -d -m 1777 "$LAB/nodes/$name/tmp"
   # --kill-child: killing the recorded pid (unshare) is a power cut
   start "$name" env SLURM_CONF="$conf/slurm.conf" unshare --mount --uts --net --pid --fork --kill-child --mount-proc \
-    "$HERE/node-init" "$name" "$LAB" "$conf" "$(node_field "$name" storages)" "$(node_addr "$name")"
+    "$HERE/node-init" "$name" "$LAB" "$conf" "$(node_field "$name" storages)" "$(node_addr "$name")" "$(memory_cgroup)"
   wait_for 10 "the namespaces of $name" node_pid "$name"
   attach_node "$name"
 }
