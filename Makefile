@@ -27,8 +27,8 @@ $(STAMP): pyproject.toml constraints.txt Makefile hub_config/proxy/package-lock.
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer with venv is missing: apt install python3-venv" >&2; exit 3; }
 	@echo "==> Python environment in $(VENV) ($(PYTHON)); some minutes the first time"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt pip hatchling
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints.txt -e '.[dev]'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt pip hatchling
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-build-isolation -c constraints.txt -e '.[dev]'
 	@echo "==> JupyterHub's proxy"
 	@$(BIN)/python -m nearfield.demo.proxy >/dev/null
 	@cat pyproject.toml constraints.txt > $@

@@ -11,7 +11,7 @@ from nearfield_server.handlers import PublishHandler, RunHandler, RunsHandler, S
 from nearfield_server.runs import RunManager
 
 
-class NearfieldExtension(ExtensionApp):  # type: ignore[misc]
+class NearfieldExtension(ExtensionApp):
     """``<base_url>/nearfield/api/…``; described in docs/reference/server-api.md."""
 
     name = "nearfield"
@@ -20,6 +20,7 @@ class NearfieldExtension(ExtensionApp):  # type: ignore[misc]
     ).tag(config=True)
 
     def initialize_settings(self) -> None:
+        assert self.serverapp is not None, "Jupyter links the extension to its server first"  # noqa: S101
         root = Path(self.serverapp.root_dir) / self.runs_folder
         self.settings["nearfield_runs"] = RunManager(root)
 

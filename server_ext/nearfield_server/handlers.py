@@ -15,7 +15,7 @@ from nearfield.errors import NearfieldError, UnknownNameError, UsageError
 from nearfield_server.runs import RunManager, RunRequest
 
 
-class _Handler(APIHandler):  # type: ignore[misc]
+class _Handler(APIHandler):
     auth_resource = "nearfield"
 
     @property

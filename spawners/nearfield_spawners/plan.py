@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -85,21 +84,3 @@ async def check_rights(
                 hint="ask the dataset's owner for access on the file system",
             )
     return tuple(p for p in roots if answers.get(p, PathAccess.UNKNOWN) is PathAccess.UNKNOWN)
-
-
-def host_groups(user: str) -> frozenset[str]:
-    """The Unix groups of an account, empty where this host does not know it."""
-    import grp
-    import pwd
-
-    try:
-        entry = pwd.getpwnam(user)
-    except KeyError:
-        return frozenset()
-    names = set()
-    for gid in os.getgrouplist(user, entry.pw_gid):
-        try:
-            names.add(grp.getgrgid(gid).gr_name)
-        except KeyError:
-            continue  # a group id without a name cannot be named in a profile either
-    return frozenset(names)

@@ -20,6 +20,7 @@ from typing import Any
 from sqlalchemy.orm import object_session
 from traitlets import Float, Unicode, default
 
+from nearfield.catalogue import unix_groups
 from nearfield.config import Config
 from nearfield.datasets import Principal
 from nearfield.errors import NearfieldError, SchedulerError
@@ -33,7 +34,7 @@ from nearfield_spawners.live_config import LiveConfig
 from nearfield_spawners.migration import with_req_traits
 from nearfield_spawners.monitor import QueueMonitor
 from nearfield_spawners.options import from_form, parse_options
-from nearfield_spawners.plan import Plan, check_rights, host_groups, pick_profile, resolve
+from nearfield_spawners.plan import Plan, check_rights, pick_profile, resolve
 from nearfield_spawners.refusal import failed, refusal
 
 
@@ -92,7 +93,7 @@ class NearfieldSpawner(BatchSpawnerBase):  # type: ignore[misc]
     @property
     def principal(self) -> Principal:
         hub_groups = {group.name for group in self.user.groups}
-        return Principal(name=self.user.name, groups=hub_groups | host_groups(self.user.name))
+        return Principal(name=self.user.name, groups=hub_groups | unix_groups(self.user.name))
 
     @property
     def job(self) -> JobId | None:
@@ -224,7 +225,8 @@ class NearfieldSpawner(BatchSpawnerBase):  # type: ignore[misc]
         running_said = False
         while True:
             status = await self._look(urgent=True)
-            if status.state.finished or status.state is JobState.COMPLETING:
+            # COMPLETING is no end here: a launch that failed goes back to the queue from it.
+            if status.state.finished:
                 raise await self._start_failed(status)
             if status.state is JobState.RUNNING and status.host:
                 if not running_said:
@@ -274,7 +276,8 @@ class NearfieldSpawner(BatchSpawnerBase):  # type: ignore[misc]
         tail = await self._log_tail()
         if tail:
             message += f"\nThe end of its log:\n{tail}"
-        return failed(message, status.state.value)
+        error: Exception = failed(message, status.state.value)
+        return error
 
     async def _log_tail(self) -> str:
         try:
@@ -304,7 +307,9 @@ class NearfieldSpawner(BatchSpawnerBase):  # type: ignore[misc]
         except NearfieldError as error:
             self.log.warning("cannot tell how %s is: %s", self._log_name, error)
             return None
-        if not status.state.finished and status.state is not JobState.COMPLETING:
+        # The body of a server that ran is over once its job is completing.
+        ending = status.state is JobState.COMPLETING and self.reported_port
+        if not status.state.finished and not ending:
             return None
         self.log.info("%s: %s", self._log_name, explain(status))
         if job := self.job:

@@ -1,1 +1,30 @@
-"""."""
+"""Catalogues: where datasets are found, and where results are registered.
+
+Every driver does what :class:`Catalogue` says, with the rights of one user. The embedded one is
+an SQLite file; several users share one through ``nearfield catalogue serve`` and
+:class:`ServiceCatalogue`.
+"""
+
+from nearfield.catalogue._opening import open_catalogue
+from nearfield.catalogue._posix import AccessRule, unix_groups
+from nearfield.catalogue._protocol import Capabilities, Catalogue
+from nearfield.catalogue._store import CatalogueStore
+from nearfield.catalogue._tree import Failure
+from nearfield.catalogue.remote import ServiceCatalogue
+from nearfield.catalogue.scan import ScanReport, scan, scan_into
+from nearfield.catalogue.sqlite import SqliteCatalogue
+
+__all__ = [
+    "AccessRule",
+    "Capabilities",
+    "Catalogue",
+    "CatalogueStore",
+    "Failure",
+    "ScanReport",
+    "ServiceCatalogue",
+    "SqliteCatalogue",
+    "open_catalogue",
+    "scan",
+    "scan_into",
+    "unix_groups",
+]

@@ -10,9 +10,7 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
-from click.exceptions import Abort, ClickException, Exit
 
 from nearfield._version import __version__
 from nearfield.cli import catalogue, demo, provenance, runs, templates
@@ -60,17 +58,15 @@ def main(argv: list[str] | None = None) -> None:
 
 def run_command(argv: list[str]) -> int:
     """Run one command and return its exit code; what went wrong is on standard error."""
-    command: click.Command = typer.main.get_command(app)
+    command = typer.main.get_command(app)
     debug = "--debug" in argv
     try:
         result = command.main(args=argv, prog_name="nearfield", standalone_mode=False)
-    except Exit as stop:
-        return stop.exit_code
-    except Abort:
+    except typer.Abort:
         complain("stopped")
         return 1
-    except ClickException as error:
-        error.show()
+    except typer.TyperException as error:  # wrong usage, in typer's own words
+        complain(getattr(error, "format_message", error.__str__)())
         return 2
     except NearfieldError as error:
         if debug:

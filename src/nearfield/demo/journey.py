@@ -133,7 +133,8 @@ class Journey:
                 "seconds": round(time.monotonic() - started, 2),
             }
         )
-        return run
+        told: dict[str, Any] = run
+        return told
 
     def _stop(self) -> None:
         user = self.layout.user

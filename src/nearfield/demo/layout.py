@@ -126,7 +126,10 @@ def _config(layout: Layout) -> dict[str, Any]:
         "environments": {
             "default": {
                 "title": "This Python environment",
+                # Jupyter, IPython and matplotlib write below HOME: keep that in the folder.
                 "server": [
+                    "/usr/bin/env",
+                    f"HOME={layout.home}",
                     str(Path(sys.executable).parent / "jupyterhub-singleuser"),
                     # Jupyter refuses root unless told; a container or CI often has nobody else.
                     *(["--allow-root"] if os.geteuid() == 0 else []),

@@ -19,7 +19,7 @@ from nearfield.datasets import Pid, RunId, Sha256
 from nearfield.errors import RunError
 from nearfield.provenance.files import PRIVATE_FOLDER, write_atomic
 
-FORMAT = "nearfield-record/1"
+FORMAT: Literal["nearfield-record/1"] = "nearfield-record/1"
 RECORD_NAME = "record.json"
 
 Status = Literal["running", "completed", "failed", "aborted"]

@@ -34,7 +34,10 @@ def verify_outputs(folder: Path, record: Record) -> tuple[tuple[DataFile, ...], 
             problems.append(f"{output.path}: has changed since the run")
         files.append(
             DataFile(
-                path=str(path), size=found.size, mtime=found.mtime, sha256=found.sha256,
+                path=str(path),
+                size=found.size,
+                mtime=found.mtime,
+                sha256=found.sha256,
                 role="result",
             )
         )

@@ -72,7 +72,8 @@ class Outbox:
             prepared.rename(self.folder)
         except OSError as error:
             shutil.rmtree(prepared, ignore_errors=True)
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            # ENOENT: who was first has finished, and swept our preparation away.
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):
                 raise
         sync_folder(self.private)
         self._on_step("claimed")

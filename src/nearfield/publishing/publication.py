@@ -7,6 +7,7 @@ answers the same PID.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,8 +56,7 @@ async def publish_run(
         PublishError: the run is not complete, a file has changed, or the catalogue cannot derive.
         CatalogueError: the catalogue refused; a repetition is safe.
     """
-    folder = folder.resolve()
-    record = read_record(folder)
+    folder, record = _run_in(folder)
     if record.status != "completed":
         raise PublishError(
             f"{folder}: run {record.run_id} is {record.status}: only a completed run is published",
@@ -64,7 +64,7 @@ async def publish_run(
         )
     outbox = Outbox(folder, target, on_step)
     try:
-        return await _publish(folder, record, outbox, catalogue, title, on_step)
+        return await _publish(record, outbox, catalogue, title, folder=folder, on_step=on_step)
     except OSError as error:
         raise PublishError(
             f"{error.filename or folder}: {error.strerror}: not published",
@@ -73,11 +73,12 @@ async def publish_run(
 
 
 async def _publish(
-    folder: Path,
     record: Record,
     outbox: Outbox,
     catalogue: Catalogue,
     title: str | None,
+    *,
+    folder: Path,
     on_step: OnStep,
 ) -> Publication:
     intent = outbox.intent()
@@ -89,7 +90,7 @@ async def _publish(
             f"the catalogue {catalogue.name!r} cannot create derived datasets",
             hint="publish to another catalogue: --catalogue FILE",
         )
-    files, added = verify_outputs(folder, record)
+    files, added = await asyncio.to_thread(verify_outputs, folder, record)
     on_step("verified")
     if intent is None:
         intent = outbox.claim(describe(folder, record, files, title))
@@ -103,6 +104,11 @@ async def _publish(
         shown = ", ".join(added[:5]) + (" …" if len(added) > 5 else "")
         notes += (f"not published, as it is not of the run: {shown}",)
     return Publication(pid, record.run_id, intent.title, already=False, notes=notes)
+
+
+def _run_in(folder: Path) -> tuple[Path, Record]:
+    folder = folder.resolve()
+    return folder, read_record(folder)
 
 
 async def _knows(catalogue: Catalogue, pid: str) -> bool:

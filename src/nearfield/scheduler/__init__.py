@@ -1,1 +1,64 @@
-"""."""
+"""Jobs on a cluster or on this machine.
+
+``open_scheduler`` gives the driver of a configured cluster. The rest of the package is laid out
+along a job's way: :mod:`jobspec` → :mod:`sessions` → (:mod:`launcher`, :mod:`policy`) →
+:mod:`staging` → :mod:`render` → :mod:`node_program` on the node.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nearfield.errors import UnknownNameError
+from nearfield.scheduler._protocol import JobId, JobState, JobStatus, PathAccess, Scheduler
+from nearfield.scheduler.jobspec import (
+    CommandTask,
+    DatasetLink,
+    Hardware,
+    JobSpec,
+    Mount,
+    SessionTask,
+)
+
+if TYPE_CHECKING:
+    from nearfield.config import Config
+
+__all__ = [
+    "CommandTask",
+    "DatasetLink",
+    "Hardware",
+    "JobId",
+    "JobSpec",
+    "JobState",
+    "JobStatus",
+    "Mount",
+    "PathAccess",
+    "Scheduler",
+    "SessionTask",
+    "open_scheduler",
+]
+
+
+def open_scheduler(config: Config, cluster_name: str) -> Scheduler:
+    """The driver of a cluster of ``nearfield.yaml``.
+
+    Raises:
+        UnknownNameError: no such cluster.
+    """
+    # Late: the launcher imports this package too, and needs neither driver nor asyncio.
+    cluster = config.clusters.get(cluster_name)
+    if cluster is None:
+        raise UnknownNameError("cluster", cluster_name, config.clusters)
+    if cluster.scheduler == "local":
+        from nearfield.scheduler.local import LocalScheduler
+
+        return LocalScheduler(cluster_name, state=cluster.state)
+    from nearfield.scheduler.slurm import SlurmScheduler
+    from nearfield.scheduler.submitters import DirectSubmitter, Submitter, SudoSubmitter
+
+    submitter: Submitter
+    if cluster.submitter == "sudo" and cluster.launcher is not None:
+        submitter = SudoSubmitter(cluster_name, cluster.launcher)
+    else:
+        submitter = DirectSubmitter(cluster)
+    return SlurmScheduler(cluster_name, cluster, submitter)

@@ -107,7 +107,7 @@ class Scheduler(Protocol):
         ...
 
     async def status(self, ids: Iterable[JobId]) -> dict[JobId, JobStatus]:
-        """The state of each job. A job that nobody can speak for is UNKNOWN; never raises for it."""
+        """The state of each job. One that nobody can speak for is UNKNOWN; that never raises."""
         ...
 
     async def cancel(self, job: JobId) -> None:

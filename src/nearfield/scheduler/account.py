@@ -117,7 +117,8 @@ class SlurmAccount:
 
     def _live(self, numbers: list[str]) -> tuple[dict[str, JobStatus] | None, str]:
         try:
-            done = self._query("squeue", "-h", "-t", "all", "-j", ",".join(numbers), "-o", SQUEUE_FORMAT)
+            jobs = ",".join(numbers)
+            done = self._query("squeue", "-h", "-t", "all", "-j", jobs, "-o", SQUEUE_FORMAT)
         except SchedulerUnavailableError as error:
             return None, error.message
         # squeue calls a single job that it does not know an error, one among several not.

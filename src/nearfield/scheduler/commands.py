@@ -19,7 +19,7 @@ _NO_ANSWER = re.compile(
     r"[Aa]uthentication|Zero Bytes|Communication|unable to (establish|resolve)|"
     r"Transport endpoint|Connection failure|Slurm backup controller|in standby mode|"
     r"configless|[Nn]o route to host|No such file or directory|Database connection|"
-    r"slurmdbd|Slurm accounting storage is disabled|temporarily|Resource busy",
+    r"slurmdbd|Slurm accounting storage is disabled|temporarily|fatal:|configuration (file|source)",
 )
 _UNKNOWN_ID = re.compile(r"Invalid job id|Invalid job array id|already completing or completed")
 

@@ -9,9 +9,9 @@ options of ``sbatch``, one argument each.
 from __future__ import annotations
 
 import shlex
-from functools import cache
 from pathlib import Path
 
+from nearfield.scheduler import node_program
 from nearfield.scheduler.jobspec import Hardware, JobSpec
 
 END_OF_PROGRAM = "NEARFIELD_NODE_PROGRAM"
@@ -29,18 +29,12 @@ exec "$python" -I - {session_dir} <<'{end}'
 """
 
 
-@cache
-def node_program() -> str:
-    """The text of :mod:`nearfield.scheduler.node_program`; it is never imported here."""
-    return (Path(__file__).parent / "node_program.py").read_text(encoding="utf-8")
-
-
 def script(spec: JobSpec, session_dir: Path) -> str:
     """The batch script of ``spec``, whose session folder has been staged."""
     if session_dir.name != spec.name:
         raise ValueError(f"{session_dir} is not the folder of {spec.name}")
     return _BODY.format(
-        session_dir=shlex.quote(str(session_dir)), end=END_OF_PROGRAM, program=node_program()
+        session_dir=shlex.quote(str(session_dir)), end=END_OF_PROGRAM, program=node_program.text()
     )
 
 

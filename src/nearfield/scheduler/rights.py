@@ -7,6 +7,7 @@ import os
 import stat
 import threading
 from collections.abc import Iterable
+from pathlib import Path
 
 from nearfield.scheduler._protocol import PathAccess
 
@@ -33,7 +34,7 @@ def access(paths: Iterable[str], seconds: float = 5.0) -> dict[str, PathAccess]:
 
 def _look(path: str) -> PathAccess:
     try:
-        wanted = os.R_OK | (os.X_OK if stat.S_ISDIR(os.stat(path).st_mode) else 0)
+        wanted = os.R_OK | (os.X_OK if stat.S_ISDIR(Path(path).stat().st_mode) else 0)
     except OSError as error:
         denied = error.errno in {errno.EACCES, errno.EPERM}
         return PathAccess.NO if denied else PathAccess.UNKNOWN

@@ -22,6 +22,7 @@ import os
 import shutil
 import stat
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -96,10 +97,8 @@ def _open_sessions(sessions: Path) -> int:
     base = os.open(sessions.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         _own(base, sessions.parent)
-        try:
+        with suppress(FileExistsError):
             os.mkdir(sessions.name, 0o700, dir_fd=base)
-        except FileExistsError:
-            pass
         top = os.open(sessions.name, _FOLDER, dir_fd=base)
     finally:
         os.close(base)
@@ -186,7 +185,8 @@ def log_tail(sessions: Path, name: str, lines: int) -> str:
     except OSError:
         return ""
     try:
-        log = os.open("log", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        log = os.open("log", flags, dir_fd=folder)
     except OSError:
         return ""
     finally:
@@ -197,5 +197,5 @@ def log_tail(sessions: Path, name: str, lines: int) -> str:
         file.seek(max(0, os.fstat(log).st_size - 64 * 1024))
         text = file.read(64 * 1024).decode("utf-8", "replace")
     # A log is shown on pages and terminals: no control character but the tab survives.
-    shown = ["".join(c for c in line if c.isprintable() or c == "\t")[:500] for line in text.splitlines()]
-    return "\n".join(shown[-max(0, lines) :] if lines > 0 else [])
+    last = text.splitlines()[-lines:] if lines > 0 else []
+    return "\n".join("".join(c for c in s if c.isprintable() or c == "\t")[:500] for s in last)

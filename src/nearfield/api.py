@@ -1,0 +1,264 @@
+"""The public functions: ``nearfield.dataset``, ``search``, ``run`` and ``publish``.
+
+They are synchronous and may be called from a notebook cell, where a loop is running already.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from nearfield.catalogue._protocol import Catalogue
+    from nearfield.config import Config
+    from nearfield.datasets import Dataset, Page
+    from nearfield.provenance.record import Record
+    from nearfield.publishing.publication import Publication
+    from nearfield.templates.execution import OnCell
+    from nearfield.templates.runner import Plan
+
+T = TypeVar("T")
+
+
+def dataset(pid: str, *, catalogue: str | Path | None = None) -> Dataset:
+    """One dataset: its metadata, files and arrays.
+
+    Inside a notebook that ``nearfield run`` executes, the run's own inputs answer, and no
+    catalogue is asked.
+
+    Args:
+        pid: The dataset's persistent identifier.
+        catalogue: A catalogue file instead of the configured catalogue.
+
+    Raises:
+        DatasetNotFoundError: there is none, or the run was not given it.
+        DatasetNotPermittedError: you may not see it.
+    """
+    if catalogue is None and (inputs := os.environ.get("NEARFIELD_RUN")):
+        from nearfield.templates.inputs import dataset_of_run
+
+        return dataset_of_run(Path(inputs), pid)
+    from nearfield.templates.inputs import resolve
+
+    async def ask(source: Catalogue) -> Dataset:
+        return (await resolve(source, [pid]))[0]
+
+    return _with_catalogue(None, catalogue, ask)
+
+
+def search(text: str = "", *, catalogue: str | Path | None = None, **conditions: Any) -> Page:
+    """Datasets that match, newest first.
+
+    Args:
+        text: Words, each of which must be found.
+        catalogue: A catalogue file instead of the configured catalogue.
+        **conditions: Further fields of :class:`nearfield.datasets.Query`: ``type``,
+            ``technique``, ``instrument``, ``input_dataset``, ``since``, ``until``, ``limit``,
+            ``offset``.
+
+    Raises:
+        UsageError: a condition does not exist or does not fit.
+    """
+    from pydantic import ValidationError
+
+    from nearfield.datasets import Query
+    from nearfield.errors import UnknownNameError, UsageError
+
+    for name in conditions:
+        if name not in Query.model_fields:
+            raise UnknownNameError("condition", name, Query.model_fields)
+    try:
+        query = Query(text=text, **conditions)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UsageError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    return _with_catalogue(None, catalogue, lambda source: source.search(query))
+
+
+def run(
+    template: str,
+    datasets: str | Sequence[str],
+    *,
+    out: str | Path,
+    parameters: Mapping[str, Any] | None = None,
+    catalogue: str | Path | None = None,
+    config: Config | None = None,
+    on_cell: OnCell | None = None,
+) -> Record:
+    """Run a template notebook over datasets and record what it did.
+
+    Args:
+        template: A template's name, or the path of its folder.
+        datasets: The PID of a dataset, or several.
+        out: A new or empty folder for the executed notebook and its results.
+        parameters: Values for the template's parameters.
+        catalogue: A catalogue file instead of the configured catalogue.
+        config: A configuration instead of the one that is found.
+        on_cell: Told how far the notebook is.
+
+    Returns:
+        The record of a completed run.
+
+    Raises:
+        UsageError: something is wrong with the request; nothing was started.
+        RunError: a cell failed, or the run was stopped; the record and the notebook are kept.
+    """
+    from nearfield.errors import RunError
+
+    plan = plan_run(
+        template, datasets, out=out, parameters=parameters, catalogue=catalogue, config=config
+    )
+    record = _carry_out(plan, on_cell)
+    if record.status == "aborted":
+        raise RunError(f"run {record.run_id} was stopped; its folder is {record.folder}")
+    if record.failure is not None:
+        at = f"cell {record.failure.cell}: " if record.failure.cell else ""
+        raise RunError(
+            f"{record.template.name}: {at}{record.failure.message}",
+            hint=f"the notebook as far as it came: {Path(record.folder) / record.notebook}",
+        )
+    return record
+
+
+def publish(
+    folder: str | Path,
+    *,
+    title: str | None = None,
+    catalogue: str | Path | None = None,
+) -> str:
+    """Publish a completed run as a derived dataset; doing so again gives the same PID.
+
+    Args:
+        folder: The run's folder.
+        title: Title of the derived dataset; made from template and input where None.
+        catalogue: A catalogue file instead of the configured catalogue.
+
+    Returns:
+        The PID of the derived dataset.
+
+    Raises:
+        PublishError: the run is not complete, or a file is not as the run left it.
+    """
+    return publication(folder, title=title, catalogue=catalogue).pid
+
+
+def plan_run(
+    template: str,
+    datasets: str | Sequence[str],
+    *,
+    out: str | Path,
+    parameters: Mapping[str, Any] | None = None,
+    catalogue: str | Path | None = None,
+    config: Config | None = None,
+) -> Plan:
+    """Everything that can go wrong before a run starts goes wrong here; nothing is made."""
+    from nearfield.config import load_config
+    from nearfield.templates.inputs import resolve
+    from nearfield.templates.runner import check_request, make_plan
+
+    config = config or load_config()
+    pids = [datasets] if isinstance(datasets, str) else list(datasets)
+    request = check_request(config, template, pids, parameters or {}, Path(out))
+    found = _with_catalogue(config, catalogue, lambda source: resolve(source, pids))
+    return make_plan(request, found)
+
+
+def publication(
+    folder: str | Path,
+    *,
+    title: str | None = None,
+    catalogue: str | Path | None = None,
+    config: Config | None = None,
+) -> Publication:
+    """As :func:`publish`, and tells whether it had been published already."""
+    from nearfield.config import load_config
+    from nearfield.publishing.publication import publish_run
+
+    config = config or load_config()
+    target = _target(config, catalogue)
+
+    async def send(source: Catalogue) -> Publication:
+        return await publish_run(Path(folder), source, target=target, title=title)
+
+    return _with_catalogue(config, catalogue, send)
+
+
+def _carry_out(plan: Plan, on_cell: OnCell | None) -> Record:
+    from nearfield.templates.runner import carry_out
+    from nearfield.templates.stopping import Stop
+
+    stop = Stop()
+    tell = on_cell or (lambda done, total, what: None)
+    if not _in_loop():
+        return carry_out(plan, tell, stop)
+    # papermill wants a loop of its own, and this thread's is taken.
+    return _in_thread(lambda: carry_out(plan, tell, stop), stop.request)
+
+
+def _with_catalogue(
+    config: Config | None,
+    catalogue: str | Path | None,
+    work: Callable[[Catalogue], Awaitable[T]],
+) -> T:
+    from nearfield.catalogue import open_catalogue
+    from nearfield.config import load_config
+
+    async def whole() -> T:
+        file = Path(catalogue) if catalogue is not None else None
+        source = open_catalogue(config or load_config(), file=file)
+        try:
+            return await work(source)
+        finally:
+            await source.aclose()
+
+    if not _in_loop():
+        return asyncio.run(whole())
+    return _in_thread(lambda: asyncio.run(whole()), None)
+
+
+def _target(config: Config, catalogue: str | Path | None) -> str:
+    """Which catalogue that is, in words that stay the same from attempt to attempt."""
+    if catalogue is None and config.catalogue.driver == "service":
+        return f"{config.catalogue.name} {config.catalogue.url}"
+    file = Path(catalogue) if catalogue is not None else config.catalogue.file
+    return f"{config.catalogue.name} {file.expanduser().resolve()}"
+
+
+def _in_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _in_thread(work: Callable[[], T], on_interrupt: Callable[[], None] | None) -> T:
+    """The result of ``work``, done in a thread.
+
+    Ctrl-C calls ``on_interrupt`` and waits for the end; without it, the work is left alone.
+    """
+    results: list[T] = []
+    errors: list[BaseException] = []
+
+    def body() -> None:
+        try:
+            results.append(work())
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=body, name="nearfield", daemon=True)
+    thread.start()
+    while thread.is_alive():
+        try:
+            thread.join(0.2)
+        except KeyboardInterrupt:
+            if on_interrupt is None:
+                raise
+            on_interrupt()
+    if errors:
+        raise errors[0]
+    return results[0]

@@ -1,0 +1,77 @@
+"""What a derived dataset becomes, whatever stores it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import datetime
+
+from nearfield.datasets import Access, Dataset, DerivedDataset, Principal
+from nearfield.errors import CatalogueError
+
+
+def request_digest(wanted: DerivedDataset) -> str:
+    """One value for one content: the same request sent twice has the same."""
+    text = json.dumps(wanted.model_dump(mode="json"), sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def check_same_request(
+    run_id: str, digest: str, known: str | None, *, owner: str | None, user: str
+) -> None:
+    """A run id names one result of one user.
+
+    Raises:
+        CatalogueError: the run id is taken by other content or by somebody else.
+    """
+    if owner != user or digest != known:
+        raise CatalogueError(
+            f"run id {run_id!r} is taken by another derived dataset",
+            hint="publish under a new run id",
+        )
+
+
+def inherited_access(inputs: Sequence[Dataset], owner: str) -> Access:
+    """Who may see a result: whoever may see every input, and its owner.
+
+    A result is never more public than its least public input. Public inputs restrict nothing;
+    of the others only the groups that they have in common remain.
+    """
+    closed = [dataset.access for dataset in inputs if not dataset.access.public]
+    if not closed:
+        return Access(owner=owner, owner_group=inputs[0].access.owner_group, public=True)
+    common = set.intersection(
+        *({access.owner_group, *access.access_groups} - {None} for access in closed)
+    )
+    groups = sorted(group for group in common if group is not None)
+    first = closed[0].owner_group
+    head = first if first in groups else None
+    return Access(
+        owner=owner,
+        owner_group=head,
+        access_groups=tuple(group for group in groups if group != head),
+    )
+
+
+def derived_dataset(
+    pid: str, wanted: DerivedDataset, inputs: Sequence[Dataset], user: Principal, now: datetime
+) -> Dataset:
+    """The record of a derived dataset. ``inputs`` are those that it names, as ``user`` sees them."""
+    return Dataset(
+        pid=pid,
+        type="derived",
+        title=wanted.title,
+        description=wanted.description,
+        techniques=wanted.techniques,
+        source_folder=wanted.source_folder,
+        size=sum(file.size for file in wanted.files),
+        files=wanted.files,
+        access=inherited_access(inputs, user.name),
+        scientific=wanted.scientific,
+        run_id=wanted.run_id,
+        input_datasets=tuple(dict.fromkeys(wanted.input_datasets)),
+        used_software=wanted.used_software,
+        job_parameters=wanted.job_parameters,
+        created=now,
+    )

@@ -1,0 +1,145 @@
+"""Which files belong together: references between files, and which of them are roots."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from nearfield.catalogue._ledger import Remembered
+from nearfield.catalogue._tree import Tree
+
+# %b in a virtual source's file name counts blocks from 0 (H5Pset_virtual).
+MAX_BLOCKS = 100_000
+_SERIES = re.compile(r"%0?(\d*)T")
+
+
+@dataclass
+class Resolver:
+    """Finds the files that references mean, as HDF5 does.
+
+    An absolute name is tried as it is, then by its last part beside the referring file; a
+    relative name beside the referring file (H5Lcreate_external). The process's own working
+    folder and HDF5's environment variables are not consulted: they say nothing about the data.
+    """
+
+    tree: Tree
+    _real: dict[str, str] = field(default_factory=dict)
+
+    def resolve(self, referrer: str, name: str) -> list[str]:
+        """Paths that ``name`` stands for, in the tree's own spelling; empty if it dangles."""
+        if "%b" in name:
+            found = []
+            for block in range(MAX_BLOCKS):
+                one = self._one(referrer, name.replace("%b", str(block)).replace("%%", "%"))
+                if one is None:
+                    break
+                found.append(one)
+            return found
+        one = self._one(referrer, name)
+        return [] if one is None else [one]
+
+    def _one(self, referrer: str, name: str) -> str | None:
+        if "\0" in name:
+            return None
+        folder = os.path.dirname(referrer)  # noqa: PTH120
+        tries = [os.path.join(folder, name)]  # noqa: PTH118
+        if name.startswith("/"):
+            tries.append(os.path.join(folder, PurePosixPath(name).name))  # noqa: PTH118
+        for path in tries:
+            if os.path.isfile(path):  # noqa: PTH113
+                real = self._real_path(path)
+                return self.tree.inside(real) or real
+        return None
+
+    def _real_path(self, path: str) -> str:
+        """realpath, looking at each folder once."""
+        folder, _, last = path.rpartition("/")
+        if os.path.islink(path):  # noqa: PTH114
+            return os.path.realpath(path)
+        if folder not in self._real:
+            self._real[folder] = os.path.realpath(folder or "/")
+        return f"{self._real[folder].rstrip('/')}/{last}"
+
+
+@dataclass
+class Groups:
+    """The files of the tree, each with what it refers to, and the roots among them."""
+
+    targets: dict[str, dict[str, list[str]]]
+    """By referring file: the name as spelled → the paths that it means."""
+    members: dict[str, list[str]]
+    """By root file: all files of its dataset, the root first."""
+
+
+def group(
+    readable: Mapping[str, Remembered], resolver: Resolver, claimed: Iterable[str] = ()
+) -> Groups:
+    """Form datasets. ``claimed`` are files that belong to datasets elsewhere.
+
+    A file that another refers to is no root. Where files refer to each other in a ring, the
+    first by name is.
+    """
+    targets = {
+        path: {name: resolver.resolve(path, name) for name in known.links}
+        for path, known in readable.items()
+    }
+    edges: dict[str, list[str]] = {
+        path: [goal for goals in names.values() for goal in goals if goal != path]
+        for path, names in targets.items()
+    }
+    for first, others in _series(readable).items():
+        edges[first].extend(others)
+    pointed_at = {goal for goals in edges.values() for goal in goals} | set(claimed)
+    members: dict[str, list[str]] = {}
+    reached: set[str] = set(claimed)
+    alone = sorted(set(readable) - pointed_at)
+    ringed = sorted(set(readable) & pointed_at)
+    for root in [*alone, *ringed]:
+        if root in reached:
+            continue
+        members[root] = _closure(root, edges)
+        reached.update(members[root])
+    return Groups(targets, members)
+
+
+def _closure(root: str, edges: Mapping[str, list[str]]) -> list[str]:
+    found = {root: None}
+    queue = [root]
+    while queue:
+        for goal in edges.get(queue.pop(), ()):
+            if goal not in found:
+                found[goal] = None
+                queue.append(goal)
+    return [root, *sorted(path for path in found if path != root)]
+
+
+def _series(readable: Mapping[str, Remembered]) -> dict[str, list[str]]:
+    """First file of each openPMD series → its other files, by iteration."""
+    groups: dict[tuple[str, str], list[tuple[int, str]]] = {}
+    for path, known in readable.items():
+        if known.series is None:
+            continue
+        folder, _, name = path.rpartition("/")
+        pattern = known.series.rpartition("/")[2]
+        match = re.fullmatch(series_expression(pattern), name)
+        if match is not None:
+            groups.setdefault((folder, pattern), []).append((int(match[1]), path))
+    series = {}
+    for found in groups.values():
+        first, *others = [path for _, path in sorted(found)]
+        series[first] = others
+    return series
+
+
+def series_expression(pattern: str) -> str:
+    """An openPMD file pattern as a regular expression: ``%T`` any number, ``%06T`` six digits."""
+    match = _SERIES.search(pattern)
+    if match is None:
+        return r"(?!)"
+    digits = f"(\\d{{{match[1]},}})" if match[1] else r"(\d+)"
+    name = re.escape(pattern[: match.start()]) + digits + re.escape(pattern[match.end() :])
+    # The attribute may leave the suffix out ("simData_%T").
+    return name if pattern.endswith((".h5", ".hdf5")) else f"{name}(?:\\.h5|\\.hdf5)?"

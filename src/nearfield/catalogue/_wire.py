@@ -1,0 +1,76 @@
+"""What service and client say to each other: queries as URL parameters, errors as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import ValidationError
+
+from nearfield.datasets import Query
+from nearfield.errors import (
+    CatalogueError,
+    CatalogueUnavailableError,
+    DatasetNotFoundError,
+    DatasetNotPermittedError,
+    NearfieldError,
+    UsageError,
+)
+
+# Most particular class first: the first that fits gives the status.
+_STATUS: tuple[tuple[int, type[NearfieldError]], ...] = (
+    (404, DatasetNotFoundError),
+    (403, DatasetNotPermittedError),
+    (503, CatalogueUnavailableError),
+    (409, CatalogueError),
+    (400, UsageError),
+)
+
+
+def status_of(error: NearfieldError) -> int:
+    """The HTTP status that stands for an error."""
+    return next((status for status, kind in _STATUS if isinstance(error, kind)), 500)
+
+
+def error_of(status: int, message: str, hint: str | None) -> NearfieldError:
+    """The error that an HTTP status stands for."""
+    kind = dict(_STATUS).get(status, CatalogueUnavailableError if status >= 502 else CatalogueError)
+    return kind(message, hint=hint)
+
+
+def query_to_params(query: Query) -> dict[str, str]:
+    """URL parameters for a query; what has its default value is left out."""
+    said = query.model_dump(mode="json", exclude_defaults=True)
+    return {name: str(value) for name, value in said.items()}
+
+
+def query_from_params(params: Iterable[tuple[str, str]]) -> Query:
+    """The query that URL parameters ask for.
+
+    Raises:
+        UsageError: an unknown or repeated parameter, or a value that does not fit; names it.
+    """
+    said: dict[str, str] = {}
+    for name, value in params:
+        if name in said:
+            raise UsageError(f"{name}: given twice")
+        said[name] = value
+    try:
+        return Query.model_validate(said)
+    except ValidationError as error:
+        raise UsageError(explain_validation(error)) from error
+
+
+def explain_validation(error: ValidationError) -> str:
+    """pydantic's findings, each with its field's name."""
+    found = []
+    for problem in error.errors(include_input=False, include_url=False):
+        where = ".".join(str(part) for part in problem["loc"]) or "body"
+        message = "unknown name" if problem["type"] == "extra_forbidden" else problem["msg"]
+        found.append(f"{where}: {message.removeprefix('Value error, ')}")
+    return "; ".join(found[:20])
+
+
+def error_body(message: str, hint: str | None) -> dict[str, Any]:
+    """The JSON of every answer that is not a success."""
+    return {"error": message, "hint": hint}

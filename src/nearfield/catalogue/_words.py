@@ -1,0 +1,87 @@
+"""What a search finds by words: the text of a dataset, and a user's words as an FTS5 query."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from pathlib import PurePosixPath
+
+from nearfield.datasets import Dataset
+from nearfield.errors import UsageError
+
+MAX_WORDS = 64
+# Names of so many files are searchable; a detector's thousandth data file is found by its PID.
+MAX_FILE_NAMES = 200
+
+
+def text_of_dataset(dataset: Dataset) -> str:
+    """Everything that words are looked for in, one field per line."""
+    names = dict.fromkeys(PurePosixPath(file.path).name for file in dataset.files[:MAX_FILE_NAMES])
+    fields = (
+        dataset.title,
+        dataset.description,
+        *dataset.techniques,
+        dataset.instrument,
+        dataset.facility,
+        dataset.sample,
+        dataset.proposal,
+        dataset.format,
+        *dataset.keywords,
+        *names,
+    )
+    return "\n".join(field for field in fields if field)
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a search, without those that hold no letter or digit (``-``, ``"``, ``*``).
+
+    Raises:
+        UsageError: more than 64 words.
+    """
+    clean = text.encode("utf-8", "replace").decode("utf-8").replace("\0", " ")
+    words = [word for word in clean.split() if any(map(_searchable, word))]
+    if len(words) > MAX_WORDS:
+        raise UsageError(f"a search of {len(words)} words", hint=f"use at most {MAX_WORDS}")
+    return words
+
+
+def _searchable(character: str) -> bool:
+    category = unicodedata.category(character)
+    return category[0] in "LN" or category == "Co"
+
+
+def match_expression(text: str) -> str | None:
+    """``text`` as an FTS5 query: every word as a quoted prefix; ``None`` without words.
+
+    Inside double quotes FTS5 knows no operators; a quote is written twice
+    (https://sqlite.org/fts5.html#fts5_strings).
+    """
+    quoted = ['"' + word.replace('"', '""') + '"*' for word in words_of(text)]
+    return " AND ".join(quoted) or None
+
+
+def tokens(text: str) -> list[str]:
+    """Words as the index folds them: no case, no accents, split at everything else.
+
+    For drivers without an index of their own.
+    """
+    plain = "".join(
+        c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)
+    )
+    return re.findall(r"[^\W_]+", plain.casefold())
+
+
+def matches(words: list[str], text: str) -> bool:
+    """Does ``text`` hold every word, each as a run of tokens whose last may be a beginning?"""
+    have = tokens(text)
+    return all(_holds(have, tokens(word)) for word in words)
+
+
+def _holds(have: list[str], want: list[str]) -> bool:
+    if not want:
+        return False
+    *whole, last = want
+    return any(
+        have[i : i + len(whole)] == whole and have[i + len(whole)].startswith(last)
+        for i in range(len(have) - len(whole))
+    )

@@ -1,0 +1,208 @@
+"""NeXus files, as https://manual.nexusformat.org describes them and as facilities write them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from nearfield.catalogue.metadata.model import FileMetadata
+from nearfield.catalogue.metadata.values import (
+    instant,
+    joined,
+    number_of,
+    text_of,
+    texts_of,
+    time_of,
+    unique,
+)
+from nearfield.catalogue.metadata.walk import (
+    READ_ERRORS,
+    Group,
+    Walk,
+    attribute,
+    child,
+    identity,
+    scalar,
+    text,
+)
+
+# An NXdata title is free text. It counts as a technique only if it names one: these are the
+# heads of technique names in PaNET (http://purl.org/pan-science/PaNET).
+_TECHNIQUE_WORDS = (
+    "reflectivity", "reflectometry", "diffraction", "diffractometry", "scattering",
+    "spectroscopy", "spectrometry", "microscopy", "tomography", "radiography", "ptychography",
+    "holography", "imaging", "interferometry", "crystallography", "fluorescence",
+    "absorption", "dichroism", "photoemission",
+)  # fmt: skip
+MAX_SCIENTIFIC = 200
+_QUANTITIES = {
+    "NXmonochromator": ("energy", "wavelength"),
+    "NXbeam": ("incident_energy", "incident_wavelength"),
+    "NXsample": ("temperature", "magnetic_field", "pressure"),
+    "NXdetector": ("distance",),
+}
+
+
+def is_nexus(found: Walk) -> bool:
+    """Does the file say that it is NeXus?"""
+    root = found.root
+    return (
+        attribute(root, "NeXus_version") is not None
+        or text_of(attribute(root, "NX_class")) == "NXroot"
+        or next(found.of_class("NXentry"), None) is not None
+    )
+
+
+def read_nexus(found: Walk) -> FileMetadata:
+    """Metadata of all entries; where entries differ, their distinct values joined by ``"; "``."""
+    entries = _entries(found)
+    plots = [plot for entry in entries if (plot := _default_data(found, entry)) is not None]
+    plot_titles = [_title_of_data(plot) for plot in plots]
+    definitions = unique(
+        name
+        for entry in entries
+        for group in (entry, *found.of_class("NXsubentry", under=entry.path))
+        for name in texts_of(scalar(group.handle, "definition"))
+    )
+    named = [t for t in plot_titles if t and any(w in t.lower() for w in _TECHNIQUE_WORDS)]
+    starts = _times(entries, "start_time")
+    ends = _times(entries, "end_time")
+    warnings = list(found.warnings)
+    for name, (_, odd) in (("start_time", starts), ("end_time", ends)):
+        warnings += [f"{name} {value!r} is not a time that can be understood" for value in odd]
+    return FileMetadata(
+        format="NeXus",
+        title=joined(text(e.handle, "title") for e in entries) or joined(plot_titles),
+        description=joined(
+            (text(e.handle, "experiment_description") for e in entries), limit=2000
+        ),
+        techniques=tuple(unique([*definitions, *named])),
+        instrument=_instrument(found, entries),
+        facility=joined(_facilities(found)),
+        sample=joined(text(g.handle, "name") for g in found.of_class("NXsample")),
+        proposal=joined(_proposals(found, entries)),
+        start_time=min(starts[0], key=instant, default=None),
+        end_time=max(ends[0], key=instant, default=None),
+        arrays=_arrays(found, plots),
+        scientific=_scientific(found),
+        links=tuple(found.links),
+        warnings=tuple(warnings),
+        problems=tuple(found.problems),
+    )
+
+
+def _entries(found: Walk) -> list[Group]:
+    """All NXentry groups, the file's default first."""
+    entries = list(found.of_class("NXentry"))
+    default = text_of(attribute(found.root, "default"))
+    return sorted(entries, key=lambda entry: entry.path != f"/{default}")
+
+
+def _instrument(found: Walk, entries: list[Group]) -> str | None:
+    names: list[str | None] = [text(g.handle, "name") for g in found.of_class("NXinstrument")]
+    if not any(names):
+        # Files without NXinstrument that note it among their own metadata.
+        groups = [
+            *entries,
+            *(g for e in entries for g in found.of_class("NXcollection", under=e.path)),
+        ]
+        names = [text(g.handle, "instrument") or text(g.handle, "beamline") for g in groups]
+    return joined(names) or text_of(attribute(found.root, "instrument"))
+
+
+def _facilities(found: Walk) -> Iterator[str | None]:
+    for source in found.of_class("NXsource"):
+        yield text(source.handle, "name") or text(source.handle, "facility_name")
+
+
+def _proposals(found: Walk, entries: list[Group]) -> Iterator[str | None]:
+    for entry in entries:
+        yield text(entry.handle, "experiment_identifier")
+        yield text(entry.handle, "proposal_number")
+    for user in found.of_class("NXuser"):
+        yield text(user.handle, "proposal_number")
+
+
+def _times(entries: list[Group], name: str) -> tuple[list[Any], list[str]]:
+    """Times of all entries, and the texts that are none. An empty text says nothing."""
+    said = [word for entry in entries if (word := text(entry.handle, name))]
+    times = [(word, time_of(word)) for word in said]
+    return [t for _, t in times if t is not None], [word for word, t in times if t is None]
+
+
+def _default_data(found: Walk, entry: Group) -> Group | None:
+    """The NXdata that a plot of the entry shows: ``default`` if given, else the first."""
+    plots = list(found.of_class("NXdata", under=entry.path))
+    default = text_of(attribute(entry.handle, "default"))
+    wanted = f"{entry.path.rstrip('/')}/{default}"
+    return next((p for p in plots if p.path == wanted), plots[0] if plots else None)
+
+
+def _title_of_data(plot: Group) -> str | None:
+    return text(plot.handle, "title") or text_of(attribute(plot.handle, "title"))
+
+
+def _signal_name(plot: Group) -> str | None:
+    """The signal's name: the group's ``signal``, or (before 2014) the field with ``signal=1``."""
+    if name := text_of(attribute(plot.handle, "signal")):
+        return name
+    try:
+        names = list(plot.handle)
+    except READ_ERRORS:
+        return None
+    for name in names:
+        field = child(plot.handle, name)
+        mark = attribute(field, "signal") if field is not None else None
+        if mark is not None and (text_of(mark) == "1" or number_of(mark) == 1):
+            return str(name)
+    return "data" if "data" in names else None
+
+
+def _arrays(found: Walk, plots: list[Group]) -> tuple[Any, ...]:
+    """The arrays, the one that a plot shows first marked and in front."""
+    arrays = dict(found.arrays)
+    for plot in plots:
+        name = _signal_name(plot)
+        handle = child(plot.handle, name) if name else None
+        if handle is None:
+            continue
+        try:
+            key = identity(handle)
+        except READ_ERRORS:
+            continue
+        if key in arrays:
+            path = f"{plot.path}/{name}"
+            first = arrays.pop(key).model_copy(update={"signal": True, "path": path})
+            return (first, *arrays.values())
+    return tuple(arrays.values())
+
+
+def _scientific(found: Walk) -> dict[str, Any]:
+    """Scalars that describe the measurement, by HDF5 path; ``{"value", "unit"}`` with a unit."""
+    said: dict[str, Any] = {}
+    for group in found.groups:
+        if group.nx_class == "NXcollection":
+            try:
+                names = [str(name) for name in group.handle]
+            except READ_ERRORS:
+                continue
+        else:
+            names = list(_QUANTITIES.get(group.nx_class or "", ()))
+        for name in names:
+            if len(said) >= MAX_SCIENTIFIC:
+                return said
+            value = _scalar_with_unit(group.handle, name)
+            if value is not None and name.isprintable():
+                said[f"{group.path}/{name}".lstrip("/")] = value
+    return said
+
+
+def _scalar_with_unit(group: Any, name: str) -> Any:
+    value = scalar(group, name, limit=1)
+    plain: Any = number_of(value) if value is not None else None
+    if plain is None:
+        words = texts_of(value)
+        return words[0] if words else None
+    field = child(group, name)
+    unit = text_of(attribute(field, "units")) or text_of(attribute(field, "unit"))
+    return {"value": plain, "unit": unit} if unit else plain

@@ -1,0 +1,130 @@
+"""Open one HDF5 file and read what it says about itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from nearfield.catalogue.metadata.model import FileMetadata
+from nearfield.catalogue.metadata.nexus import is_nexus, read_nexus
+from nearfield.catalogue.metadata.openpmd import is_openpmd, read_openpmd
+from nearfield.catalogue.metadata.values import text_of, time_of
+from nearfield.catalogue.metadata.walk import READ_ERRORS, Walk, attribute, reason, walk
+from nearfield.errors import BlockedError, DataFileError
+
+# https://docs.hdfgroup.org/hdf5/v1_14/_f_m_t3.html, "Format Signature"
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_HDF4 = b"\x0e\x03\x13\x01"
+OPEN_FOR_WRITING = "open for writing; scan again later"
+PERMISSION_DENIED = "permission denied"
+
+
+def has_signature(head: bytes) -> bool:
+    """Do these first bytes begin an HDF5 file?"""
+    return head.startswith(SIGNATURE)
+
+
+def read_file(path: str) -> FileMetadata:
+    """Everything that the file at ``path`` says about itself; other files are not opened.
+
+    Raises:
+        BlockedError: h5py is not installed.
+        DataFileError: the file cannot be read, with the reason.
+    """
+    with _opened(path) as file:
+        found = walk(file)
+        if is_openpmd(found):
+            return read_openpmd(found)
+        if is_nexus(found):
+            return read_nexus(found)
+        return _read_plain(found)
+
+
+def contains(path: str, objects: list[str]) -> dict[str, bool]:
+    """For each HDF5 path, whether it leads to an object of the file at ``path``.
+
+    Raises as :func:`read_file`.
+    """
+    with _opened(path) as file:
+        return {name: _reachable(file, name) for name in objects}
+
+
+def _reachable(file: Any, name: str) -> bool:
+    """An external link on the way counts as reached: its own file is checked by itself."""
+    import h5py
+
+    at = file
+    try:
+        for part in name.strip("/").split("/"):
+            if part in ("", "."):
+                continue
+            link = at.get(part, getlink=True)
+            if link is None:
+                return False
+            if isinstance(link, h5py.ExternalLink):
+                return True
+            at = at[part]
+    except READ_ERRORS:
+        return False
+    return True
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[Any]:
+    try:
+        import h5py
+    except ImportError as error:
+        raise BlockedError(
+            "data files cannot be read: h5py is not installed",
+            hint="pip install 'nearfield[hub]'",
+        ) from error
+    try:
+        # Without locks: a scan must never keep a detector from opening its own file, and
+        # read-only or parallel file systems often have no locks to give.
+        file = h5py.File(path, "r", locking=False)
+    except READ_ERRORS as error:
+        raise DataFileError(path, _why(path, error)) from error
+    try:
+        yield file
+    except READ_ERRORS as error:
+        raise DataFileError(path, f"cannot be read: {reason(error)}") from error
+    finally:
+        file.close()
+
+
+def _why(path: str, error: BaseException) -> str:
+    """The cause in words: HDF5's own message is often only "file signature not found"."""
+    if isinstance(error, PermissionError):
+        return PERMISSION_DENIED
+    words = reason(error)
+    if "already open for" in words or "unable to lock file" in words:
+        return OPEN_FOR_WRITING
+    if "truncated file" in words:
+        return "truncated: the file is shorter than it says"
+    if "signature not found" in words:
+        try:
+            with open(path, "rb") as raw:  # noqa: PTH123  # bytes of a path as scandir gave it
+                head = raw.read(8)
+        except OSError as failure:
+            return f"cannot be read: {failure.strerror}"
+        if head.startswith(_HDF4):
+            return "not an HDF5 file but HDF4"
+        return "not an HDF5 file" if head else "empty: zero bytes"
+    return f"cannot be opened: {words}"
+
+
+def _read_plain(found: Walk) -> FileMetadata:
+    """HDF5 without a known convention: the root's own ``title`` and the arrays."""
+    root = found.root
+    arrays = tuple(found.arrays.values())
+    return FileMetadata(
+        format="HDF5",
+        title=text_of(attribute(root, "title")),
+        description=text_of(attribute(root, "description")),
+        start_time=time_of(text_of(attribute(root, "start_time"))),
+        arrays=arrays,
+        links=tuple(found.links),
+        warnings=tuple(found.warnings),
+        problems=tuple(found.problems),
+    )

@@ -1,0 +1,197 @@
+"""One bounded pass over an HDF5 file: its groups, arrays and references to other files.
+
+Nothing outside the file is opened: external links and virtual sources are noted as the file
+spells them. Each object is visited once, however many hard links lead to it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from nearfield.catalogue.metadata.model import FileLink
+from nearfield.catalogue.metadata.values import text_of
+from nearfield.datasets import ArrayInfo
+
+MAX_OBJECTS = 5000
+MAX_ARRAYS = 200
+MAX_LINKS = 10_000
+# What h5py raises on damaged or exotic parts of a file that opens well.
+READ_ERRORS = (OSError, RuntimeError, ValueError, TypeError, KeyError, OverflowError, MemoryError)
+
+
+@dataclass
+class Group:
+    """One group. ``path`` is absolute, ``nx_class`` what NeXus says it is."""
+
+    path: str
+    handle: Any
+    nx_class: str | None
+
+
+@dataclass
+class Walk:
+    """What one pass found. Valid while the file is open."""
+
+    root: Any
+    groups: list[Group] = field(default_factory=list)
+    arrays: dict[Any, ArrayInfo] = field(default_factory=dict)
+    """By object identity, so that a second path to the same array finds it."""
+    links: list[FileLink] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def of_class(self, *names: str, under: str = "/") -> Iterator[Group]:
+        """Groups of these NeXus classes below ``under``, outermost first."""
+        prefix = under.rstrip("/") + "/"
+        return (g for g in self.groups if g.nx_class in names and g.path.startswith(prefix))
+
+    @property
+    def linked_arrays(self) -> list[str]:
+        return [link.at for link in self.links if link.kind == "external link"]
+
+
+def identity(handle: Any) -> Any:
+    """The same for every path to one object in one open file."""
+    import h5py
+
+    info = h5py.h5o.get_info(handle.id)
+    return info.fileno, info.addr
+
+
+def attribute(handle: Any, name: str) -> Any:
+    """An attribute's value, or ``None`` where it is absent or of a type nobody can read."""
+    try:
+        return handle.attrs[name] if name in handle.attrs else None
+    except READ_ERRORS:
+        return None
+
+
+def child(group: Any, name: str) -> Any:
+    """A member that lives in this file, or ``None``. External links are never followed."""
+    import h5py
+
+    try:
+        link = group.get(name, getlink=True)
+        return None if link is None or isinstance(link, h5py.ExternalLink) else group.get(name)
+    except READ_ERRORS:
+        return None
+
+
+def scalar(group: Any, name: str, *, limit: int = 64) -> Any:
+    """The value of a small dataset called ``name``, or ``None``."""
+    import h5py
+
+    found = child(group, name)
+    try:
+        if isinstance(found, h5py.Dataset) and not found.is_virtual and (found.size or 0) <= limit:
+            return found[()] if found.size else None
+    except READ_ERRORS:
+        return None
+    return None
+
+
+def text(group: Any, name: str) -> str | None:
+    """The string in a small dataset called ``name``."""
+    return text_of(scalar(group, name))
+
+
+def walk(root: Any) -> Walk:
+    """Visit an open file breadth first, so that a limit cuts detail and not whole entries."""
+    import h5py
+
+    found = Walk(root)
+    queue: deque[tuple[str, Any]] = deque([("/", root)])
+    seen = {identity(root)}
+    visited = arrays_left_out = 0
+    while queue:
+        path, group = queue.popleft()
+        found.groups.append(Group(path, group, text_of(attribute(group, "NX_class"))))
+        try:
+            names = list(group)
+        except READ_ERRORS as error:
+            found.problems.append(f"{path}: cannot be listed: {reason(error)}")
+            continue
+        for name in names:
+            visited += 1
+            if visited > MAX_OBJECTS:
+                found.warnings.append(
+                    f"more than {MAX_OBJECTS} objects: the rest was not looked at"
+                )
+                return found
+            # A name that is not UTF-8 reaches us with surrogates, which no JSON can hold.
+            shown = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+            at = f"{path.rstrip('/')}/{shown}"
+            try:
+                link = group.get(name, getlink=True)
+                if isinstance(link, h5py.ExternalLink):
+                    _note(found, at, link.filename, link.path)
+                    continue
+                if isinstance(link, h5py.SoftLink):
+                    continue  # its target is visited where it lives
+                handle = group[name]
+                key = identity(handle)
+                if key in seen:
+                    continue
+                seen.add(key)
+                if isinstance(handle, h5py.Group):
+                    queue.append((at, handle))
+                elif isinstance(handle, h5py.Dataset):
+                    _sources(found, at, handle)
+                    info = describe(at, handle)
+                    if info is not None and len(found.arrays) < MAX_ARRAYS:
+                        found.arrays[key] = info
+                    elif info is not None:
+                        arrays_left_out += 1
+            except READ_ERRORS as error:
+                found.problems.append(f"{at}: cannot be read: {reason(error)}")
+    if arrays_left_out:
+        found.warnings.append(f"{arrays_left_out} more arrays are not listed")
+    return found
+
+
+def describe(at: str, handle: Any) -> ArrayInfo | None:
+    """Shape, dtype and units of an array; ``None`` for scalars, strings and empty datasets."""
+    shape = handle.shape
+    if not shape or (handle.size or 0) <= 1 and handle.maxshape == shape:
+        return None
+    kind = handle.dtype
+    if kind.kind in "SUO":
+        return None
+    units = text_of(attribute(handle, "units")) or text_of(attribute(handle, "unit"))
+    return ArrayInfo(path=at, shape=tuple(int(n) for n in shape), dtype=str(kind), units=units)
+
+
+def _sources(found: Walk, at: str, handle: Any) -> None:
+    """Other files that this dataset's data is in: virtual sources and external storage."""
+    if handle.is_virtual:
+        for source in handle.virtual_sources():
+            if source.file_name != ".":
+                _note(found, at, source.file_name, source.dset_name, "virtual source")
+    for name, _offset, _size in handle.external or ():
+        _note(found, at, name, None, "external storage")
+
+
+def _note(
+    found: Walk, at: str, file: str | bytes, inner: str | None, kind: str = "external link"
+) -> None:
+    if len(found.links) >= MAX_LINKS:
+        limit = f"more than {MAX_LINKS} references to other files: the rest was not noted"
+        if limit not in found.warnings:
+            found.warnings.append(limit)
+        return
+    raw = file if isinstance(file, bytes) else file.encode("utf-8", "surrogateescape")
+    try:
+        name = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        found.problems.append(f"{at}: the {kind} names a file that is not UTF-8: {raw!r}")
+        return
+    found.links.append(FileLink(at=at, file=name, object=inner, kind=kind))
+
+
+def reason(error: BaseException) -> str:
+    """h5py's words on one line, without the call numbers that only HDF5's authors need."""
+    words = str(error.args[0] if error.args else error).strip() or type(error).__name__
+    return " ".join(words.split())[:300]

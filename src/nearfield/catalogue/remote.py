@@ -1,0 +1,117 @@
+"""The client of ``nearfield catalogue serve``."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import httpx
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from nearfield.catalogue._protocol import Capabilities
+from nearfield.catalogue._wire import error_of, query_to_params
+from nearfield.datasets import DataFile, Dataset, DerivedDataset, Page, Query
+from nearfield.errors import CatalogueError, CatalogueUnavailableError
+
+TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+_FILES: TypeAdapter[tuple[DataFile, ...]] = TypeAdapter(tuple[DataFile, ...])
+_FACETS: TypeAdapter[dict[str, dict[str, int]]] = TypeAdapter(dict[str, dict[str, int]])
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+class ServiceCatalogue:
+    """The shared catalogue, with the rights of the token's owner.
+
+    The token is sent in the ``Authorization`` header and nowhere else; it is in no message.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        *,
+        name: str = "catalogue",
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.name, self.url = name, url.rstrip("/")
+        # trust_env=False: no proxy of the environment sees tokens for a service on this host.
+        self._client = httpx.AsyncClient(
+            headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
+            timeout=TIMEOUT,
+            transport=transport,
+            trust_env=False,
+        )
+
+    def __repr__(self) -> str:
+        return f"ServiceCatalogue({self.url!r}, name={self.name!r})"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(derive=True, text_search=True, client_pids=True)
+
+    async def search(self, query: Query) -> Page:
+        answer = await self._ask("GET", "/datasets", params=query_to_params(query))
+        return self._read(Page, answer)
+
+    async def facets(self, query: Query) -> dict[str, dict[str, int]]:
+        answer = await self._ask("GET", "/facets", params=query_to_params(query))
+        return self._adapt(_FACETS, answer)
+
+    async def get(self, pid: str) -> Dataset:
+        return self._read(Dataset, await self._ask("GET", f"/datasets/{quote(pid, safe='')}"))
+
+    async def files(self, pid: str) -> tuple[DataFile, ...]:
+        answer = await self._ask("GET", f"/datasets/{quote(pid, safe='')}/files")
+        return self._adapt(_FILES, answer)
+
+    async def derive(self, dataset: DerivedDataset) -> str:
+        answer = await self._ask(
+            "POST",
+            "/datasets",
+            content=dataset.model_dump_json().encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        return self._adapt(TypeAdapter(dict[str, str]), answer)["pid"]
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+    async def _ask(self, method: str, path: str, **options: Any) -> bytes:
+        try:
+            answer = await self._client.request(method, self.url + path, **options)
+        except httpx.HTTPError as error:
+            raise CatalogueUnavailableError(
+                f"catalogue {self.url}: no answer: {error or type(error).__name__}",
+                hint="is the service running? try again later",
+            ) from error
+        except httpx.InvalidURL as error:
+            raise CatalogueError(f"catalogue {self.url}: not a URL: {error}") from error
+        if answer.is_success:
+            return answer.content
+        raise self._failure(answer)
+
+    def _failure(self, answer: httpx.Response) -> Exception:
+        status = answer.status_code
+        try:
+            said = answer.json()
+            message, hint = str(said["error"]), said.get("hint")
+        except (ValueError, KeyError, TypeError, AttributeError):
+            # Not the service: a proxy on the way, or the wrong URL.
+            message, hint = f"answered {status} {answer.reason_phrase}", "check catalogue.url"
+            if status == 404:
+                return CatalogueError(f"catalogue {self.url}: {message}", hint=hint)
+        if status in (400, 403, 404, 409):
+            return error_of(status, message, hint)
+        return error_of(status, f"catalogue {self.url}: {message}", hint)
+
+    def _read(self, model: type[_Model], body: bytes) -> _Model:
+        return self._adapt(TypeAdapter(model), body)
+
+    def _adapt(self, adapter: TypeAdapter[Any], body: bytes) -> Any:
+        try:
+            return adapter.validate_json(body)
+        except ValidationError as error:
+            raise CatalogueError(
+                f"catalogue {self.url}: an answer that is not a catalogue's",
+                hint="check catalogue.url, and that both sides run the same version of nearfield",
+            ) from error

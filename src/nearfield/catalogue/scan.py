@@ -1,0 +1,340 @@
+"""``nearfield catalogue scan``: register every dataset below a folder.
+
+A dataset is one root file with all that it refers to. What cannot be read is reported and the
+scan goes on. A file is opened only if it has changed since it was last read; what was read is
+written in batches, so a scan killed at any point leaves a good catalogue and is continued by
+the next one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import time
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from nearfield.catalogue._compose import Composer
+from nearfield.catalogue._ledger import (
+    KnownDataset,
+    Ledger,
+    Remembered,
+    fingerprint,
+    forget_dataset,
+    remember,
+    same_content,
+    save_dataset,
+)
+from nearfield.catalogue._links import Groups, Resolver, group
+from nearfield.catalogue._posix import AccessReader, AccessRule
+from nearfield.catalogue._store import CatalogueStore, fetch, is_input, put, remove
+from nearfield.catalogue._tree import Failure, Tree, list_tree, on_tape, shown
+from nearfield.catalogue._writers import open_for_writing
+from nearfield.catalogue.metadata import FileMetadata, read_file
+from nearfield.catalogue.metadata.reader import OPEN_FOR_WRITING, PERMISSION_DENIED
+from nearfield.config import Config
+from nearfield.datasets import Dataset
+from nearfield.errors import DataFileError, UsageError
+
+BATCH_FILES = 100
+BATCH_SECONDS = 2.0
+_MISSING = "missing"
+
+
+class OnProgress(Protocol):
+    """Told how far the scan is; ``total`` is None while it is not known."""
+
+    def __call__(self, done: int, total: int | None, what: str = "") -> None: ...
+
+
+@dataclass(frozen=True)
+class ScanReport:
+    """What a scan did. ``failed`` names everything that was not, or not wholly, registered."""
+
+    registered: int = 0
+    unchanged: int = 0
+    updated: int = 0
+    missing: int = 0
+    ignored: int = 0
+    failed: tuple[Failure, ...] = ()
+    missing_paths: tuple[str, ...] = ()
+
+    @property
+    def known(self) -> int:
+        """Datasets of the folder that are in the catalogue and whose files are there."""
+        return self.registered + self.unchanged + self.updated
+
+
+async def scan_into(
+    file: Path,
+    root: Path,
+    config: Config,
+    *,
+    on_progress: OnProgress | None = None,
+    recall: bool = False,
+    rule: AccessRule | None = None,
+) -> ScanReport:
+    """Scan ``root`` into the catalogue ``file``, which is made if need be. Raises as :func:`scan`."""
+
+    def work() -> ScanReport:
+        store = CatalogueStore(file, config.catalogue.name)
+        try:
+            return scan(
+                store, root, config, on_progress=on_progress, recall=recall, rule=rule
+            )
+        finally:
+            store.close()
+
+    return await asyncio.to_thread(work)
+
+
+def scan(
+    store: CatalogueStore,
+    root: Path,
+    config: Config,
+    *,
+    on_progress: OnProgress | None = None,
+    recall: bool = False,
+    rule: AccessRule | None = None,
+) -> ScanReport:
+    """Register the datasets below ``root``.
+
+    Args:
+        recall: open files whose blocks are on tape.
+        rule: owner, group and publicity where the file system's word is not wanted.
+
+    Raises:
+        UsageError: ``root`` is not a folder, or its name is not UTF-8.
+        BlockedError: h5py is missing.
+        CatalogueError: the catalogue cannot be written.
+    """
+    where = os.path.abspath(root)  # noqa: PTH100  # resolve() would lose the storage's own path
+    if not os.path.isdir(where):  # noqa: PTH112
+        raise UsageError(f"{shown(where)}: not a folder", hint="name the folder that holds the data")
+    if shown(where) != where:
+        raise UsageError(f"{shown(where)}: the folder's name is not UTF-8")
+    return _Scan(store, where, config, on_progress, recall, rule or AccessRule()).run()
+
+
+@dataclass
+class _Scan:
+    store: CatalogueStore
+    root: str
+    config: Config
+    on_progress: OnProgress | None
+    recall: bool
+    rule: AccessRule
+    failed: list[Failure] = field(default_factory=list)
+    counts: dict[str, int] = field(
+        default_factory=lambda: {"registered": 0, "unchanged": 0, "updated": 0}
+    )
+
+    def run(self) -> ScanReport:
+        ledger = Ledger(self.store, self.root)
+        before = ledger.files()
+        tree = list_tree(
+            self.root,
+            lambda path, status: (
+                (known := before.get(path)) is not None
+                and not known.data
+                and known.fingerprint == fingerprint(status)
+            ),
+        )
+        self.failed.extend(tree.failed)
+        self._remember_plain(ledger, tree, before)
+        now = self._read(ledger, tree, before)
+        ledger.forget_files(
+            path
+            for path in before
+            if path not in tree.files and path not in tree.plain and not tree.may_hold(path)
+        )
+        readable = {path: known for path, known in now.items() if known.error is None}
+        resolver = Resolver(tree)
+        groups = group(readable, resolver, self._claimed_elsewhere(ledger, resolver))
+        roots_before = ledger.datasets()
+        self._register(ledger, tree, groups, readable, roots_before)
+        self._retire(groups, readable, roots_before)
+        gone = self._mark_missing(tree, roots_before)
+        return ScanReport(
+            **self.counts,
+            missing=len(gone),
+            ignored=tree.ignored,
+            failed=tuple(sorted(set(self.failed), key=lambda f: (f.path, f.reason))),
+            missing_paths=tuple(gone),
+        )
+
+    def _say(self, done: int, total: int, what: str) -> None:
+        if self.on_progress is not None:
+            self.on_progress(done, total, what)
+
+    def _remember_plain(self, ledger: Ledger, tree: Tree, before: dict[str, Remembered]) -> None:
+        fresh = []
+        for path, status in tree.plain.items():
+            mark = fingerprint(status)
+            known = before.get(path)
+            if known is None or known.fingerprint != mark:
+                fresh.append((path, Remembered(mark, data=False), None))
+        if fresh:
+            ledger.save_files(fresh)
+
+    def _read(
+        self, ledger: Ledger, tree: Tree, before: dict[str, Remembered]
+    ) -> dict[str, Remembered]:
+        """What every data file says, read again only where it has changed."""
+        now: dict[str, Remembered] = {}
+        batch: list[tuple[str, Remembered, FileMetadata | None]] = []
+        last = time.monotonic()
+        for done, (path, status) in enumerate(tree.files.items()):
+            self._say(done, len(tree.files), shown(path.rpartition("/")[2]))
+            mark = fingerprint(status)
+            known = before.get(path)
+            if known is not None and known.data and (
+                known.fingerprint == mark or (on_tape(status) and same_content(known, mark))
+            ):
+                now[path] = known
+                if known.error is not None:
+                    self.failed.append(Failure(path, known.error))
+                continue
+            outcome = self._read_one(path, status, mark)
+            if outcome is not None:
+                now[path] = outcome[0]
+                batch.append((path, *outcome))
+            if len(batch) >= BATCH_FILES or time.monotonic() - last > BATCH_SECONDS:
+                ledger.save_files(batch)
+                batch, last = [], time.monotonic()
+        if batch:
+            ledger.save_files(batch)
+        return now
+
+    def _read_one(
+        self, path: str, status: os.stat_result, mark: str
+    ) -> tuple[Remembered, FileMetadata | None] | None:
+        """Read one file; ``None`` where the next scan must try again though nothing changes."""
+        if on_tape(status) and not self.recall:
+            self.failed.append(Failure(path, "on tape: not opened; scan with --recall to fetch it"))
+            return None
+        if status.st_size == 0:
+            return self._unreadable(path, mark, "empty: zero bytes")
+        if open_for_writing(status):
+            self.failed.append(Failure(path, OPEN_FOR_WRITING))
+            return None
+        metadata: FileMetadata | None = None
+        reason = ""
+        try:
+            metadata = read_file(path)
+        except DataFileError as error:
+            reason = error.reason
+        try:
+            after = os.lstat(path)  # noqa: PTH116
+        except OSError:
+            return None  # gone meanwhile: nothing to say about it
+        if fingerprint(after) != mark:
+            self.failed.append(Failure(path, "changed while it was read; scan again later"))
+            return None
+        if metadata is not None:
+            return remember(mark, metadata), metadata
+        if reason in (OPEN_FOR_WRITING, PERMISSION_DENIED):
+            # Depends on others, not on the file.
+            self.failed.append(Failure(path, reason))
+            return None
+        return self._unreadable(path, mark, reason)
+
+    def _unreadable(self, path: str, mark: str, reason: str) -> tuple[Remembered, None]:
+        self.failed.append(Failure(path, reason))
+        return Remembered(mark, error=reason), None
+
+    def _claimed_elsewhere(self, ledger: Ledger, resolver: Resolver) -> set[str]:
+        """Files of this folder that belong to datasets registered from other folders."""
+        return {
+            goal
+            for referrer, names in ledger.outside_links()
+            if os.path.exists(referrer)  # noqa: PTH110
+            for name in names
+            for goal in resolver.resolve(referrer, name)
+        }
+
+    def _register(
+        self,
+        ledger: Ledger,
+        tree: Tree,
+        groups: Groups,
+        readable: dict[str, Remembered],
+        before: dict[str, KnownDataset],
+    ) -> None:
+        composer = Composer(self.config, self.store.name, tree, groups, AccessReader(self.rule))
+        batch: list[tuple[str, KnownDataset, Dataset]] = []
+        last = time.monotonic()
+        for done, root in enumerate(groups.members):
+            self._say(done, len(groups.members), "registering")
+            draft = composer.draft(root)
+            known = before.get(root)
+            marks = [
+                (path, readable[path].fingerprint if path in readable else fingerprint(status))
+                for path, status in draft.files
+            ]
+            state = _digest([marks, draft.key])
+            if known is not None and known.state == state:
+                self.counts["unchanged"] += 1
+                self.failed.extend(Failure(path, reason) for path, reason in known.problems)
+                continue
+            self.counts["registered" if known is None else "updated"] += 1
+            dataset, problems = composer.compose(draft, ledger.reading)
+            self.failed.extend(Failure(path, reason) for path, reason in problems)
+            batch.append((root, KnownDataset(dataset.pid, state, tuple(problems)), dataset))
+            if len(batch) >= BATCH_FILES or time.monotonic() - last > BATCH_SECONDS:
+                self._write(batch)
+                batch, last = [], time.monotonic()
+        self._write(batch)
+
+    def _write(self, batch: list[tuple[str, KnownDataset, Dataset]]) -> None:
+        if not batch:
+            return
+        with self.store.writing() as connection:
+            for root, known, dataset in batch:
+                put(connection, dataset)
+                save_dataset(connection, root, known)
+
+    def _retire(
+        self, groups: Groups, readable: dict[str, Remembered], before: dict[str, KnownDataset]
+    ) -> None:
+        """Datasets whose root file has become part of another one, usually a new master file."""
+        absorbed = [root for root in before if root in readable and root not in groups.members]
+        if not absorbed:
+            return
+        with self.store.writing() as connection:
+            for root in absorbed:
+                pid = before[root].pid
+                forget_dataset(connection, root)
+                if not is_input(connection, pid):
+                    remove(connection, pid)
+                elif (dataset := fetch(connection, pid)) is not None:
+                    # Results refer to it: it stays, and says what has become of it.
+                    note = "its file is now part of another dataset"
+                    if note not in dataset.warnings:
+                        put(connection, _with_warning(dataset, note))
+
+    def _mark_missing(self, tree: Tree, before: dict[str, KnownDataset]) -> list[str]:
+        """Datasets whose root file is gone stay, because results refer to them, and say so."""
+        gone = [root for root in before if root not in tree.files and not tree.may_hold(root)]
+        news = [root for root in gone if before[root].state != _MISSING]
+        if news:
+            today = datetime.now(UTC).strftime("%Y-%m-%d")
+            with self.store.writing() as connection:
+                for root in news:
+                    dataset = fetch(connection, before[root].pid)
+                    if dataset is not None:
+                        put(connection, _with_warning(dataset, f"missing since {today}: {root}"))
+                    save_dataset(connection, root, replace(before[root], state=_MISSING, problems=()))
+        return sorted(gone)
+
+
+def _with_warning(dataset: Dataset, warning: str) -> Dataset:
+    return dataset.model_copy(update={"warnings": (*dataset.warnings, warning)})
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()

@@ -1,0 +1,114 @@
+"""``nearfield run`` and ``nearfield publish``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nearfield.cli._context import settings
+from nearfield.cli._output import emit_json, progress
+
+if TYPE_CHECKING:
+    from nearfield.provenance.record import Record
+
+CatalogueOption = Annotated[
+    Path | None,
+    typer.Option("--catalogue", help="A catalogue file.", show_default="as configured"),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command("run")(start)
+    app.command("publish")(send)
+
+
+def start(
+    context: typer.Context,
+    template: Annotated[str, typer.Argument(help="A template's name, or the path of its folder.")],
+    *,
+    out: Annotated[Path, typer.Option("--out", help="A new or empty folder for the results.")],
+    dataset: Annotated[list[str], typer.Option("--dataset", help="PID of an input; repeatable.")],
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("-p", "--parameter", metavar="NAME=VALUE", help="A parameter; repeatable."),
+    ] = None,
+    catalogue: CatalogueOption = None,
+    json_: JsonOption = False,
+) -> None:
+    """Run a template notebook over datasets and record what it did."""
+    from nearfield.api import plan_run
+    from nearfield.templates.find import find_template
+    from nearfield.templates.parameters import parse_assignments
+    from nearfield.templates.runner import carry_out
+
+    config = settings(context).config
+    card = find_template(config, template).card
+    values = parse_assignments(card, parameter or [])
+    plan = plan_run(
+        template, dataset, out=out, parameters=values, catalogue=catalogue, config=config
+    )
+    for note in plan.notes:
+        print(f"nearfield: note: {note}", file=sys.stderr)
+    with progress(card.name) as show:
+        record = carry_out(plan, show)
+    if json_:
+        emit_json(record.model_dump(mode="json"))
+    _tell(record, quiet=json_)
+
+
+def _tell(record: Record, *, quiet: bool) -> None:
+    from nearfield.errors import RunError
+
+    notebook = Path(record.folder) / record.notebook
+    if record.status == "aborted":
+        raise RunError(f"run {record.run_id} was stopped", hint=f"as far as it came: {notebook}")
+    if record.failure is not None:
+        at = f"cell {record.failure.cell}: " if record.failure.cell else ""
+        raise RunError(
+            f"{record.template.name}: {at}{record.failure.message}",
+            hint=f"the notebook as far as it came: {notebook}",
+        )
+    if quiet:
+        return
+    print(f"run {record.run_id} completed in {record.folder}")
+    for output in record.outputs:
+        print(f"  {output.path}  {_size(output.size)}  {output.title or ''}".rstrip())
+    print(f"publish it:  nearfield publish {record.folder}")
+
+
+def send(
+    context: typer.Context,
+    folder: Annotated[Path, typer.Argument(help="The folder of a completed run.", metavar="DIR")],
+    title: Annotated[
+        str | None, typer.Option(help="Its title.", show_default="made from template and input")
+    ] = None,
+    catalogue: CatalogueOption = None,
+    json_: JsonOption = False,
+) -> None:
+    """Publish a completed run as a derived dataset. Repeating it is safe."""
+    from nearfield.api import publication
+
+    done = publication(folder, title=title, catalogue=catalogue, config=settings(context).config)
+    for note in done.notes:
+        print(f"nearfield: note: {note}", file=sys.stderr)
+    if json_:
+        emit_json(
+            {"pid": done.pid, "run_id": done.run_id, "title": done.title, "already": done.already}
+        )
+    elif done.already:
+        print(f"{done.pid}  was published already: {done.title}")
+    else:
+        print(f"{done.pid}  {done.title}")
+
+
+def _size(size: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} TB"

@@ -1,0 +1,109 @@
+"""Processes and signals: who descends from whom, what reaches whom, who is left over."""
+
+import os
+import select
+import signal
+import time
+from typing import Dict, List
+
+
+def family_of(roots: List[int]) -> List[int]:
+    """These processes and all that descend from them."""
+    children: Dict[int, List[int]] = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                with open("/proc/%s/stat" % name, "rb") as file:
+                    parent = int(file.read().rsplit(b")", 1)[1].split()[1])
+            except (OSError, IndexError):
+                continue
+            children.setdefault(parent, []).append(int(name))
+    found = list(roots)
+    for pid in found:
+        found.extend(children.get(pid, []))
+    return found
+
+
+class Signals:
+    """TERM and INT as a flag, and sleep that a signal or the end of a child cuts short."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self._read, write = os.pipe()
+        os.set_blocking(self._read, False)
+        os.set_blocking(write, False)
+        signal.set_wakeup_fd(write)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._note)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        self._canary = self._fork_canary()
+
+    def _note(self, number: int, _frame: object) -> None:
+        self.asked = self.asked or number
+
+    def ask(self, number: int) -> None:
+        """As if that signal had come."""
+        self.asked = self.asked or number
+
+    def sleep(self, seconds: float) -> None:
+        if select.select([self._read], [], [], max(0.0, seconds))[0]:
+            try:
+                os.read(self._read, 512)
+            except BlockingIOError:
+                pass
+
+    def _fork_canary(self) -> int:
+        """A child that dies of TERM. If it is dead when we get one, everybody got it.
+
+        Slurm signals every process of a job at once; passing TERM on would deliver it twice.
+        """
+        end, self._leash = os.pipe()
+        pid = os.fork()
+        if pid:
+            os.close(end)
+            return pid
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
+        os.close(self._leash)
+        os.read(end, 1)  # until our parent is gone
+        os._exit(0)
+
+    def everybody_got_it(self) -> bool:
+        time.sleep(0.1)
+        try:
+            return os.waitpid(self._canary, os.WNOHANG)[0] == self._canary
+        except ChildProcessError:
+            return True
+
+    def end(self) -> None:
+        os.close(self._leash)
+
+
+def become_reaper() -> None:
+    """Orphans of the server (squashfuse after a KILL) become ours, so that we can end them."""
+    try:
+        import ctypes
+        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+    except Exception:
+        pass
+
+
+def end_leftovers() -> None:
+    for number, seconds in ((signal.SIGTERM, 2.0), (signal.SIGKILL, 1.0)):
+        until = time.monotonic() + seconds
+        left = family_of([os.getpid()])[1:]
+        for pid in left:
+            try:
+                os.kill(pid, number)
+            except OSError:
+                pass
+        while left and time.monotonic() < until:
+            try:
+                while os.waitpid(-1, os.WNOHANG)[0]:
+                    pass
+            except ChildProcessError:
+                return
+            time.sleep(0.02)
+            left = family_of([os.getpid()])[1:]

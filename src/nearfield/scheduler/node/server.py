@@ -1,0 +1,97 @@
+"""The server: started, watched until it listens, ended."""
+
+import signal
+import socket
+import subprocess
+import time
+from typing import Any, Dict, List
+
+from nearfield.scheduler.node.environment import with_port
+from nearfield.scheduler.node.hub import report
+from nearfield.scheduler.node.ports import free_port, is_ours, taken
+from nearfield.scheduler.node.processes import Signals
+from nearfield.scheduler.node.session import NotStarted, say
+
+EXIT_HUB_REFUSED = 78
+PORT_TRIES = 3
+LISTEN_SECONDS = 600.0
+GRACE_SECONDS = 20.0
+
+
+def listen(child: "subprocess.Popen[bytes]", port: int, signals: Signals) -> bool:
+    """Wait until the server listens. False if it ended, or we were asked to end."""
+    until = time.monotonic() + LISTEN_SECONDS
+    while child.poll() is None and not signals.asked:
+        if is_ours(port, child.pid):
+            return True
+        if time.monotonic() > until:
+            say("the server did not listen within %d s" % LISTEN_SECONDS)
+            return False
+        signals.sleep(0.05)
+    return False
+
+
+def wait_for_end(child: "subprocess.Popen[bytes]", signals: Signals) -> int:
+    """The server's exit code. A TERM to us is passed on once; then grace; then KILL."""
+    while child.poll() is None and not signals.asked:
+        signals.sleep(3600)
+    if child.poll() is None:
+        say("asked to end by signal %d" % signals.asked)
+        if not signals.everybody_got_it():
+            child.send_signal(signal.SIGTERM)
+        until = time.monotonic() + GRACE_SECONDS
+        while child.poll() is None and time.monotonic() < until:
+            signals.sleep(until - time.monotonic())
+        if child.poll() is None:
+            say("the server did not end within %d s" % GRACE_SECONDS)
+            child.kill()
+    code = child.wait()
+    return 128 - code if code < 0 else code
+
+
+def start(argv: List[str], env: Dict[str, str], home: str) -> "subprocess.Popen[bytes]":
+    # The server is our direct child: a shell in between would swallow the TERM.
+    try:
+        return subprocess.Popen(argv, env=env, stdin=subprocess.DEVNULL, cwd=home)
+    except OSError as error:
+        message = "%s cannot be run on %s: %s" % (argv[0], socket.gethostname(), error.strerror)
+        raise NotStarted("server", message) from None
+
+
+def attend(
+    child: "subprocess.Popen[bytes]", url: str, port: int, env: Dict[str, str], signals: Signals
+) -> int:
+    """From the moment that the server listens to its end."""
+    say("the server listens on port %d" % port)
+    if url and not report(url, port, env, signals, child):
+        signals.ask(signal.SIGTERM)
+        wait_for_end(child, signals)
+        raise NotStarted("hub", "the hub did not take the port", exit_code=EXIT_HUB_REFUSED)
+    return wait_for_end(child, signals)
+
+
+def serve(
+    session: Dict[str, Any], argv: List[str], env: Dict[str, str], signals: Signals, home: str
+) -> int:
+    """Start the server on a free port and stay with it. Its exit code."""
+    task = session["task"]
+    address, chosen_url = task["bind_address"], env.get("JUPYTERHUB_SERVICE_URL", "")
+    for _ in range(PORT_TRIES):
+        port = free_port(address)
+        env["JUPYTERHUB_SERVICE_URL"] = with_port(chosen_url, address, port)
+        child = start(argv, env, home)
+        if listen(child, port, signals):
+            return attend(child, task["callback_url"], port, env, signals)
+        silent = child.poll() is None and not signals.asked
+        if silent:
+            signals.ask(signal.SIGTERM)
+        code = wait_for_end(child, signals)
+        if silent:
+            raise NotStarted("server", "the server never listened on its port", exit_code=code or 1)
+        if signals.asked:
+            return code
+        if not taken(address, port):
+            message = "the server ended with exit code %d before it listened" % code
+            raise NotStarted("server", message, exit_code=code or 1)
+        say("port %d was taken meanwhile, trying another" % port)
+    raise NotStarted("port", "no port stayed free in %d tries" % PORT_TRIES)

@@ -1,0 +1,74 @@
+"""The life of a job on its node, from its folder to its exit code."""
+
+import os
+import shutil
+import socket
+import sys
+import tempfile
+import time
+from typing import Any, Dict
+
+from nearfield.scheduler.node.checks import check_datasets, check_parts, make_links
+from nearfield.scheduler.node.environment import session_environment
+from nearfield.scheduler.node.image import server_argv
+from nearfield.scheduler.node.processes import Signals, become_reaper, end_leftovers
+from nearfield.scheduler.node.server import serve
+from nearfield.scheduler.node.session import (
+    NotStarted,
+    become_command,
+    read_session,
+    say,
+    write_json,
+)
+
+EXIT_NOT_STARTED = 77
+
+
+def run_session(folder: str, session: Dict[str, Any], environment: Dict[str, str]) -> int:
+    """A Jupyter server, from the checks to the last of its processes. Its exit code."""
+    say("%s on %s, profile %s" % (session["name"], socket.gethostname(), session["profile"]))
+    signals = Signals()
+    become_reaper()
+    scratch = tempfile.mkdtemp(prefix="nearfield-", dir=os.environ.get("TMPDIR") or "/tmp")
+    try:
+        mounts = check_parts(session["task"])
+        check_datasets(session["task"]["datasets"])
+        make_links(folder, session["task"]["datasets"])
+        env = session_environment(folder, session, environment, scratch)
+        home = env["HOME"] if os.access(env["HOME"], os.X_OK) else "/"
+        argv = server_argv(folder, session, mounts, scratch, home)
+        if signals.asked:
+            return 128 + signals.asked
+        return serve(session, argv, env, signals, home)
+    finally:
+        signals.end()
+        end_leftovers()
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def run_job(folder: str) -> int:
+    """Everything. What keeps a session from starting is written down for whoever asks."""
+    try:
+        session, environment = read_session(folder)
+        if session["task"]["kind"] == "command":
+            become_command(folder, session, environment)
+        code = run_session(folder, session, environment)
+    except (NotStarted, OSError, ValueError) as error:
+        failure = {
+            "reason": "node",
+            "message": "the session could not start on %s: %s" % (socket.gethostname(), error),
+        }  # type: Dict[str, Any]
+        if isinstance(error, NotStarted):
+            failure = error.record
+        code = int(failure.get("exit_code", EXIT_NOT_STARTED))
+        write_json(os.path.join(folder, "failure.json"), failure)
+        say(failure["message"])
+    write_json(os.path.join(folder, "result.json"), {"exit_code": code, "ended": time.time()})
+    say("ended with exit code %d" % code)
+    return code
+
+
+def run_on_node(folder: str) -> None:
+    code = run_job(folder)
+    sys.stdout.flush()
+    os._exit(code)  # a thread may hang in a dead file system

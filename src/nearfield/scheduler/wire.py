@@ -1,0 +1,80 @@
+"""What the hub and the launcher say to each other: one JSON object in, one out.
+
+::
+
+    {"version": 1, "verb": "submit", "cluster": "lab", "spec": {…}}
+    {"ok": true, "result": "4711"}
+    {"ok": false, "error": {"kind": "SubmitError", "message": "…", "hint": null}}
+
+Secrets travel on standard input only: arguments and environment of a process can be seen.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from nearfield import errors
+from nearfield.errors import NearfieldError, SchedulerError, SchedulerUnavailableError
+
+VERSION = 1
+MAX_REQUEST = 4 * 1024 * 1024
+JOB_PREFIX = "nf-"
+"""Jobs of other names are not the launcher's to touch."""
+FIELDS: dict[str, frozenset[str]] = {
+    "submit": frozenset({"spec"}),
+    "cancel": frozenset({"number"}),
+    "status": frozenset({"numbers"}),
+    "find": frozenset({"name"}),
+    "log_tail": frozenset({"name", "lines"}),
+    "access": frozenset({"paths"}),
+}
+"""Every verb and what it takes besides version, verb and cluster."""
+
+_KINDS = (
+    "SubmitError",
+    "SchedulerUnavailableError",
+    "SpecRefusedError",
+    "SchedulerError",
+    "ConfigError",
+)
+
+
+def request(verb: str, cluster: str, **fields: Any) -> str:
+    return json.dumps({"version": VERSION, "verb": verb, "cluster": cluster, **fields})
+
+
+def answer(result: Any) -> str:
+    return json.dumps({"ok": True, "result": result})
+
+
+def failure(error: NearfieldError) -> str:
+    name = type(error).__name__
+    kind = name if name in _KINDS else "SchedulerError"
+    return json.dumps(
+        {"ok": False, "error": {"kind": kind, "message": error.message, "hint": error.hint}}
+    )
+
+
+def read_answer(text: str) -> Any:
+    """The result of an answer.
+
+    Raises:
+        SchedulerError: of the launcher's kind, or because the answer is none.
+    """
+    try:
+        data = json.loads(text)
+        if data["ok"]:
+            return data["result"]
+        error = data["error"]
+        kind, message, hint = str(error["kind"]), str(error["message"]), error.get("hint")
+    except (ValueError, KeyError, TypeError, AttributeError) as problem:
+        raise SchedulerUnavailableError(
+            f"the launcher's answer cannot be read: {text[:200]!r}",
+            hint="do hub and launcher run the same release of nearfield?",
+        ) from problem
+    found = getattr(errors, kind) if kind in _KINDS else SchedulerError
+    if not issubclass(found, SchedulerError):
+        # The launcher's configuration is broken: for who asks, a scheduler out of order.
+        found = SchedulerUnavailableError
+    raise found(message, hint=None if hint is None else str(hint))
