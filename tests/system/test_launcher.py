@@ -525,7 +525,7 @@ def test_jobs_that_are_no_sessions_are_left_alone(site: Site, idle: Any) -> None
     own = idle.sbatch("alice", "--mem=50", "--job-name=thesis", script="sleep 60")
     others = idle.sbatch("bob", "--mem=50", "--job-name=nf-of-bob", script="sleep 60")
     idle.wait_job(others, {"RUNNING"})
-    with pytest.raises(SpecRefusedError, match="no session"):
+    with pytest.raises(SpecRefusedError, match="not a session"):
         site.ask("alice", wire.request("cancel", "lab", number=own))
     assert site.ask("alice", wire.request("cancel", "lab", number=others)) is None
     time.sleep(0.5)

@@ -7,6 +7,7 @@ import os
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from nearfield.catalogue._store import CatalogueStore
 from nearfield.catalogue.metadata import FileMetadata
@@ -155,5 +156,5 @@ def _links_text(known: Remembered) -> str:
 
 
 def _remembered(mark: str, links: str, error: str | None, *, data: bool) -> Remembered:
-    said = json.loads(links) if links else {"files": (), "series": None}
+    said: dict[str, Any] = json.loads(links) if links else {"files": (), "series": None}
     return Remembered(mark, tuple(said["files"]), said["series"], error, data)

@@ -130,7 +130,10 @@ def put(connection: sqlite3.Connection, dataset: Dataset, *, request: str | None
         "INSERT INTO words (rowid, text) VALUES (?, ?)", (key, text_of_dataset(dataset))
     )
     _put_names(
-        connection, "dataset_group", key, {dataset.access.owner_group, *dataset.access.access_groups}
+        connection,
+        "dataset_group",
+        key,
+        {dataset.access.owner_group, *dataset.access.access_groups},
     )
     _put_names(connection, "dataset_technique", key, set(dataset.techniques))
     connection.executemany(

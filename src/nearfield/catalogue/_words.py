@@ -65,10 +65,8 @@ def tokens(text: str) -> list[str]:
 
     For drivers without an index of their own.
     """
-    plain = "".join(
-        c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)
-    )
-    return re.findall(r"[^\W_]+", plain.casefold())
+    plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    return re.findall(r"[^\W_]+", plain.lower())
 
 
 def matches(words: list[str], text: str) -> bool:

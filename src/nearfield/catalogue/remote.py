@@ -6,17 +6,21 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from nearfield.catalogue._protocol import Capabilities
 from nearfield.catalogue._wire import error_of, query_to_params
+from nearfield.catalogue.sqlite import not_found
 from nearfield.datasets import DataFile, Dataset, DerivedDataset, Page, Query
 from nearfield.errors import CatalogueError, CatalogueUnavailableError
 
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 _FILES: TypeAdapter[tuple[DataFile, ...]] = TypeAdapter(tuple[DataFile, ...])
 _FACETS: TypeAdapter[dict[str, dict[str, int]]] = TypeAdapter(dict[str, dict[str, int]])
-_Model = TypeVar("_Model", bound=BaseModel)
+_PID: TypeAdapter[dict[str, str]] = TypeAdapter(dict[str, str])
+_PAGE: TypeAdapter[Page] = TypeAdapter(Page)
+_DATASET: TypeAdapter[Dataset] = TypeAdapter(Dataset)
+_T = TypeVar("_T")
 
 
 class ServiceCatalogue:
@@ -51,18 +55,19 @@ class ServiceCatalogue:
 
     async def search(self, query: Query) -> Page:
         answer = await self._ask("GET", "/datasets", params=query_to_params(query))
-        return self._read(Page, answer)
+        return self._read(_PAGE, answer)
 
     async def facets(self, query: Query) -> dict[str, dict[str, int]]:
         answer = await self._ask("GET", "/facets", params=query_to_params(query))
-        return self._adapt(_FACETS, answer)
+        return self._read(_FACETS, answer)
 
     async def get(self, pid: str) -> Dataset:
-        return self._read(Dataset, await self._ask("GET", f"/datasets/{quote(pid, safe='')}"))
+        answer = await self._ask("GET", _path_of(pid))
+        return self._read(_DATASET, answer)
 
     async def files(self, pid: str) -> tuple[DataFile, ...]:
-        answer = await self._ask("GET", f"/datasets/{quote(pid, safe='')}/files")
-        return self._adapt(_FILES, answer)
+        answer = await self._ask("GET", f"{_path_of(pid)}/files")
+        return self._read(_FILES, answer)
 
     async def derive(self, dataset: DerivedDataset) -> str:
         answer = await self._ask(
@@ -71,7 +76,7 @@ class ServiceCatalogue:
             content=dataset.model_dump_json().encode(),
             headers={"Content-Type": "application/json"},
         )
-        return self._adapt(TypeAdapter(dict[str, str]), answer)["pid"]
+        return self._read(_PID, answer)["pid"]
 
     async def aclose(self) -> None:
         await self._client.aclose()
@@ -104,10 +109,7 @@ class ServiceCatalogue:
             return error_of(status, message, hint)
         return error_of(status, f"catalogue {self.url}: {message}", hint)
 
-    def _read(self, model: type[_Model], body: bytes) -> _Model:
-        return self._adapt(TypeAdapter(model), body)
-
-    def _adapt(self, adapter: TypeAdapter[Any], body: bytes) -> Any:
+    def _read(self, adapter: TypeAdapter[_T], body: bytes) -> _T:
         try:
             return adapter.validate_json(body)
         except ValidationError as error:
@@ -115,3 +117,11 @@ class ServiceCatalogue:
                 f"catalogue {self.url}: an answer that is not a catalogue's",
                 hint="check catalogue.url, and that both sides run the same version of nearfield",
             ) from error
+
+
+def _path_of(pid: str) -> str:
+    """The PID as one segment of a path."""
+    if pid in ("", ".", ".."):
+        # Every HTTP client takes these for steps in the path, however they are encoded.
+        raise not_found(pid)
+    return f"/datasets/{quote(pid, safe='')}"

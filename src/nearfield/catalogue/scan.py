@@ -83,9 +83,7 @@ async def scan_into(
     def work() -> ScanReport:
         store = CatalogueStore(file, config.catalogue.name)
         try:
-            return scan(
-                store, root, config, on_progress=on_progress, recall=recall, rule=rule
-            )
+            return scan(store, root, config, on_progress=on_progress, recall=recall, rule=rule)
         finally:
             store.close()
 
@@ -114,7 +112,9 @@ def scan(
     """
     where = os.path.abspath(root)  # noqa: PTH100  # resolve() would lose the storage's own path
     if not os.path.isdir(where):  # noqa: PTH112
-        raise UsageError(f"{shown(where)}: not a folder", hint="name the folder that holds the data")
+        raise UsageError(
+            f"{shown(where)}: not a folder", hint="name the folder that holds the data"
+        )
     if shown(where) != where:
         raise UsageError(f"{shown(where)}: the folder's name is not UTF-8")
     return _Scan(store, where, config, on_progress, recall, rule or AccessRule()).run()
@@ -192,8 +192,10 @@ class _Scan:
             self._say(done, len(tree.files), shown(path.rpartition("/")[2]))
             mark = fingerprint(status)
             known = before.get(path)
-            if known is not None and known.data and (
-                known.fingerprint == mark or (on_tape(status) and same_content(known, mark))
+            if (
+                known is not None
+                and known.data
+                and (known.fingerprint == mark or (on_tape(status) and same_content(known, mark)))
             ):
                 now[path] = known
                 if known.error is not None:
@@ -229,7 +231,7 @@ class _Scan:
         except DataFileError as error:
             reason = error.reason
         try:
-            after = os.lstat(path)  # noqa: PTH116
+            after = os.lstat(path)
         except OSError:
             return None  # gone meanwhile: nothing to say about it
         if fingerprint(after) != mark:
@@ -328,7 +330,9 @@ class _Scan:
                     dataset = fetch(connection, before[root].pid)
                     if dataset is not None:
                         put(connection, _with_warning(dataset, f"missing since {today}: {root}"))
-                    save_dataset(connection, root, replace(before[root], state=_MISSING, problems=()))
+                    save_dataset(
+                        connection, root, replace(before[root], state=_MISSING, problems=())
+                    )
         return sorted(gone)
 
 

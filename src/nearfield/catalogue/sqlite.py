@@ -14,13 +14,40 @@ from nearfield.catalogue._protocol import Capabilities
 from nearfield.catalogue._store import CatalogueStore, json_list, put
 from nearfield.catalogue._words import match_expression
 from nearfield.catalogue.metadata.values import instant
-from nearfield.datasets import DataFile, Dataset, DerivedDataset, Page, Principal, Query, derived_pid
+from nearfield.datasets import (
+    DataFile,
+    Dataset,
+    DerivedDataset,
+    Page,
+    Principal,
+    Query,
+    derived_pid,
+)
 from nearfield.errors import DatasetNotFoundError
 
 _VISIBLE = (
     "(d.public = 1 OR d.owner = :user OR EXISTS (SELECT 1 FROM dataset_group g"
     " WHERE g.id = d.id AND g.name IN (SELECT value FROM json_each(:groups))))"
 )
+# ?where stands for conditions that are fixed texts themselves; every value is a parameter.
+_COUNT = "SELECT count(*) FROM dataset d WHERE ?where"
+# Order and cut on the narrow table first: only one page of records is read.
+_PAGE = """
+SELECT document FROM (
+    SELECT d.id, d.time, d.pid FROM dataset d WHERE ?where
+    ORDER BY d.time DESC, d.pid LIMIT :limit OFFSET :offset
+) page JOIN record USING (id) ORDER BY page.time DESC, page.pid
+"""
+_PROPERTIES = """
+SELECT d.type, d.instrument, d.format, count(*) FROM dataset d WHERE ?where GROUP BY 1, 2, 3
+"""
+_TECHNIQUES = """
+SELECT t.name, count(*) FROM dataset d JOIN dataset_technique t ON t.id = d.id
+WHERE ?where GROUP BY t.name ORDER BY 2 DESC, 1
+"""
+_ONE = """
+SELECT r.document FROM dataset d JOIN record r ON r.id = d.id WHERE d.pid = :pid AND ?where
+"""
 
 
 class SqliteCatalogue:
@@ -64,21 +91,12 @@ class SqliteCatalogue:
         if self._owns:
             await asyncio.to_thread(self._store.close)
 
-    # The conditions below are fixed texts; every value goes in as a parameter.
-
     def _search(self, query: Query) -> Page:
         where, values = self._conditions(query)
         with self._store.reading() as connection:
-            (total,) = connection.execute(
-                f"SELECT count(*) FROM dataset d WHERE {where}",  # noqa: S608
-                values,
-            ).fetchone()
-            # Order and cut on the narrow table first: only one page of records is read.
+            (total,) = connection.execute(_COUNT.replace("?where", where), values).fetchone()
             rows = connection.execute(
-                "SELECT document FROM (SELECT d.id, d.time, d.pid FROM dataset d"
-                f" WHERE {where}"  # noqa: S608
-                " ORDER BY d.time DESC, d.pid LIMIT :limit OFFSET :offset) page"
-                " JOIN record USING (id) ORDER BY page.time DESC, page.pid",
+                _PAGE.replace("?where", where),
                 {**values, "limit": query.limit, "offset": query.offset},
             ).fetchall()
         datasets = tuple(Dataset.model_validate_json(document) for (document,) in rows)
@@ -88,22 +106,14 @@ class SqliteCatalogue:
         where, values = self._conditions(query)
         found: dict[str, dict[str, int]] = {}
         with self._store.reading() as connection:
-            rows = connection.execute(
-                "SELECT d.type, d.instrument, d.format, count(*) FROM dataset d"
-                f" WHERE {where} GROUP BY 1, 2, 3",  # noqa: S608
-                values,
-            ).fetchall()
+            rows = connection.execute(_PROPERTIES.replace("?where", where), values).fetchall()
             for position, name in enumerate(("type", "instrument", "format")):
                 counts: Counter[str] = Counter()
                 for row in rows:
                     if row[position] is not None:
                         counts[row[position]] += row[3]
                 found[name] = dict(sorted(counts.items(), key=lambda c: (-c[1], c[0])))
-            techniques = connection.execute(
-                "SELECT t.name, count(*) FROM dataset d JOIN dataset_technique t ON t.id = d.id"
-                f" WHERE {where} GROUP BY t.name ORDER BY 2 DESC, 1",  # noqa: S608
-                values,
-            ).fetchall()
+            techniques = connection.execute(_TECHNIQUES.replace("?where", where), values).fetchall()
         found["technique"] = {str(name): int(number) for name, number in techniques}
         return found
 
@@ -113,11 +123,7 @@ class SqliteCatalogue:
 
     def _visible(self, connection: sqlite3.Connection, pid: str) -> Dataset:
         where, values = self._rights()
-        row = connection.execute(
-            "SELECT r.document FROM dataset d JOIN record r ON r.id = d.id"
-            f" WHERE d.pid = :pid AND {where}",  # noqa: S608
-            {**values, "pid": pid},
-        ).fetchone()
+        row = connection.execute(_ONE.replace("?where", where), {**values, "pid": pid}).fetchone()
         if row is None:
             # The same answer for "not there" and "not for you": a PID tells nothing.
             raise not_found(pid)

@@ -69,7 +69,7 @@ class Journey:
         server = self._spawn(chosen["pid"])
         run = self._run(person, server, chosen["pid"])
         published = self._checked(
-            "publish", person.post(f"{server}nearfield/api/runs/{run['run_id']}/publish", json={})
+            "publish", person.post(f"{server}nearfield/api/runs/{run['id']}/publish", json={})
         )
         pid = str(published["pid"])
         self.say({"step": "publish", "pid": pid, "run_id": run["run_id"]})

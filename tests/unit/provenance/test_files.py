@@ -16,7 +16,7 @@ def test_write_atomic_replaces_and_leaves_nothing_else(tmp_path: Path) -> None:
     write_atomic(target, b"one")
     write_atomic(target, b"two")
     assert target.read_bytes() == b"two"
-    assert os.listdir(tmp_path) == ["a.json"]
+    assert list(tmp_path.iterdir()) == [target]
 
 
 def test_write_atomic_keeps_the_old_content_when_the_new_cannot_be_written(
@@ -32,7 +32,7 @@ def test_write_atomic_keeps_the_old_content_when_the_new_cannot_be_written(
     with pytest.raises(OSError, match="No space"):
         write_atomic(target, b"two")
     assert target.read_bytes() == b"one"
-    assert os.listdir(tmp_path) == ["a.json"]
+    assert list(tmp_path.iterdir()) == [target]
 
 
 def test_write_new_does_not_overwrite(tmp_path: Path) -> None:

@@ -37,7 +37,9 @@ def example(**changes: Any) -> Record:
         "inputs": [
             {
                 "pid": "p-1", "title": "Ä", "techniques": ["NXsas"],
-                "files": [{"path": "/d/a.h5", "role": "root", "size": 3, "mtime": datetime.now(UTC)}],
+                "files": [
+                    {"path": "/d/a.h5", "role": "root", "size": 3, "mtime": datetime.now(UTC)}
+                ],
             }
         ],
         "parameters": {"roi": [1, 2], "text": "x", "none": None},

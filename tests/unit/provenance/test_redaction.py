@@ -24,7 +24,9 @@ def test_values_of_secrets_are_replaced_wherever_they_are() -> None:
     redactor = Redactor({"S3_SECRET": TOKEN, "MY_TOKEN": TOKEN[:16], "HOME": "/home/ada-lovelace"})
     cell = {"outputs": [{"text": [f"x{TOKEN}y", f"{TOKEN[:16]} /home/ada-lovelace"]}], TOKEN: 1}
     assert redactor.clean(cell) == {
-        "outputs": [{"text": ["x[redacted: S3_SECRET]y", "[redacted: MY_TOKEN] /home/ada-lovelace"]}],
+        "outputs": [
+            {"text": ["x[redacted: S3_SECRET]y", "[redacted: MY_TOKEN] /home/ada-lovelace"]}
+        ],
         "[redacted: S3_SECRET]": 1,
     }
 

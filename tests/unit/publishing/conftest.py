@@ -37,9 +37,7 @@ def catalogue_file(tmp_path: Path) -> Path:
 @pytest.fixture
 def open_it(catalogue_file: Path) -> Callable[[], SqliteCatalogue]:
     """Opens that catalogue."""
-    return lambda: SqliteCatalogue.open(
-        catalogue_file, "test", Principal(name="ada"), create=False
-    )
+    return lambda: SqliteCatalogue.open(catalogue_file, "test", Principal(name="ada"), create=False)
 
 
 def make_run(folder: Path, **changes: Any) -> Record:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,12 +11,23 @@ from pathlib import Path
 import pytest
 
 from nearfield.catalogue import Capabilities, SqliteCatalogue
-from nearfield.datasets import Query
+from nearfield.datasets import DataFile, Query
 from nearfield.errors import CatalogueError, PublishError
 from nearfield.provenance.record import Record, read_record
 from nearfield.publishing.publication import publish_run
 
 Open = Callable[[], SqliteCatalogue]
+
+
+def relative(files: tuple[DataFile, ...], folder: Path) -> dict[str, DataFile]:
+    return {str(Path(file.path).relative_to(folder)): file for file in files}
+
+
+def restore(backup: Path, file: Path) -> None:
+    """Put the backup in place of the SQLite file and of what SQLite keeps beside it."""
+    for old in file.parent.glob(f"{file.name}*"):
+        old.unlink()
+    shutil.copy(backup, file)
 
 
 async def derived(catalogue: SqliteCatalogue) -> list[str]:
@@ -29,10 +39,14 @@ async def test_what_the_catalogue_gets(run_folder: Path, open_it: Open) -> None:
     record, catalogue = read_record(run_folder), open_it()
     done = await publish_run(run_folder, catalogue, target="t")
     found = await catalogue.get(done.pid)
-    files = {os.path.relpath(f.path, run_folder): f for f in await catalogue.files(done.pid)}
+    files = relative(await catalogue.files(done.pid), run_folder)
     await catalogue.aclose()
     assert not done.already
-    assert (found.type, found.run_id, found.input_datasets) == ("derived", record.run_id, ("raw-1",))
+    assert (found.type, found.run_id, found.input_datasets) == (
+        "derived",
+        record.run_id,
+        ("raw-1",),
+    )
     assert found.title == "A template: Raw"
     assert found.job_parameters == {"roi": [1, 2]}
     assert found.scientific["summary"] == {"total": 7}
@@ -79,9 +93,7 @@ async def test_a_catalogue_that_lost_the_dataset_gets_it_back(
     catalogue = open_it()
     first = await publish_run(run_folder, catalogue, target="t")
     await catalogue.aclose()
-    for file in tmp_path.glob("catalogue.sqlite*"):
-        file.unlink()
-    shutil.copy(backup, catalogue_file)
+    restore(backup, catalogue_file)
     restored = open_it()
     again = await publish_run(run_folder, restored, target="t")
     assert not again.already and again.pid == first.pid

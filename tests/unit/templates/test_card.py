@@ -21,6 +21,10 @@ REPO = Path(__file__).resolve().parents[3]
 Make = Callable[..., Path]
 
 
+def schema(**properties: Any) -> dict[str, Any]:
+    return {"parameters": {"type": "object", "properties": properties}}
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -28,18 +32,15 @@ Make = Callable[..., Path]
         ({"version": "one"}, "version: "),
         ({"title": ""}, "title: "),
         ({"parameters": {"type": "array"}}, "parameters: must be of type: object"),
-        ({"parameters": {"type": "object", "properties": {"a": {"type": "nix"}}}}, "properties.a"),
-        (
-            {"parameters": {"type": "object", "properties": {"a": {"type": "integer", "default": "x"}}}},
-            "a: the default does not fit",
-        ),
-        ({"parameters": {"type": "object", "properties": {"a b": {}}}}, "'a b' is not a name"),
-        ({"parameters": {"type": "object", "properties": {"if": {}}}}, "'if' is not a name"),
-        ({"parameters": {"type": "object", "properties": {"output_dir": {}}}}, "given by every run"),
+        (schema(a={"type": "nix"}), "properties.a"),
+        (schema(a={"type": "integer", "default": "x"}), "a: the default does not fit"),
+        (schema(**{"a b": {}}), "'a b' is not a name"),
+        (schema(**{"if": {}}), "'if' is not a name"),
+        (schema(output_dir={}), "given by every run"),
         ({"datasets": {"min": 3, "max": 2}}, "datasets: max is less than min"),
-        ({"outputs": [{"path": "../x"}]}, "outputs.0.path: must be a path inside"),
-        ({"outputs": [{"path": "/etc/x"}]}, "outputs.0.path: must be a path inside"),
-        ({"outputs": [{"path": ".nearfield/record.json"}]}, "outputs.0.path: must be a path inside"),
+        ({"outputs": [{"path": "../x"}]}, "outputs.0.path: must be"),
+        ({"outputs": [{"path": "/etc/x"}]}, "outputs.0.path: must be"),
+        ({"outputs": [{"path": ".nearfield/record.json"}]}, "outputs.0.path: must be"),
         ({"summary": "s.json"}, "'s.json' is not among outputs"),
     ],
 )  # fmt: skip

@@ -73,9 +73,7 @@ def read_nexus(found: Walk) -> FileMetadata:
     return FileMetadata(
         format="NeXus",
         title=joined(text(e.handle, "title") for e in entries) or joined(plot_titles),
-        description=joined(
-            (text(e.handle, "experiment_description") for e in entries), limit=2000
-        ),
+        description=joined((text(e.handle, "experiment_description") for e in entries), limit=2000),
         techniques=tuple(unique([*definitions, *named])),
         instrument=_instrument(found, entries),
         facility=joined(_facilities(found)),

@@ -155,7 +155,7 @@ def walk(root: Any) -> Walk:
 def describe(at: str, handle: Any) -> ArrayInfo | None:
     """Shape, dtype and units of an array; ``None`` for scalars, strings and empty datasets."""
     shape = handle.shape
-    if not shape or (handle.size or 0) <= 1 and handle.maxshape == shape:
+    if not shape or ((handle.size or 0) <= 1 and handle.maxshape == shape):
         return None
     kind = handle.dtype
     if kind.kind in "SUO":

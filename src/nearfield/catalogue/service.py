@@ -1,0 +1,253 @@
+"""``nearfield catalogue serve``: the embedded catalogue for all users of a hub, over HTTP.
+
+Runs as a service that JupyterHub manages (``JUPYTERHUB_API_URL``, ``JUPYTERHUB_API_TOKEN``,
+``JUPYTERHUB_SERVICE_PREFIX``, ``JUPYTERHUB_SERVICE_URL`` in the environment). Every request is
+answered with the rights of the user whose hub token it carries; cookies count for nothing, so
+no web page can ask in a user's name. The routes are in ``docs/reference/catalogue.md``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote, urlsplit
+
+from pydantic import TypeAdapter, ValidationError
+
+from nearfield.catalogue._hub_auth import HubAuthenticator, NotLoggedInError
+from nearfield.catalogue._store import CatalogueStore
+from nearfield.catalogue._wire import (
+    error_body,
+    explain_validation,
+    query_from_params,
+    status_of,
+)
+from nearfield.catalogue.sqlite import SqliteCatalogue
+from nearfield.datasets import DataFile, DerivedDataset
+from nearfield.errors import BlockedError, NearfieldError, UsageError
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+MAX_BODY = 8 * 1024 * 1024
+_FILES: TypeAdapter[tuple[DataFile, ...]] = TypeAdapter(tuple[DataFile, ...])
+
+
+class _TooLargeError(Exception):
+    """A body beyond MAX_BODY."""
+
+
+def make_app(store: CatalogueStore, hub: HubAuthenticator, prefix: str = "/") -> Starlette:
+    """The ASGI application, answering below ``prefix``."""
+    from starlette.applications import Starlette
+    from starlette.responses import JSONResponse
+    from starlette.responses import Response as Plain
+    from starlette.routing import Mount, Route
+
+    base = "/" + prefix.strip("/")
+
+    def answer(body: str | bytes, status: int = 200) -> Response:
+        # Answers hold one user's view: no cache on the way may keep them.
+        return Plain(
+            body, status, media_type="application/json", headers={"Cache-Control": "no-store"}
+        )
+
+    def refused(status: int, message: str, hint: str | None = None) -> Response:
+        extra = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+        return JSONResponse(
+            error_body(message, hint), status, headers={"Cache-Control": "no-store", **extra}
+        )
+
+    def guarded(
+        work: Callable[[Request, SqliteCatalogue], Awaitable[Response]],
+    ) -> Callable[[Request], Awaitable[Response]]:
+        """Find out who asks, do the work with his rights, say in JSON what went wrong."""
+
+        async def handle(request: Request) -> Response:
+            try:
+                user = await hub.principal(request.headers.get("authorization"))
+                return await work(request, SqliteCatalogue(store, user))
+            except NotLoggedInError:
+                return refused(
+                    401,
+                    "the hub does not know this token",
+                    "send 'Authorization: Bearer TOKEN' with a hub token of yours",
+                )
+            except _TooLargeError:
+                return refused(
+                    413, f"more than {MAX_BODY} bytes", "keep long logs in a file of the result"
+                )
+            except ValidationError as error:
+                return refused(400, explain_validation(error))
+            except NearfieldError as error:
+                return refused(status_of(error), error.message, error.hint)
+
+        return handle
+
+    async def health(request: Request) -> Response:
+        return answer('{"status":"ok"}')
+
+    async def search(request: Request, catalogue: SqliteCatalogue) -> Response:
+        page = await catalogue.search(query_from_params(request.query_params.multi_items()))
+        return answer(page.model_dump_json())
+
+    async def facets(request: Request, catalogue: SqliteCatalogue) -> Response:
+        found = await catalogue.facets(query_from_params(request.query_params.multi_items()))
+        return JSONResponse(found, headers={"Cache-Control": "no-store"})
+
+    async def one(request: Request, catalogue: SqliteCatalogue) -> Response:
+        pid, want_files = _pid_of(request, base)
+        dataset = await catalogue.get(pid)
+        return answer(_FILES.dump_json(dataset.files) if want_files else dataset.model_dump_json())
+
+    async def derive(request: Request, catalogue: SqliteCatalogue) -> Response:
+        wanted = DerivedDataset.model_validate_json(await _body(request))
+        return JSONResponse({"pid": await catalogue.derive(wanted)}, 201)
+
+    async def nowhere(request: Request, error: Exception) -> Response:
+        status = getattr(error, "status_code", 404)
+        message = "no such route" if status == 404 else "this route takes no such method"
+        return refused(status, message, "see docs/reference/catalogue.md")
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        yield
+        await hub.aclose()
+
+    routes = [
+        Route("/health", health),
+        Route("/facets", guarded(facets)),
+        Route("/datasets", guarded(search), methods=["GET"]),
+        Route("/datasets", guarded(derive), methods=["POST"]),
+        Route("/datasets/{rest:path}", guarded(one)),
+    ]
+    return Starlette(
+        routes=routes if base == "/" else [Mount(base, routes=routes)],
+        exception_handlers={404: nowhere, 405: nowhere},
+        lifespan=lifespan,
+    )
+
+
+def _pid_of(request: Request, base: str) -> tuple[str, bool]:
+    """PID and "files wanted", from the path as it was sent.
+
+    A PID may hold ``/``: encoded as ``%2F`` it is one segment, and even one that ends in
+    ``/files`` cannot be mistaken.
+    """
+    raw: bytes = request.scope.get("raw_path") or request.url.path.encode()
+    path = raw.decode("latin-1").partition("?")[0]
+    above = f"{base.rstrip('/')}/datasets/"
+    # A proxy may have encoded the prefix in its own way: then what the router found must do.
+    rest = path[len(above) :] if path.startswith(above) else quote(request.path_params["rest"])
+    segments = rest.split("/")
+    want_files = len(segments) > 1 and segments[-1] == "files"
+    pid = unquote("/".join(segments[:-1] if want_files else segments))
+    return pid, want_files
+
+
+async def _body(request: Request) -> bytes:
+    """The body, read no further than the limit."""
+    found = bytearray()
+    async for piece in request.stream():
+        found += piece
+        if len(found) > MAX_BODY:
+            raise _TooLargeError
+    return bytes(found)
+
+
+def serve(file: Path, name: str, bind: str | None = None) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises:
+        BlockedError: starlette or uvicorn is missing, or the hub's variables are.
+        UsageError: no address to listen on, or one that is none.
+        CatalogueError: the file cannot be used.
+    """
+    try:
+        import uvicorn
+    except ImportError as error:
+        raise BlockedError(
+            "the catalogue cannot be served: uvicorn is not installed",
+            hint="pip install 'nearfield[hub]'",
+        ) from error
+    api_url = os.environ.get("JUPYTERHUB_API_URL")
+    if not api_url:
+        raise BlockedError(
+            "the catalogue cannot be served: JUPYTERHUB_API_URL is not set",
+            hint="let JupyterHub start it: see docs/reference/catalogue.md, 'The service'",
+        )
+    host, port = _address(bind or os.environ.get("JUPYTERHUB_SERVICE_URL") or "")
+    prefix = os.environ.get("JUPYTERHUB_SERVICE_PREFIX", "/")
+    store = CatalogueStore(file, name)
+    hub = HubAuthenticator(api_url, os.environ.get("JUPYTERHUB_API_TOKEN"))
+    config = uvicorn.Config(
+        make_app(store, hub, prefix),
+        host=host,
+        port=port,
+        http="h11",
+        ws="none",
+        loop="asyncio",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )
+    try:
+        asyncio.run(_run(config, f"http://{_shown(host)}:{port}{prefix}", file))
+    finally:
+        store.close()
+
+
+async def _run(config: Any, where: str, file: Path) -> None:
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        """Ends with exit code 0 on SIGTERM; uvicorn's own way is to die of the signal."""
+
+        @contextlib.contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            yield
+
+        async def startup(self, sockets: list[Any] | None = None) -> None:
+            await super().startup(sockets)
+            if self.started:
+                print(f"catalogue {file} is served at {where}", file=sys.stderr, flush=True)
+
+    server = Server(config)
+
+    def stop() -> None:
+        server.should_exit = True
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    await server.serve()
+
+
+def _address(text: str) -> tuple[str, int]:
+    """``http://127.0.0.1:10202`` or ``127.0.0.1:10202`` as host and port."""
+    if not text:
+        raise UsageError(
+            "no address to listen on",
+            hint="name one with --bind 127.0.0.1:PORT; JupyterHub sets JUPYTERHUB_SERVICE_URL",
+        )
+    try:
+        parts = urlsplit(text if "//" in text else f"//{text}")
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise UsageError(f"{text!r}: not an address: {error}", hint="write HOST:PORT") from error
+    if not host or port is None:
+        raise UsageError(f"{text!r}: not an address", hint="write HOST:PORT")
+    return host, port
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

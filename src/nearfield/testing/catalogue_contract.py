@@ -1,0 +1,308 @@
+"""What every catalogue driver must do. Subclass it, say how to make one, and collect it.
+
+::
+
+    class TestMine(CatalogueContract):
+        @pytest.fixture
+        async def as_user(self):
+            ...  # hold SEED
+            yield lambda principal: MyCatalogue(...)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from nearfield.catalogue import Catalogue
+from nearfield.datasets import (
+    Access,
+    DataFile,
+    Dataset,
+    DerivedDataset,
+    Principal,
+    Query,
+)
+from nearfield.errors import (
+    CatalogueError,
+    DatasetNotFoundError,
+    DatasetNotPermittedError,
+    UsageError,
+)
+from nearfield.testing.synthetic import DAY_ONE, synthetic_dataset
+
+ALICE = Principal(name="alice", groups=frozenset({"chemists"}))
+BOB = Principal(name="bob", groups=frozenset({"physicists", "guests"}))
+ADMIN = Principal(name="root", admin=True)
+
+PUBLIC = synthetic_dataset(
+    1,
+    pid="public-1",
+    title="Silver behenate, calibration",
+    techniques=("NXsas",),
+    instrument="SAXS-1",
+    facility="Müller-Straße Source",
+    access=Access(owner="carol", public=True),
+)
+ALICES = synthetic_dataset(
+    2,
+    pid="alice-2",
+    title="X-ray reflectivity of a thin film",
+    techniques=("X-ray reflectivity", "NXrefscan"),
+    instrument="P08",
+    sample="pentacene",
+    access=Access(owner="alice"),
+)
+CHEMISTS = synthetic_dataset(
+    3,
+    pid="20.500/chem/3",
+    title='odd "words": AND OR NOT near(*) -x',
+    techniques=("NXsas",),
+    instrument="SAXS-1",
+    access=Access(owner="dora", owner_group="chemists"),
+)
+GUESTS = synthetic_dataset(
+    4,
+    pid="guests-4",
+    title=None,
+    description="a field of a dipole",
+    format="openPMD",
+    instrument=None,
+    keywords=("magnet",),
+    start_time=None,
+    access=Access(owner="dora", owner_group="dorasgroup", access_groups=("guests", "chemists")),
+)
+BOBS = synthetic_dataset(
+    5,
+    pid="bob-5/files",
+    title="vanadium at 300 K",
+    proposal="P-1234",
+    # A time without a zone, as old files have it.
+    start_time=datetime(2024, 1, 6, 12),  # noqa: DTZ001
+    access=Access(owner="bob", owner_group="physicists"),
+)
+SEED: tuple[Dataset, ...] = (PUBLIC, ALICES, CHEMISTS, GUESTS, BOBS)
+
+
+def a_result(run_id: str = "run-00000001", **fields: object) -> DerivedDataset:
+    """A result of alice's dataset."""
+    values: dict[str, object] = {
+        "run_id": run_id,
+        "title": "layer thickness",
+        "input_datasets": (ALICES.pid,),
+        "source_folder": "/home/alice/results",
+        "files": (
+            DataFile(
+                path="/home/alice/results/out.h5",
+                size=12,
+                mtime=DAY_ONE,
+                sha256="0" * 64,
+                role="result",
+            ),
+        ),
+        "used_software": ("nearfield",),
+        "job_parameters": {"q_max": 0.15, "nested": {"list": [1, "é", None]}},
+    }
+    return DerivedDataset.model_validate({**values, **fields})
+
+
+class CatalogueContract:
+    """The suite. ``as_user`` is yours: it gives one catalogue, holding ``SEED``, to each user."""
+
+    @pytest.fixture
+    def as_user(self) -> Callable[[Principal], Catalogue]:
+        raise NotImplementedError("override the fixture 'as_user'")
+
+    @pytest.fixture
+    def alice(self, as_user: Callable[[Principal], Catalogue]) -> Catalogue:
+        return as_user(ALICE)
+
+    @pytest.fixture
+    def bob(self, as_user: Callable[[Principal], Catalogue]) -> Catalogue:
+        return as_user(BOB)
+
+    @staticmethod
+    async def pids(catalogue: Catalogue, text: str = "", **conditions: object) -> list[str]:
+        query = Query.model_validate({"text": text, **conditions})
+        page = await catalogue.search(query)
+        assert page.total == len(page.datasets)
+        return [dataset.pid for dataset in page.datasets]
+
+    def test_is_a_catalogue(self, alice: Catalogue) -> None:
+        assert isinstance(alice, Catalogue)
+        assert alice.name
+
+    async def test_newest_first_and_those_without_a_time_last(self, alice: Catalogue) -> None:
+        assert await self.pids(alice) == [CHEMISTS.pid, ALICES.pid, PUBLIC.pid, GUESTS.pid]
+
+    async def test_rights_count_in_totals_and_facets(self, bob: Catalogue) -> None:
+        assert set(await self.pids(bob)) == {PUBLIC.pid, GUESTS.pid, BOBS.pid}
+        facets = await bob.facets(Query())
+        assert facets["type"] == {"raw": 3}
+        assert facets["technique"] == {"NXsas": 1}
+        assert facets["instrument"] == {"SAXS-1": 1}
+        assert facets["format"] == {"NeXus": 2, "openPMD": 1}
+
+    async def test_an_admin_sees_all(self, as_user: Callable[[Principal], Catalogue]) -> None:
+        assert len(await self.pids(as_user(ADMIN))) == len(SEED)
+
+    async def test_facets_count_matches_only(self, alice: Catalogue) -> None:
+        facets = await alice.facets(Query(text="film"))
+        assert facets["technique"] == {"X-ray reflectivity": 1, "NXrefscan": 1}
+        assert facets["instrument"] == {"P08": 1}
+
+    @pytest.mark.parametrize(
+        ("text", "found"),
+        [
+            ("reflectivity", [ALICES.pid]),
+            ("REFLECT", [ALICES.pid]),
+            ("film thin", [ALICES.pid]),
+            ("film vanadium", []),
+            ("x-ray", [ALICES.pid]),
+            ("pentacene", [ALICES.pid]),
+            ("nxsas", [CHEMISTS.pid, PUBLIC.pid]),
+            ("muller strasse", []),
+            ("Müller", [PUBLIC.pid]),
+            ("muller", [PUBLIC.pid]),
+            ("openpmd", [GUESTS.pid]),
+            ("magnet dipole", [GUESTS.pid]),
+            ("SAXS-1 silver", [PUBLIC.pid]),
+            ("scan_00002", [ALICES.pid]),
+            ("vanadium", []),
+            ("hene", []),
+        ],
+    )
+    async def test_every_word_must_begin_a_word(
+        self, alice: Catalogue, text: str, found: list[str]
+    ) -> None:
+        assert await self.pids(alice, text) == found
+
+    @pytest.mark.parametrize(
+        "text",
+        ['"', '""', "*", "-", "film*", "(film", "film)", "AND", "NOT film", "film OR", "^film"]
+        + ["title:film", "film + film", "NEAR(film)", "a\0b", "☃", "'; DROP TABLE dataset; --"],
+    )
+    async def test_no_text_is_a_syntax_error(self, alice: Catalogue, text: str) -> None:
+        page = await alice.search(Query(text=text))
+        assert page.total <= 4
+        await alice.facets(Query(text=text))
+
+    async def test_operators_are_words(self, alice: Catalogue) -> None:
+        assert await self.pids(alice, "AND") == [CHEMISTS.pid]
+        assert await self.pids(alice, '"words" NOT') == [CHEMISTS.pid]
+        assert await self.pids(alice, "near(") == [CHEMISTS.pid]
+
+    async def test_a_flood_of_words_is_refused(self, alice: Catalogue) -> None:
+        with pytest.raises(UsageError):
+            await alice.search(Query(text="x " * 500))
+
+    async def test_filters_hold_together(self, alice: Catalogue) -> None:
+        assert await self.pids(alice, technique="NXsas") == [CHEMISTS.pid, PUBLIC.pid]
+        assert await self.pids(alice, technique="NX") == []
+        assert await self.pids(alice, technique="NXsas", text="silver") == [PUBLIC.pid]
+        assert await self.pids(alice, instrument="P08") == [ALICES.pid]
+        assert await self.pids(alice, instrument="P08", type="derived") == []
+
+    async def test_times(self, alice: Catalogue, bob: Catalogue) -> None:
+        second = DAY_ONE + timedelta(days=2)
+        assert await self.pids(alice, since=second) == [CHEMISTS.pid, ALICES.pid]
+        assert await self.pids(alice, until=second) == [ALICES.pid, PUBLIC.pid]
+        assert await self.pids(alice, since=second, until=second) == [ALICES.pid]
+        # Without a zone on either side a time counts as UTC, and is given back without one.
+        noon = datetime(2024, 1, 6, 12)  # noqa: DTZ001
+        assert await self.pids(bob, since=noon, until=noon) == [BOBS.pid]
+        assert (await bob.get(BOBS.pid)).start_time == noon
+
+    async def test_pages_are_parts_of_one_order(self, alice: Catalogue) -> None:
+        whole = await self.pids(alice)
+        seen: list[str] = []
+        for offset in range(0, 6, 3):
+            page = await alice.search(Query(limit=3, offset=offset))
+            assert (page.total, page.offset) == (4, offset)
+            seen += [dataset.pid for dataset in page.datasets]
+        assert seen == whole
+
+    async def test_get_gives_back_the_whole_record(self, alice: Catalogue) -> None:
+        for dataset in (PUBLIC, ALICES, CHEMISTS, GUESTS):
+            assert await alice.get(dataset.pid) == dataset
+            assert await alice.files(dataset.pid) == dataset.files
+
+    async def test_a_pid_like_a_route(self, bob: Catalogue) -> None:
+        assert await bob.get(BOBS.pid) == BOBS
+        assert await bob.files(BOBS.pid) == BOBS.files
+
+    @pytest.mark.parametrize("pid", ["nope/404", "x", "..", "a?b#c%2F", "bob-5"])
+    async def test_no_such_dataset(self, alice: Catalogue, pid: str) -> None:
+        with pytest.raises(DatasetNotFoundError):
+            await alice.get(pid)
+        with pytest.raises(DatasetNotFoundError):
+            await alice.files(pid)
+
+    async def test_a_hidden_dataset_is_not_given(self, alice: Catalogue) -> None:
+        for ask in (alice.get, alice.files):
+            with pytest.raises((DatasetNotFoundError, DatasetNotPermittedError)) as refused:
+                await ask(BOBS.pid)
+            assert "vanadium" not in str(refused.value)
+
+    async def test_derive(self, alice: Catalogue) -> None:
+        if not alice.capabilities.derive:
+            pytest.skip(f"{alice.name} takes no derived datasets")
+        wanted = a_result()
+        before = datetime.now(UTC) - timedelta(minutes=5)
+        pid = await alice.derive(wanted)
+        made = await alice.get(pid)
+        assert made.type == "derived"
+        assert (made.run_id, made.title) == (wanted.run_id, wanted.title)
+        assert made.input_datasets == wanted.input_datasets
+        assert made.job_parameters == wanted.job_parameters
+        assert made.files == wanted.files
+        assert made.size == 12
+        assert made.created is not None
+        assert made.created > before
+        assert await self.pids(alice, input_dataset=ALICES.pid) == [pid]
+        assert await self.pids(alice, "thickness", type="derived") == [pid]
+
+    async def test_derive_is_idempotent_by_run_id(self, alice: Catalogue) -> None:
+        if not alice.capabilities.derive:
+            pytest.skip(f"{alice.name} takes no derived datasets")
+        first = await alice.derive(a_result())
+        assert await alice.derive(a_result()) == first
+        assert await self.pids(alice, type="derived") == [first]
+        assert await alice.derive(a_result("run-00000002")) != first
+
+    async def test_a_run_id_names_one_content(self, alice: Catalogue, bob: Catalogue) -> None:
+        if not alice.capabilities.derive:
+            pytest.skip(f"{alice.name} takes no derived datasets")
+        await alice.derive(a_result())
+        with pytest.raises(CatalogueError):
+            await alice.derive(a_result(title="something else"))
+        with pytest.raises(CatalogueError):
+            await bob.derive(a_result(input_datasets=(PUBLIC.pid,)))
+
+    @pytest.mark.parametrize("wrong", ["nope/404", BOBS.pid])
+    async def test_inputs_must_exist_and_be_visible(self, alice: Catalogue, wrong: str) -> None:
+        if not alice.capabilities.derive:
+            pytest.skip(f"{alice.name} takes no derived datasets")
+        with pytest.raises((DatasetNotFoundError, DatasetNotPermittedError)):
+            await alice.derive(a_result(input_datasets=(ALICES.pid, wrong)))
+        assert await self.pids(alice, type="derived") == []
+
+    async def test_a_result_is_no_more_public_than_its_inputs(
+        self, alice: Catalogue, bob: Catalogue
+    ) -> None:
+        if not alice.capabilities.derive:
+            pytest.skip(f"{alice.name} takes no derived datasets")
+        private = await alice.derive(
+            a_result("run-private", input_datasets=(PUBLIC.pid, ALICES.pid))
+        )
+        shared = await alice.derive(
+            a_result("run-shared1", input_datasets=(CHEMISTS.pid, GUESTS.pid))
+        )
+        public = await alice.derive(a_result("run-public1", input_datasets=(PUBLIC.pid,)))
+        assert set(await self.pids(bob, type="derived")) == {public}
+        assert set(await self.pids(alice, type="derived")) == {private, shared, public}
+        access = (await alice.get(shared)).access
+        assert {access.owner_group, *access.access_groups} - {None} == {"chemists"}
+        assert access.owner == "alice"

@@ -1,0 +1,149 @@
+"""The catalogue drivers against the one suite; the service over real HTTP, with a fake hub."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Future
+from pathlib import Path
+
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from nearfield.catalogue import Catalogue, CatalogueStore, ServiceCatalogue, SqliteCatalogue
+from nearfield.catalogue._hub_auth import HubAuthenticator
+from nearfield.catalogue._store import remove
+from nearfield.catalogue.service import make_app
+from nearfield.datasets import Principal
+from nearfield.testing.catalogue_contract import ADMIN, ALICE, BOB, SEED, CatalogueContract
+from nearfield.testing.fake_catalogue import FakeCatalogue, FakeStore
+
+AsUser = Callable[[Principal], Catalogue]
+
+
+class TestFake(CatalogueContract):
+    @pytest.fixture
+    def as_user(self) -> AsUser:
+        store = FakeStore({dataset.pid: dataset for dataset in SEED})
+        return lambda user: FakeCatalogue(user, store=store)
+
+
+class TestSqlite(CatalogueContract):
+    @pytest.fixture
+    def as_user(self, tmp_path: Path) -> Iterator[AsUser]:
+        store = CatalogueStore(tmp_path / "catalogue.sqlite")
+        store.register(SEED)
+        yield lambda user: SqliteCatalogue(store, user)
+        store.close()
+
+
+class TestService(CatalogueContract):
+    @pytest.fixture(scope="class")
+    def served(
+        self, tmp_path_factory: pytest.TempPathFactory
+    ) -> Iterator[tuple[CatalogueStore, str]]:
+        """One service and one hub for all tests, in a thread; starting them takes a while."""
+        store = CatalogueStore(tmp_path_factory.mktemp("service") / "catalogue.sqlite")
+        with in_thread(lambda: running(store)) as url:
+            yield store, url
+        store.close()
+
+    @pytest.fixture
+    async def as_user(self, served: tuple[CatalogueStore, str]) -> AsyncIterator[AsUser]:
+        store, url = served
+        with store.writing() as connection:
+            for (pid,) in connection.execute("SELECT pid FROM dataset").fetchall():
+                remove(connection, pid)
+        store.register(SEED)
+        clients: list[ServiceCatalogue] = []
+
+        def make(user: Principal) -> Catalogue:
+            clients.append(ServiceCatalogue(url, f"token-of-{user.name}"))
+            return clients[-1]
+
+        yield make
+        for client in clients:
+            await client.aclose()
+
+
+@contextlib.asynccontextmanager
+async def running(store: CatalogueStore) -> AsyncIterator[str]:
+    """The service below an awkward prefix, and the hub that it asks."""
+    prefix = "/services/datasets/"
+    async with serving(fake_hub()) as hub:
+        asker = HubAuthenticator(f"{hub}/hub/api", groups_of=lambda name: frozenset())
+        async with serving(make_app(store, asker, prefix)) as service:
+            yield service + prefix
+
+
+@contextlib.contextmanager
+def in_thread(server: Callable[[], contextlib.AbstractAsyncContextManager[str]]) -> Iterator[str]:
+    """Run a server in a loop of its own until the block ends."""
+    url: Future[str] = Future()
+    over: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+
+    async def work() -> None:
+        end = asyncio.Event()
+        over.set_result((asyncio.get_running_loop(), end))
+        async with server() as where:
+            url.set_result(where)
+            await end.wait()
+
+    thread = threading.Thread(target=lambda: asyncio.run(work()), daemon=True)
+    thread.start()
+    try:
+        yield url.result(timeout=20)
+    finally:
+        loop, end = over.result(timeout=20)
+        loop.call_soon_threadsafe(end.set)
+        thread.join(timeout=20)
+
+
+def fake_hub() -> Starlette:
+    """``GET /hub/api/user`` as JupyterHub 5 answers it."""
+    users = {f"token-of-{user.name}": user for user in (ALICE, BOB, ADMIN)}
+
+    async def user(request: Request) -> Response:
+        token = request.headers.get("authorization", "").partition(" ")[2]
+        found = users.get(token)
+        if found is None:
+            return JSONResponse({"status": 403, "message": "Forbidden"}, 403)
+        return JSONResponse(
+            {
+                "name": found.name,
+                "kind": "user",
+                "groups": sorted(found.groups),
+                "admin": found.admin,
+                "scopes": ["access:servers!user"],
+            }
+        )
+
+    return Starlette(routes=[Route("/hub/api/user", user)])
+
+
+@contextlib.asynccontextmanager
+async def serving(app: Starlette) -> AsyncIterator[str]:
+    """The application on a free port of 127.0.0.1."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="none", loop="asyncio"))
+    # The test's own process: signals are pytest's.
+    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
+    task = asyncio.create_task(server.serve([listener]))
+    while not server.started:
+        if task.done():
+            await task
+        await asyncio.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await task
+        listener.close()

@@ -1,0 +1,345 @@
+"""The host side of a job: what can be told without a cluster."""
+
+from __future__ import annotations
+
+import ast
+import csv
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nearfield.scheduler import node_program
+from nearfield.scheduler.node import checks, environment, hub, image, ports, processes
+from nearfield.scheduler.node.session import NotStarted
+
+SERVER = """
+import os, socket, sys, time, urllib.parse
+url = urllib.parse.urlsplit(os.environ["JUPYTERHUB_SERVICE_URL"])
+s = socket.socket(); s.bind((url.hostname, url.port)); s.listen()
+print("serving", flush=True)
+time.sleep(60)
+"""
+
+
+def stage(folder: Path, task: dict[str, Any], environment: dict[str, str] | None = None) -> Path:
+    (folder / "data").mkdir(parents=True)
+    base = {"kind": "session", "image": None, "apptainer": None, "server": ["/bin/true"],
+            "mounts": [], "datasets": [], "callback_url": None, "bind_address": "127.0.0.1"}
+    session = {"version": 1, "name": "nf-1", "cluster": "x", "user": "me", "profile": "p",
+               "gpus": 0, "task": base | task}  # fmt: skip
+    (folder / "session.json").write_text(json.dumps(session))
+    (folder / "environment.json").write_text(json.dumps(environment or {}))
+    return folder
+
+
+def start(folder: Path, **popen: Any) -> subprocess.Popen[str]:
+    job = subprocess.Popen(
+        [sys.executable, "-I", "-", str(folder)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env={"PATH": "/usr/bin:/bin", "TMPDIR": str(folder), "PYTHONPATH": "/nosuch",
+             "LD_LIBRARY_PATH": "/nosuch", "SLURM_JOB_ID": "7"},
+        **popen,
+    )  # fmt: skip
+    assert job.stdin is not None
+    job.stdin.write(node_program.text())
+    job.stdin.close()
+    return job
+
+
+def run(folder: Path) -> tuple[int, str]:
+    job = start(folder)
+    assert job.stdout is not None
+    with job.stdout:
+        out = job.stdout.read()
+    return job.wait(30), out
+
+
+def test_it_is_python_3_6() -> None:
+    tree = ast.parse(node_program.text(), feature_version=(3, 6))
+    modules = {n.name.split(".")[0] for i in ast.walk(tree) if isinstance(i, ast.Import) for n in i.names}
+    modules |= {str(i.module).split(".")[0] for i in ast.walk(tree) if isinstance(i, ast.ImportFrom)}
+    assert modules <= sys.stdlib_module_names
+    # What 3.6 parses and does not have.
+    assert "annotations" not in {
+        n.name for i in ast.walk(tree) if isinstance(i, ast.ImportFrom) for n in i.names
+    }
+    for word in ("capture_output", "removeprefix", "removesuffix", "missing_ok", "text=True"):
+        assert word not in node_program.text()
+
+
+def test_every_annotation_is_one_of_3_6() -> None:
+    """They are evaluated there: ``list[str]`` would be an error."""
+    for node in ast.walk(ast.parse(node_program.text())):
+        if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
+            assert node.value.id not in {"list", "dict", "tuple", "set", "type"}, ast.unparse(node)
+        if isinstance(node, ast.AnnAssign):
+            assert not isinstance(node.annotation, ast.BinOp)
+
+
+def test_no_name_is_defined_twice() -> None:
+    names = [
+        n.name
+        for n in ast.parse(node_program.text()).body
+        if isinstance(n, ast.FunctionDef | ast.ClassDef)
+    ]
+    assert len(names) == len(set(names))
+
+
+def test_a_command_gets_its_arguments_and_its_environment(tmp_path: Path) -> None:
+    code = "import json, os, sys; print(json.dumps([sys.argv[1:], dict(os.environ)])); sys.exit(5)"
+    argv = [sys.executable, "-c", code, "a\nb", "$(id)"]
+    folder = stage(tmp_path / "nf-1", {"kind": "command", "argv": argv}, {"TOKEN": "x\n'y"})
+    exit_code, out = run(folder)
+    assert exit_code == 5
+    arguments, env = json.loads(out)
+    assert arguments == ["a\nb", "$(id)"]
+    assert env["TOKEN"] == "x\n'y"
+    assert env["SLURM_JOB_ID"] == "7"
+    assert "PYTHONPATH" not in env
+    assert "LD_LIBRARY_PATH" not in env
+    assert not (folder / "environment.json").exists()
+
+
+def test_a_command_that_does_not_exist(tmp_path: Path) -> None:
+    exit_code, out = run(stage(tmp_path / "nf-1", {"kind": "command", "argv": ["/nosuch"]}))
+    assert exit_code == 127
+    assert "'/nosuch' cannot be run" in out
+
+
+def test_a_job_that_is_started_twice_stops(tmp_path: Path) -> None:
+    folder = stage(tmp_path / "nf-1", {})
+    (folder / "environment.json").unlink()
+    exit_code, _ = run(folder)
+    assert exit_code == 77
+    assert json.loads((folder / "failure.json").read_text())["reason"] == "started-before"
+
+
+def test_a_server_that_ends_at_once(tmp_path: Path) -> None:
+    folder = stage(tmp_path / "nf-1", {"server": ["/bin/sh", "-c", "echo no licence; exit 9"]})
+    exit_code, out = run(folder)
+    assert exit_code == 9
+    assert "no licence" in out
+    failure = json.loads((folder / "failure.json").read_text())
+    assert failure == {
+        "reason": "server",
+        "message": "the server ended with exit code 9 before it listened",
+        "exit_code": 9,
+    }
+    assert json.loads((folder / "result.json").read_text())["exit_code"] == 9
+
+
+@pytest.mark.parametrize("everybody", [True, False], ids=["whole job", "only us"])
+def test_term_reaches_the_server_once(tmp_path: Path, everybody: bool) -> None:
+    counting = SERVER.replace(
+        "time.sleep(60)",
+        "import signal\nn = 0\ndef note(*_):\n    global n\n    n += 1\n"
+        "signal.signal(signal.SIGTERM, note)\nprint('ready', flush=True)\n"
+        "end = time.monotonic() + 0.7\nwhile n == 0: time.sleep(0.01)\n"
+        "end = time.monotonic() + 0.7\nwhile time.monotonic() < end: time.sleep(0.05)\n"
+        "print('terms', n, flush=True)\nsys.exit(4)",
+    )
+    folder = stage(tmp_path / "nf-1", {"server": [sys.executable, "-I", "-c", counting]})
+    job = start(folder, start_new_session=True)
+    assert job.stdout is not None
+    with job.stdout:
+        seen = ""
+        while "ready" not in seen or "listens" not in seen:
+            line = job.stdout.readline()
+            assert line, seen
+            seen += line
+        (os.killpg if everybody else os.kill)(job.pid, signal.SIGTERM)
+        seen += job.stdout.read()
+    assert "terms 1" in seen
+    assert job.wait(10) == 4
+
+
+def test_nothing_is_left_running(tmp_path: Path) -> None:
+    """A grandchild that left the session, as squashfuse does when its parent is killed."""
+    orphan = "import os, time\nif not os.fork():\n    os.setsid(); time.sleep(60)\n"
+    folder = stage(
+        tmp_path / "nf-1", {"server": [sys.executable, "-I", "-c", orphan + SERVER + "#" + str(tmp_path)]}
+    )
+    job = start(folder)
+    assert job.stdout is not None
+    with job.stdout:
+        while "listens" not in job.stdout.readline():
+            pass
+        left = processes.family_of([job.pid])
+        assert len(left) == 4  # ourselves, the canary, the server, the orphan
+        os.kill(job.pid, signal.SIGTERM)
+        job.stdout.read()
+    assert job.wait(10) == 143
+    time.sleep(0.05)
+    for pid in left[1:]:
+        stat = Path(f"/proc/{pid}/stat")
+        assert not stat.exists() or stat.read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    assert not list(folder.glob("nearfield-*"))
+
+
+# ---------------------------------------------------------------------- checks and links
+
+
+def test_a_dataset_that_is_not_there(tmp_path: Path) -> None:
+    link = {"pid": "p/1", "slug": "s", "folder": str(tmp_path), "files": [str(tmp_path / "x.h5")]}
+    with pytest.raises(NotStarted, match=r"dataset p/1: .*x\.h5 cannot be read.*No such file") as caught:
+        checks.check_datasets([link])
+    assert caught.value.record["reason"] == "dataset-not-readable"
+
+
+def test_a_dead_file_system_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "CHECK_SECONDS", 0.05)
+    monkeypatch.setattr(checks, "why_unreadable", lambda _: time.sleep(1))
+    link = {"pid": "p/1", "slug": "s", "folder": "/x", "files": ["/x/y"]}
+    with pytest.raises(NotStarted, match="no answer from the file system"):
+        checks.check_datasets([link])
+
+
+def test_a_mount_that_is_missing(tmp_path: Path) -> None:
+    there = {"source": str(tmp_path), "target": "/a", "required": True}
+    missing = {"source": str(tmp_path / "no"), "target": "/b", "required": False}
+    task = {"image": None, "mounts": [there, missing]}
+    assert checks.check_parts(task) == [there]
+    with pytest.raises(NotStarted, match="is needed"):
+        checks.check_parts({"image": None, "mounts": [missing | {"required": True}]})
+
+
+def test_links_keep_the_structure_and_stay_inside(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    (raw / "sub").mkdir(parents=True)
+    (raw / "a.h5").write_text("a")
+    (raw / "sub/b c.h5").write_text("b")
+    session = tmp_path / "nf-1"
+    (session / "data").mkdir(parents=True)
+    files = [str(raw / "a.h5"), str(raw / "sub/b c.h5"), "/etc/passwd", str(raw)]
+    link = {"pid": "p", "slug": "s", "folder": str(raw), "files": files}
+    checks.make_links(str(session), [link])
+    checks.make_links(str(session), [link])
+    made = sorted(p.relative_to(session).as_posix() for p in session.rglob("*") if p.is_symlink())
+    assert made == ["data/s/a.h5", "data/s/sub/b c.h5"]
+    assert (session / "data/s/sub/b c.h5").read_text() == "b"
+    assert (session / "data/s/a.h5").readlink() == raw / "a.h5"
+
+
+# ---------------------------------------------------------------------- image and environment
+
+
+def test_a_mount_is_one_quoted_line() -> None:
+    flag, line = image.bind('/a:b,c "d"', "/x", True)
+    assert flag == "--mount"
+    assert next(csv.reader([line])) == ["type=bind", 'source=/a:b,c "d"', "destination=/x", "ro"]
+
+
+def test_the_command_in_an_image(tmp_path: Path) -> None:
+    task = {"image": "/i.sif", "apptainer": "/opt/apptainer", "server": ["jupyterhub-singleuser", "x y"]}
+    mounts = [{"source": "/raw", "target": "/tmp/raw", "read_only": True}]
+    argv = image.server_argv("/s/nf-1", {"task": task}, mounts, str(tmp_path), "/home/me")
+    assert argv[:4] == ["/opt/apptainer", "exec", "--no-mount", "cwd,tmp"]
+    assert argv[-5:] == ["--pwd", "/home/me", "/i.sif", "jupyterhub-singleuser", "x y"]
+    assert "type=bind,source=/s/nf-1/data,destination=/data" in argv
+    assert "type=bind,source=/raw,destination=/tmp/raw,ro" in argv
+    assert (tmp_path / "raw").is_dir()  # a mount point below our own /tmp
+    assert not {"--env", "--env-file", "--cleanenv", "--bind"} & set(argv)
+
+
+def test_what_is_no_sif_has_no_digest(tmp_path: Path) -> None:
+    for content in (b"", b"x" * 10_000, b"\0" * 32 + b"SIF_MAGIC\0" + b"\xff" * 5_000):
+        path = tmp_path / "x.sif"
+        path.write_bytes(content)
+        (tmp_path / "sessions/nf-1").mkdir(parents=True, exist_ok=True)
+        assert image.image_digest(str(tmp_path / "sessions/nf-1"), str(path)) == ""
+
+
+@pytest.mark.parametrize(
+    ("url", "address", "expected"),
+    [
+        ("http://127.0.0.1:0/user/a/", "0.0.0.0", "http://0.0.0.0:99/user/a/"),
+        ("https://x:1/user/a%20b/n/", "::", "https://[::]:99/user/a%20b/n/"),
+        ("", "0.0.0.0", "http://0.0.0.0:99/"),
+    ],
+)
+def test_the_url_keeps_scheme_and_path(url: str, address: str, expected: str) -> None:
+    assert environment.with_port(url, address, 99) == expected
+
+
+def test_certificates_become_files(tmp_path: Path) -> None:
+    env = {"NEARFIELD_TLS_KEY": "k", "NEARFIELD_TLS_CERT": "c", "NEARFIELD_TLS_CA": "a", "X": "y"}
+    made = environment.keep_certificates(str(tmp_path), env)
+    assert env == {"X": "y"}
+    assert made["JUPYTERHUB_SSL_KEYFILE"] == str(tmp_path / "keyfile.pem")
+    assert set(made) == {
+        "JUPYTERHUB_SSL_KEYFILE", "JUPYTERHUB_SSL_CERTFILE", "JUPYTERHUB_SSL_CLIENT_CA",
+    }  # fmt: skip
+    assert (tmp_path / "keyfile.pem").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_hub_is_reached_by_http_alone() -> None:
+    import urllib.request
+
+    assert hub.opener_for({}).open(urllib.request.Request("file:///etc/passwd")) is None
+
+
+# ---------------------------------------------------------------------- ports
+
+
+def test_a_port_counts_only_if_the_server_itself_listens() -> None:
+    with socket.socket() as mine:
+        mine.bind(("127.0.0.1", 0))
+        port = mine.getsockname()[1]
+        assert not ports.is_ours(port, os.getpid())  # bound is not listening
+        mine.listen()
+        assert ports.is_ours(port, os.getpid())
+        assert ports.taken("127.0.0.1", port)
+        other = subprocess.Popen(["/bin/sleep", "30"], close_fds=True)
+        try:
+            assert not ports.is_ours(port, other.pid)  # the same account, another process
+        finally:
+            other.kill()
+            other.wait()
+    assert not ports.taken("127.0.0.1", port)
+
+
+def test_a_socket_of_another_account_never_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [(os.getuid(), "1"), (4711, "2")]
+    monkeypatch.setattr(ports, "listeners", lambda _port: found)
+    assert not ports.is_ours(1, os.getpid())
+
+
+def test_a_port_that_was_taken_meanwhile_is_changed(tmp_path: Path) -> None:
+    """The first start finds its port taken by somebody else, the second does not."""
+    thief = (
+        "import os, subprocess, sys, urllib.parse\n"
+        "mark = sys.argv[1]\n"
+        "if not os.path.exists(mark):\n"
+        "    open(mark, 'w').close()\n"
+        "    port = urllib.parse.urlsplit(os.environ['JUPYTERHUB_SERVICE_URL']).port\n"
+        "    code = 'import socket, sys, time; s = socket.socket(); '\\\n"
+        "        's.bind((\"127.0.0.1\", int(sys.argv[1]))); s.listen(); '\\\n"
+        "        'print(\"stolen\", flush=True); time.sleep(20)'\n"
+        "    p = subprocess.Popen([sys.executable, '-c', code, str(port)], stdout=subprocess.PIPE)\n"
+        "    p.stdout.readline()\n"
+        "    os._exit(1)\n"
+    )
+    folder = stage(
+        tmp_path / "nf-1",
+        {"server": [sys.executable, "-I", "-c", thief + SERVER, str(tmp_path / "mark")]},
+    )
+    job = start(folder)
+    assert job.stdout is not None
+    with job.stdout:
+        seen = ""
+        while "listens" not in seen:
+            line = job.stdout.readline()
+            assert line, seen
+            seen += line
+        assert "was taken meanwhile" in seen
+        os.kill(job.pid, signal.SIGTERM)
+        job.stdout.read()
+    assert job.wait(10) == 143
