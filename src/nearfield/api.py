@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -108,11 +108,12 @@ def run(
         RunError: a cell failed, or the run was stopped; the record and the notebook are kept.
     """
     from nearfield.errors import RunError
+    from nearfield.templates.runner import carry_out
 
     plan = plan_run(
         template, datasets, out=out, parameters=parameters, catalogue=catalogue, config=config
     )
-    record = _carry_out(plan, on_cell)
+    record = carry_out(plan, on_cell or (lambda done, total, what: None))
     if record.status == "aborted":
         raise RunError(f"run {record.run_id} was stopped; its folder is {record.folder}")
     if record.failure is not None:
@@ -187,18 +188,6 @@ def publication(
     return _with_catalogue(config, catalogue, send)
 
 
-def _carry_out(plan: Plan, on_cell: OnCell | None) -> Record:
-    from nearfield.templates.runner import carry_out
-    from nearfield.templates.stopping import Stop
-
-    stop = Stop()
-    tell = on_cell or (lambda done, total, what: None)
-    if not _in_loop():
-        return carry_out(plan, tell, stop)
-    # papermill wants a loop of its own, and this thread's is taken.
-    return _in_thread(lambda: carry_out(plan, tell, stop), stop.request)
-
-
 def _with_catalogue(
     config: Config | None,
     catalogue: str | Path | None,
@@ -215,9 +204,13 @@ def _with_catalogue(
         finally:
             await source.aclose()
 
-    if not _in_loop():
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
         return asyncio.run(whole())
-    return _in_thread(lambda: asyncio.run(whole()), None)
+    # In a notebook cell this thread's loop is running already.
+    with ThreadPoolExecutor(1, thread_name_prefix="nearfield") as pool:
+        return pool.submit(lambda: asyncio.run(whole())).result()
 
 
 def _target(config: Config, catalogue: str | Path | None) -> str:
@@ -226,39 +219,3 @@ def _target(config: Config, catalogue: str | Path | None) -> str:
         return f"{config.catalogue.name} {config.catalogue.url}"
     file = Path(catalogue) if catalogue is not None else config.catalogue.file
     return f"{config.catalogue.name} {file.expanduser().resolve()}"
-
-
-def _in_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
-
-
-def _in_thread(work: Callable[[], T], on_interrupt: Callable[[], None] | None) -> T:
-    """The result of ``work``, done in a thread.
-
-    Ctrl-C calls ``on_interrupt`` and waits for the end; without it, the work is left alone.
-    """
-    results: list[T] = []
-    errors: list[BaseException] = []
-
-    def body() -> None:
-        try:
-            results.append(work())
-        except BaseException as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=body, name="nearfield", daemon=True)
-    thread.start()
-    while thread.is_alive():
-        try:
-            thread.join(0.2)
-        except KeyboardInterrupt:
-            if on_interrupt is None:
-                raise
-            on_interrupt()
-    if errors:
-        raise errors[0]
-    return results[0]

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -28,6 +29,21 @@ from pydantic import (
 from nearfield.errors import ConfigError
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
+
+# Each of these becomes one argument of sbatch, and nothing else.
+SlurmWord = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:+-]{0,63}$")]
+Constraint = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_&|()\[\]*,.-]{0,127}$")
+]
+
+
+def _absolute(path: Path) -> Path:
+    if not path.is_absolute() or ".." in path.parts:
+        raise ValueError("must be an absolute path without '..'")
+    return path
+
+
+AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 
 
 class _Model(BaseModel):
@@ -66,18 +82,12 @@ class Place(_Model):
 class Storage(_Model):
     """A path prefix and where it is near."""
 
-    prefix: Path
+    prefix: AbsolutePath
     kind: Literal["posix", "gpfs", "lustre", "nfs", "local"] = "posix"
     places: tuple[Place, ...] = ()
     """Empty: near everywhere."""
     read_only: bool = True
     """Raw areas stay read-only in every session; a processed area says ``read_only: false``."""
-
-    @model_validator(mode="after")
-    def _absolute(self) -> Self:
-        if not self.prefix.is_absolute():
-            raise ValueError("prefix must be an absolute path")
-        return self
 
 
 class Cluster(_Model):
@@ -86,9 +96,9 @@ class Cluster(_Model):
     scheduler: Literal["slurm", "local"] = "slurm"
     submitter: Literal["direct", "sudo"] = "direct"
     """``direct``: as the account that asks. ``sudo``: as each user, through the launcher."""
-    launcher: Path | None = None
+    launcher: AbsolutePath | None = None
     """Absolute path of nearfield-launch, as named in sudoers."""
-    bin: Path = Path("/usr/bin")
+    bin: AbsolutePath = Path("/usr/bin")
     """Folder of sbatch, squeue, scancel, sacct."""
     conf: Path | None = None
     """SLURM_CONF, where it is not the host's default."""
@@ -100,7 +110,7 @@ class Cluster(_Model):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if self.submitter == "sudo" and (self.launcher is None or not self.launcher.is_absolute()):
+        if self.submitter == "sudo" and self.launcher is None:
             raise ValueError("submitter 'sudo' needs launcher, an absolute path")
         return self
 
@@ -108,8 +118,8 @@ class Cluster(_Model):
 class MountConfig(_Model):
     """A folder that the site binds into an image besides the storages."""
 
-    source: Path
-    target: Path | None = None
+    source: AbsolutePath
+    target: AbsolutePath | None = None
     read_only: bool = True
     required: bool = True
 
@@ -118,29 +128,34 @@ class EnvironmentConfig(_Model):
     """What a session runs in: an Apptainer image, or the node's own runtime."""
 
     title: str = ""
-    image: Path | None = None
+    image: AbsolutePath | None = None
     server: tuple[str, ...] = ("jupyterhub-singleuser",)
     """Program and arguments of the server; with an image, as seen inside it."""
-    apptainer: Path = Path("/usr/bin/apptainer")
+    apptainer: AbsolutePath = Path("/usr/bin/apptainer")
     mounts: tuple[MountConfig, ...] = ()
     techniques: tuple[str, ...] = ()
 
 
-class HardwareConfig(_Model):
-    """What a session gets."""
+class Hardware(_Model):
+    """What is asked of the scheduler. ``None`` leaves a choice to the site's default."""
+
+    partition: SlurmWord | None = None
+    cores: int = Field(default=1, ge=1, le=4096)
+    memory_mb: int = Field(default=2048, ge=1)
+    minutes: int = Field(default=60, ge=1)
+    gpus: int = Field(default=0, ge=0, le=64)
+    gpu_type: SlurmWord | None = None
+    account: SlurmWord | None = None
+    qos: SlurmWord | None = None
+    reservation: SlurmWord | None = None
+    constraint: Constraint | None = None
+
+
+class HardwareConfig(Hardware):
+    """What a session gets, and where."""
 
     title: str = ""
     cluster: Name
-    partition: str | None = None
-    cores: int = Field(default=1, ge=1)
-    memory_mb: int = Field(default=2048, ge=1)
-    minutes: int = Field(default=60, ge=1)
-    gpus: int = Field(default=0, ge=0)
-    gpu_type: str | None = None
-    account: str | None = None
-    qos: str | None = None
-    reservation: str | None = None
-    constraint: str | None = None
 
 
 class ProfileConfig(_Model):

@@ -18,7 +18,7 @@ _END = "2024-05-01T10:10:00+02:00"
 def make_sample_data(folder: Path) -> list[Path]:
     """Write three datasets below ``folder``; files of the same names are replaced.
 
-    Returns the root files: a detector stack (NXsas, 40×128×128 uint16 in gzip chunks of one
+    Returns the root files: a detector stack (NXsas, 40 x 128 x 128 uint16 in gzip chunks of one
     frame), a master that refers to two data files by external links and a virtual dataset
     (NXmx-like), and an openPMD mesh.
 
@@ -94,7 +94,7 @@ def make_stack(path: Path, frames: int = FRAMES) -> Path:
 
 
 def make_master(path: Path, files: int = 2, frames: int = 10) -> Path:
-    """A master file; its frames are in ``<stem>_data_00000N.h5`` beside it, as EIGER writes them."""
+    """A master file; its frames are in ``<stem>_data_00000N.h5`` beside it, as with EIGER."""
     import h5py
 
     layout = h5py.VirtualLayout(shape=(files * frames, ROWS, COLUMNS), dtype="uint16")

@@ -44,17 +44,16 @@ class TestSqlite(CatalogueContract):
         store.close()
 
 
-class TestService(CatalogueContract):
-    @pytest.fixture(scope="class")
-    def served(
-        self, tmp_path_factory: pytest.TempPathFactory
-    ) -> Iterator[tuple[CatalogueStore, str]]:
-        """One service and one hub for all tests, in a thread; starting them takes a while."""
-        store = CatalogueStore(tmp_path_factory.mktemp("service") / "catalogue.sqlite")
-        with in_thread(lambda: running(store)) as url:
-            yield store, url
-        store.close()
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[CatalogueStore, str]]:
+    """One service and one hub for all tests, in a thread; starting them takes a while."""
+    store = CatalogueStore(tmp_path_factory.mktemp("service") / "catalogue.sqlite")
+    with in_thread(lambda: running(store)) as url:
+        yield store, url
+    store.close()
 
+
+class TestService(CatalogueContract):
     @pytest.fixture
     async def as_user(self, served: tuple[CatalogueStore, str]) -> AsyncIterator[AsUser]:
         store, url = served
@@ -131,7 +130,8 @@ def fake_hub() -> Starlette:
 @contextlib.asynccontextmanager
 async def serving(app: Starlette) -> AsyncIterator[str]:
     """The application on a free port of 127.0.0.1."""
-    listener = socket.socket()
+    # Named TCP, or asyncio leaves Nagle's algorithm on and every answer waits 40 ms.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="none", loop="asyncio"))
     # The test's own process: signals are pytest's.

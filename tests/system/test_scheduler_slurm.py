@@ -182,14 +182,29 @@ async def test_a_refusal_carries_the_words_of_sbatch(
 
 async def test_all_of_the_hardware_is_asked_for(scheduler: Scheduler, cluster: Any) -> None:
     hardware = Hardware(
-        partition="gpu-sim", cores=2, memory_mb=300, minutes=7, gpus=1, gpu_type="sim",
-        account="physics", qos="interactive", constraint="gpu&storage-a",
+        partition="gpu-sim",
+        cores=2,
+        memory_mb=300,
+        minutes=7,
+        gpus=1,
+        gpu_type="sim",
+        account="physics",
+        qos="interactive",
+        constraint="gpu&storage-a",
     )
     job = await scheduler.submit(spec_of("/bin/sleep", "60", hardware=hardware))
     status = await until(scheduler, job, JobState.RUNNING)
     shown = cluster.run_as("alice", ["scontrol", "show", "job", job.number]).stdout
-    for wanted in ("Partition=gpu-sim", "CPUs/Task=2", "MinMemoryNode=300M", "TimeLimit=00:07:00",
-                   "Account=physics", "QOS=interactive", "Features=gpu&storage-a", "Requeue=0"):
+    for wanted in (
+        "Partition=gpu-sim",
+        "CPUs/Task=2",
+        "MinMemoryNode=300M",
+        "TimeLimit=00:07:00",
+        "Account=physics",
+        "QOS=interactive",
+        "Features=gpu&storage-a",
+        "Requeue=0",
+    ):
         assert wanted in shown, wanted
     assert "gres/gpu:sim=1" in shown or "gres:gpu:sim:1" in shown
     assert status.host == "gpu1"

@@ -57,7 +57,7 @@ def inherited_access(inputs: Sequence[Dataset], owner: str) -> Access:
 def derived_dataset(
     pid: str, wanted: DerivedDataset, inputs: Sequence[Dataset], user: Principal, now: datetime
 ) -> Dataset:
-    """The record of a derived dataset. ``inputs`` are those that it names, as ``user`` sees them."""
+    """The record of a derived dataset; ``inputs`` are what it names, as ``user`` sees them."""
     return Dataset(
         pid=pid,
         type="derived",

@@ -1,4 +1,4 @@
-"""What a scan remembers: of each file how it looked and what was read, of each dataset its state."""
+"""What a scan remembers: how each file looked and what it said, and each dataset's state."""
 
 from __future__ import annotations
 
@@ -94,7 +94,8 @@ class Ledger:
     def datasets(self) -> dict[str, KnownDataset]:
         with self._store.reading() as connection:
             rows = connection.execute(
-                "SELECT root, pid, state, problems FROM scanned_dataset WHERE root >= ? AND root < ?",
+                "SELECT root, pid, state, problems FROM scanned_dataset"
+                " WHERE root >= ? AND root < ?",
                 self._range,
             ).fetchall()
         return {

@@ -36,7 +36,7 @@ class Catalogue(Protocol):
         ...
 
     async def facets(self, query: Query) -> dict[str, dict[str, int]]:
-        """Counts by value for ``type``, ``technique``, ``instrument``, ``format`` over all matches."""
+        """Counts by value over all matches: ``type``, ``technique``, ``instrument``, ``format``."""
         ...
 
     async def get(self, pid: str) -> Dataset:

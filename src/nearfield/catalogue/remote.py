@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import ssl
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -42,6 +44,7 @@ class ServiceCatalogue:
         self._client = httpx.AsyncClient(
             headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
             timeout=TIMEOUT,
+            verify=_tls(),
             transport=transport,
             trust_env=False,
         )
@@ -117,6 +120,15 @@ class ServiceCatalogue:
                 f"catalogue {self.url}: an answer that is not a catalogue's",
                 hint="check catalogue.url, and that both sides run the same version of nearfield",
             ) from error
+
+
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    """One for all clients: loading the certificates takes longer than most requests.
+
+    ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` name a site's own authorities.
+    """
+    return httpx.create_ssl_context(trust_env=True)
 
 
 def _path_of(pid: str) -> str:

@@ -78,7 +78,7 @@ async def scan_into(
     recall: bool = False,
     rule: AccessRule | None = None,
 ) -> ScanReport:
-    """Scan ``root`` into the catalogue ``file``, which is made if need be. Raises as :func:`scan`."""
+    """Scan ``root`` into the catalogue ``file``, made if need be. Raises as :func:`scan`."""
 
     def work() -> ScanReport:
         store = CatalogueStore(file, config.catalogue.name)

@@ -25,6 +25,7 @@ _Json = Annotated[bool, typer.Option("--json", help="One JSON document on standa
 
 @app.command()
 def scan(
+    *,
     context: typer.Context,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder that holds the data.")],
     catalogue: _File = None,
@@ -68,6 +69,7 @@ def scan(
 
 @app.command()
 def search(
+    *,
     context: typer.Context,
     text: Annotated[list[str] | None, typer.Argument(help="Words that all must be found.")] = None,
     type_: Annotated[

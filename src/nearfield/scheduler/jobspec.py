@@ -13,6 +13,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
+from nearfield.config import Hardware, SlurmWord
+
 
 def _absolute(path: str) -> str:
     if not path.startswith("/") or "\0" in path or ".." in PurePosixPath(path).parts:
@@ -22,10 +24,6 @@ def _absolute(path: str) -> str:
 
 JobName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 UserName = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_.-]{0,31}$")]
-SlurmWord = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:+-]{0,63}$")]
-Constraint = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_&|()\[\]*,.-]{0,127}$")
-]
 AbsolutePath = Annotated[str, StringConstraints(max_length=4096), AfterValidator(_absolute)]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
 EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,63}$")]
@@ -33,21 +31,6 @@ EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,63}$")]
 
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Hardware(_Model):
-    """What to ask the scheduler for. ``None`` leaves a choice to the site's default."""
-
-    partition: SlurmWord | None = None
-    cores: int = Field(default=1, ge=1, le=4096)
-    memory_mb: int = Field(default=2048, ge=1)
-    minutes: int = Field(default=60, ge=1)
-    gpus: int = Field(default=0, ge=0, le=64)
-    gpu_type: SlurmWord | None = None
-    account: SlurmWord | None = None
-    qos: SlurmWord | None = None
-    reservation: SlurmWord | None = None
-    constraint: Constraint | None = None
 
 
 class Mount(_Model):

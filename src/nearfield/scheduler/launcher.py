@@ -107,9 +107,7 @@ def _may_be_acted_for(account: pwd.struct_passwd, config: Config) -> None:
         raise SpecRefusedError(f"refused: {account.pw_name} is not in the group {rules.group!r}")
 
 
-def _handle(
-    raw: bytes, config: Config, account: pwd.struct_passwd, told: dict[str, str]
-) -> object:
+def _handle(raw: bytes, config: Config, account: pwd.struct_passwd, told: dict[str, str]) -> object:
     if len(raw) > wire.MAX_REQUEST:
         raise SpecRefusedError(f"refused: the request is longer than {wire.MAX_REQUEST} bytes")
     try:
@@ -135,7 +133,10 @@ def _handle(
 
 
 def _submit(
-    data: dict[str, Any], slurm: SlurmAccount, config: Config, account: pwd.struct_passwd,
+    data: dict[str, Any],
+    slurm: SlurmAccount,
+    config: Config,
+    account: pwd.struct_passwd,
     told: dict[str, str],
 ) -> str:
     try:

@@ -70,8 +70,15 @@ class LocalScheduler:
         folder = staging.stage(spec, self._sessions, bind_address=ADDRESS)
         try:
             number = self._record(spec)
-            keeper = [sys.executable, "-I", str(Path(local_keeper.__file__)), str(self._state),
-                      number, str(folder), str(spec.hardware.minutes)]
+            keeper = [
+                sys.executable,
+                "-I",
+                str(Path(local_keeper.__file__)),
+                str(self._state),
+                number,
+                str(folder),
+                str(spec.hardware.minutes),
+            ]
             done = subprocess.run(
                 keeper,
                 input=render.script(spec, folder).encode(),
@@ -95,8 +102,12 @@ class LocalScheduler:
         """Take the next number. Two hubs on one folder cannot take the same."""
         self._state.mkdir(mode=0o700, parents=True, exist_ok=True)
         content = json.dumps(
-            {"name": spec.name, "user": spec.user, "minutes": spec.hardware.minutes,
-             "submitted": time.time()}
+            {
+                "name": spec.name,
+                "user": spec.user,
+                "minutes": spec.hardware.minutes,
+                "submitted": time.time(),
+            }
         )
         number = max(self._numbers(), default=0) + 1
         while True:

@@ -14,18 +14,15 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 GRACE_SECONDS = 25.0
 """Between TERM and KILL; longer than what the node program gives the server."""
 
 
-class _Asked(Exception):
-    """Somebody sent TERM."""
-
-
-def _asked(*_: object) -> None:
-    raise _Asked
+_WAITED_FOR = {signal.SIGTERM, signal.SIGCHLD}
+"""Blocked from before anybody knows our pid, so that an early TERM is not lost."""
 
 
 def start_ticks(pid: int) -> int | None:
@@ -67,7 +64,6 @@ def signal_job(sid: int, number: int) -> None:
 
 def keep(state: Path, number: str, session: Path, minutes: int, script: bytes) -> None:
     """Run the job to its end. This process is its keeper from now on."""
-    signal.signal(signal.SIGTERM, _asked)
     log = os.open(session / "log", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     job = subprocess.Popen(
         # The script itself on standard input, as batch systems do; no file of it is left behind.
@@ -77,31 +73,39 @@ def keep(state: Path, number: str, session: Path, minutes: int, script: bytes) -
         stderr=log,
         cwd=session,
         start_new_session=True,
+        preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, _WAITED_FOR),  # noqa: PLW1509
     )
     os.close(log)
     write(
         state / f"{number}.pid",
-        {"keeper": os.getpid(), "ticks": start_ticks(os.getpid()), "job": job.pid,
-         "job_ticks": start_ticks(job.pid), "started": time.time()},
+        {
+            "keeper": os.getpid(),
+            "ticks": start_ticks(os.getpid()),
+            "job": job.pid,
+            "job_ticks": start_ticks(job.pid),
+            "started": time.time(),
+        },
     )
-    ended, code = "itself", None
-    try:
-        if job.stdin is not None:
-            job.stdin.write(script)
-            job.stdin.close()
-        code = job.wait(minutes * 60)
-    except BrokenPipeError:
-        code = job.wait()
-    except subprocess.TimeoutExpired:
-        ended = "timeout"
-    except _Asked:
-        ended = "cancel"
-    if code is None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        code = end(job)
+    with suppress(BrokenPipeError), job.stdin as script_pipe:  # type: ignore[union-attr]
+        script_pipe.write(script)
+    ended = wait(job, minutes * 60)
+    code = job.wait() if ended == "itself" else end(job)
     signal_job(job.pid, signal.SIGKILL)
     shown = 128 - code if code < 0 else code
     write(state / f"{number}.end", {"exit_code": shown, "by": ended, "ended": time.time()})
+
+
+def wait(job: subprocess.Popen[bytes], seconds: float) -> str:
+    """Sleep until the job ended by ``itself``, by a ``cancel``, or at its ``timeout``."""
+    until = time.monotonic() + seconds
+    while job.poll() is None:
+        left = until - time.monotonic()
+        got = signal.sigtimedwait(_WAITED_FOR, left) if left > 0 else None
+        if got is None:
+            return "timeout"
+        if got.si_signo == signal.SIGTERM:
+            return "cancel"
+    return "itself"
 
 
 def end(job: subprocess.Popen[bytes]) -> int:
@@ -123,6 +127,7 @@ def main() -> None:
         os._exit(0 if os.read(said, 1) else 1)
     os.setsid()
     os.close(said)
+    signal.pthread_sigmask(signal.SIG_BLOCK, _WAITED_FOR)
     null = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(null, fd)

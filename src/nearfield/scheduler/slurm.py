@@ -95,8 +95,16 @@ class SlurmScheduler:
             try:
                 done = await asyncio.to_thread(
                     run,
-                    [str(self._settings.bin / "squeue"), "-h", "-t", "all", "-j", some,
-                     "-o", SQUEUE_FORMAT],
+                    [
+                        str(self._settings.bin / "squeue"),
+                        "-h",
+                        "-t",
+                        "all",
+                        "-j",
+                        some,
+                        "-o",
+                        SQUEUE_FORMAT,
+                    ],
                     env=query_environment(self._settings.conf),
                     timeout=self._query_seconds,
                 )
@@ -122,9 +130,7 @@ class SlurmScheduler:
         self._next_owner = start + self._owners_per_look
         return (owners[start:] + owners[:start])[: self._owners_per_look]
 
-    async def _ask_owner(
-        self, owner: str, jobs: list[JobId]
-    ) -> tuple[str, dict[str, JobStatus]]:
+    async def _ask_owner(self, owner: str, jobs: list[JobId]) -> tuple[str, dict[str, JobStatus]]:
         numbers = [j.number for j in jobs if j.cluster == self.cluster and is_job_number(j.number)]
         try:
             return owner, await self._submitter.status(owner, numbers[:JOBS_PER_COMMAND])

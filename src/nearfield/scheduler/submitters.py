@@ -150,6 +150,6 @@ class SudoSubmitter:
         if "sudo:" in err or "not allowed" in err or "password" in err:
             return SchedulerError(
                 f"sudo does not let this account start the launcher as {user}: {words}",
-                hint=f"sudoers needs: HUB ALL=(%GROUP) NOPASSWD:NOSETENV: {self._launcher} \"\"",
+                hint=f'sudoers needs: HUB ALL=(%GROUP) NOPASSWD:NOSETENV: {self._launcher} ""',
             )
         return SchedulerUnavailableError(f"the launcher failed as {user}: {words}")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +22,7 @@ from nearfield.provenance.surroundings import KERNEL_QUESTION, kernel_used
 from nearfield.templates.stopping import Stop, Stopped
 
 OnCell = Callable[[int, int, str], None]
-"""Told (cells done, cells in all, first line of the cell that begins)."""
+"""Told (cells done, cells in all, first line of the cell that begins), from another thread."""
 
 _ENGINE = "nearfield"
 
@@ -72,7 +74,27 @@ def find_kernel(name: str) -> str:
 
 
 def execute(work: Work, on_cell: OnCell, stop: Stop) -> Outcome:
-    """Execute all cells, or up to the first that fails. Raises Stopped where it was asked to."""
+    """Execute all cells, or up to the first that fails. Raises Stopped where it was asked to.
+
+    This happens in a thread of its own, with an event loop of its own that ends with it:
+    papermill leaves its loop behind, and in a notebook this thread's loop is taken. Signals are
+    heard while this thread waits.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="nearfield") as pool:
+        return pool.submit(_in_own_loop, work, on_cell, stop).result()
+
+
+def _in_own_loop(work: Work, on_cell: OnCell, stop: Stop) -> Outcome:
+    from jupyter_core.utils import ensure_event_loop
+
+    try:
+        return _execute(work, on_cell, stop)
+    finally:
+        ensure_event_loop().close()
+        asyncio.set_event_loop(None)
+
+
+def _execute(work: Work, on_cell: OnCell, stop: Stop) -> Outcome:
     import nbformat
     from papermill.exceptions import PapermillExecutionError
     from papermill.execute import execute_notebook

@@ -61,7 +61,11 @@ class FakeScheduler:
         self.now += seconds
 
     def finish(
-        self, job: JobId, state: JobState = JobState.COMPLETED, code: int | None = 0, reason: str = ""
+        self,
+        job: JobId,
+        state: JobState = JobState.COMPLETED,
+        code: int | None = 0,
+        reason: str = "",
     ) -> None:
         """Say how a job ended."""
         self.jobs[job].outcome, self.jobs[job].reason = (state, code), reason

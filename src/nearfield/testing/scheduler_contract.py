@@ -120,7 +120,9 @@ class SchedulerContract:
         assert running.host
         assert running.exit_code is None
         ended = await self.until(
-            scheduler, job, JobState.COMPLETED,
+            scheduler,
+            job,
+            JobState.COMPLETED,
         )
         assert ended.exit_code == 0
 

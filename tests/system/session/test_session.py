@@ -39,7 +39,7 @@ out["write"] = refused(lambda: open(real, "r+b"))
 out["create"] = refused(lambda: open(os.path.join(os.path.dirname(real), "new"), "xb"))
 out["remove"] = refused(lambda: os.remove(real))
 out["bob"] = refused(lambda: os.listdir(BOB))
-foreign = ("SUDO", "LD_", "PYTHONPATH", "CONFIGPROXY")
+foreign = ("SUDO", "LD_PRELOAD", "PYTHONPATH", "CONFIGPROXY")
 out["environ"] = sorted(k for k in os.environ if k.startswith(foreign))
 print(json.dumps(out))
 """
@@ -149,7 +149,7 @@ def test_bobs_dataset_is_refused_before_anything_is_submitted(
 def test_slurms_own_words_reach_the_user(cluster: Any, hub: Any) -> None:
     answer = hub.request_server("alice", {"profile": "late"})
     assert answer.status_code == 502, answer.text
-    assert "CPU count" in answer.json()["message"] or "configuration" in answer.json()["message"]
+    assert "More processors requested than permitted" in answer.json()["message"]
 
 
 def test_batchspawners_route_is_gone_and_the_callback_takes_a_port_alone(

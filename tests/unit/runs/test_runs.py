@@ -23,14 +23,6 @@ from nearfield.provenance.record import read_record
 Make = Callable[..., str]
 TOKEN = "0123456789abcdef0123456789abcdef"
 
-# The kernel's side of ZeroMQ leaves sockets to the garbage collector.
-pytestmark = [
-    pytest.mark.enable_socket,
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-]
-
 
 @pytest.fixture(autouse=True)
 def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -42,7 +42,9 @@ session = st.builds(
     lambda env, pid, folder, file, target: SessionTask(
         environment={"NEARFIELD_X": SecretStr(env)},
         datasets=(
-            DatasetLink(pid=pid, slug="slug-of-a-dataset", folder=folder, files=(folder + "/" + file,)),
+            DatasetLink(
+                pid=pid, slug="slug-of-a-dataset", folder=folder, files=(folder + "/" + file,)
+            ),
         ),
         mounts=(Mount(source=folder, target=target),),
         server=("server", pid),
@@ -107,7 +109,7 @@ def test_every_argument_is_one_option(spec: JobSpec) -> None:
 
 
 def test_a_home_with_odd_characters_is_quoted() -> None:
-    folder = Path("/home/o'neil $(id) \"x\"/nf-1")
+    folder = Path('/home/o\'neil $(id) "x"/nf-1')
     lines = script(SPEC, folder).splitlines()
     assert shlex.split(lines[EXEC].split(" <<")[0])[-1] == str(folder)
     assert f"--chdir={folder}" in sbatch_argv(SPEC, BIN, folder)

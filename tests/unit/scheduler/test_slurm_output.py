@@ -130,7 +130,9 @@ def test_numbers(text: str) -> None:
     assert is_job_number(text)
 
 
-@pytest.mark.parametrize("text", ["", "0", "01", "1,2", "1_2", "1.batch", "1+0", "--all", "1\n", "١"])
+@pytest.mark.parametrize(
+    "text", ["", "0", "01", "1,2", "1_2", "1.batch", "1+0", "--all", "1\n", "\u0661"]
+)
 def test_what_is_no_number(text: str) -> None:
     assert not is_job_number(text)
 

@@ -42,15 +42,13 @@ class Walk:
     links: list[FileLink] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    visited: int = 0
+    arrays_left_out: int = 0
 
     def of_class(self, *names: str, under: str = "/") -> Iterator[Group]:
         """Groups of these NeXus classes below ``under``, outermost first."""
         prefix = under.rstrip("/") + "/"
         return (g for g in self.groups if g.nx_class in names and g.path.startswith(prefix))
-
-    @property
-    def linked_arrays(self) -> list[str]:
-        return [link.at for link in self.links if link.kind == "external link"]
 
 
 def identity(handle: Any) -> Any:
@@ -64,7 +62,7 @@ def identity(handle: Any) -> Any:
 def attribute(handle: Any, name: str) -> Any:
     """An attribute's value, or ``None`` where it is absent or of a type nobody can read."""
     try:
-        return handle.attrs[name] if name in handle.attrs else None
+        return handle.attrs.get(name)
     except READ_ERRORS:
         return None
 
@@ -100,12 +98,9 @@ def text(group: Any, name: str) -> str | None:
 
 def walk(root: Any) -> Walk:
     """Visit an open file breadth first, so that a limit cuts detail and not whole entries."""
-    import h5py
-
     found = Walk(root)
     queue: deque[tuple[str, Any]] = deque([("/", root)])
     seen = {identity(root)}
-    visited = arrays_left_out = 0
     while queue:
         path, group = queue.popleft()
         found.groups.append(Group(path, group, text_of(attribute(group, "NX_class"))))
@@ -115,8 +110,8 @@ def walk(root: Any) -> Walk:
             found.problems.append(f"{path}: cannot be listed: {reason(error)}")
             continue
         for name in names:
-            visited += 1
-            if visited > MAX_OBJECTS:
+            found.visited += 1
+            if found.visited > MAX_OBJECTS:
                 found.warnings.append(
                     f"more than {MAX_OBJECTS} objects: the rest was not looked at"
                 )
@@ -125,31 +120,42 @@ def walk(root: Any) -> Walk:
             shown = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
             at = f"{path.rstrip('/')}/{shown}"
             try:
-                link = group.get(name, getlink=True)
-                if isinstance(link, h5py.ExternalLink):
-                    _note(found, at, link.filename, link.path)
-                    continue
-                if isinstance(link, h5py.SoftLink):
-                    continue  # its target is visited where it lives
-                handle = group[name]
-                key = identity(handle)
-                if key in seen:
-                    continue
-                seen.add(key)
-                if isinstance(handle, h5py.Group):
-                    queue.append((at, handle))
-                elif isinstance(handle, h5py.Dataset):
-                    _sources(found, at, handle)
-                    info = describe(at, handle)
-                    if info is not None and len(found.arrays) < MAX_ARRAYS:
-                        found.arrays[key] = info
-                    elif info is not None:
-                        arrays_left_out += 1
+                below = _visit(found, group, name, at, seen)
             except READ_ERRORS as error:
                 found.problems.append(f"{at}: cannot be read: {reason(error)}")
-    if arrays_left_out:
-        found.warnings.append(f"{arrays_left_out} more arrays are not listed")
+            else:
+                if below is not None:
+                    queue.append((at, below))
+    if found.arrays_left_out:
+        found.warnings.append(f"{found.arrays_left_out} more arrays are not listed")
     return found
+
+
+def _visit(found: Walk, group: Any, name: str, at: str, seen: set[Any]) -> Any:
+    """Note one member; the member itself if it is a group to go into."""
+    import h5py
+
+    link = group.get(name, getlink=True)
+    if isinstance(link, h5py.ExternalLink):
+        _note(found, at, link.filename, link.path)
+        return None
+    if isinstance(link, h5py.SoftLink):
+        return None  # its target is visited where it lives
+    handle = group[name]
+    key = identity(handle)
+    if key in seen:
+        return None
+    seen.add(key)
+    if isinstance(handle, h5py.Group):
+        return handle
+    if isinstance(handle, h5py.Dataset):
+        _sources(found, at, handle)
+        info = describe(at, handle)
+        if info is not None and len(found.arrays) < MAX_ARRAYS:
+            found.arrays[key] = info
+        elif info is not None:
+            found.arrays_left_out += 1
+    return None
 
 
 def describe(at: str, handle: Any) -> ArrayInfo | None:

@@ -58,20 +58,29 @@ def check_parts(task: Dict[str, Any]) -> List[Any]:
     if task["image"]:
         why = bounded(why_no_image, task["image"])
         if why:
-            raise NotStarted("image", "the image %s cannot be used on %s: %s"
-                             % (task["image"], socket.gethostname(), why), path=task["image"])
+            raise NotStarted(
+                "image",
+                "the image %s cannot be used on %s: %s"
+                % (task["image"], socket.gethostname(), why),
+                path=task["image"],
+            )
         why = bounded(why_no_program, task["apptainer"])
         if why:
-            raise NotStarted("apptainer", "%s cannot be run on %s: %s"
-                             % (task["apptainer"], socket.gethostname(), why))
+            raise NotStarted(
+                "apptainer",
+                "%s cannot be run on %s: %s" % (task["apptainer"], socket.gethostname(), why),
+            )
     mounts = []
     for mount in task["mounts"]:
         why = bounded(why_absent, mount["source"])
         if not why:
             mounts.append(mount)
         elif mount["required"]:
-            raise NotStarted("mount", "%s is needed and not on %s: %s"
-                             % (mount["source"], socket.gethostname(), why), path=mount["source"])
+            raise NotStarted(
+                "mount",
+                "%s is needed and not on %s: %s" % (mount["source"], socket.gethostname(), why),
+                path=mount["source"],
+            )
         else:
             say("%s is not on this node: %s" % (mount["source"], why))
     return mounts
@@ -87,7 +96,10 @@ def check_datasets(links: List[Any]) -> None:
                 "dataset-not-readable",
                 "dataset %s: %s cannot be read by %s on %s: %s"
                 % (link["pid"], path, pwd.getpwuid(os.getuid()).pw_name, socket.gethostname(), why),
-                dataset=link["pid"], path=path, why=why)
+                dataset=link["pid"],
+                path=path,
+                why=why,
+            )
 
 
 def make_links(folder: str, links: List[Any]) -> None:

@@ -34,8 +34,11 @@ def session_environment(
 
 def keep_certificates(folder: str, env: Dict[str, str]) -> Dict[str, str]:
     """JupyterHub's internal_ssl: the hub sends the PEM texts, JupyterHub wants files."""
-    names = {"NEARFIELD_TLS_KEY": "KEYFILE", "NEARFIELD_TLS_CERT": "CERTFILE",
-             "NEARFIELD_TLS_CA": "CLIENT_CA"}
+    names = {
+        "NEARFIELD_TLS_KEY": "KEYFILE",
+        "NEARFIELD_TLS_CERT": "CERTFILE",
+        "NEARFIELD_TLS_CA": "CLIENT_CA",
+    }
     files = {}
     for name, word in names.items():
         text = env.pop(name, None)
@@ -52,4 +55,5 @@ def with_port(url: str, address: str, port: int) -> str:
     parts = urllib.parse.urlsplit(url or "http://x/")
     shown = "[%s]" % address if ":" in address else address
     return urllib.parse.urlunsplit(
-        (parts.scheme or "http", "%s:%d" % (shown, port), parts.path or "/", parts.query, ""))
+        (parts.scheme or "http", "%s:%d" % (shown, port), parts.path or "/", parts.query, "")
+    )

@@ -38,9 +38,13 @@ def report(
     until, pause = time.monotonic() + REPORT_SECONDS, 0.2
     while child.poll() is None and not signals.asked:
         request = urllib.request.Request(  # noqa: S310 - the opener knows http and https only
-            url, data=json.dumps({"port": port}).encode(),
-            headers={"Authorization": "token " + env.get("JUPYTERHUB_API_TOKEN", ""),
-                     "Content-Type": "application/json"})
+            url,
+            data=json.dumps({"port": port}).encode(),
+            headers={
+                "Authorization": "token " + env.get("JUPYTERHUB_API_TOKEN", ""),
+                "Content-Type": "application/json",
+            },
+        )
         try:
             answer = opener.open(request, timeout=10)
             if answer is None:

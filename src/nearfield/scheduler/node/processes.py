@@ -85,6 +85,7 @@ def become_reaper() -> None:
     """Orphans of the server (squashfuse after a KILL) become ours, so that we can end them."""
     try:
         import ctypes
+
         ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
     except Exception:
         pass

@@ -8,8 +8,17 @@ import sys
 from typing import Any, Dict, Tuple
 
 # What of the job's own environment a session keeps. Everything else comes from the task.
-KEPT = ("PATH", "LANG", "TZ", "KRB5CCNAME", "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES",
-        "ROCR_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "ZE_AFFINITY_MASK")
+KEPT = (
+    "PATH",
+    "LANG",
+    "TZ",
+    "KRB5CCNAME",
+    "CUDA_VISIBLE_DEVICES",
+    "NVIDIA_VISIBLE_DEVICES",
+    "ROCR_VISIBLE_DEVICES",
+    "GPU_DEVICE_ORDINAL",
+    "ZE_AFFINITY_MASK",
+)
 
 
 class NotStarted(Exception):
@@ -57,8 +66,12 @@ def base_environment(account: pwd.struct_passwd) -> Dict[str, str]:
     env.update({k: v for k, v in os.environ.items() if k.startswith("SLURM")})
     env.setdefault("PATH", "/usr/local/bin:/usr/bin:/bin")
     env.setdefault("LANG", "C.UTF-8")
-    env.update(HOME=os.environ.get("HOME") or account.pw_dir, USER=account.pw_name,
-               LOGNAME=account.pw_name, SHELL=account.pw_shell or "/bin/sh")
+    env.update(
+        HOME=os.environ.get("HOME") or account.pw_dir,
+        USER=account.pw_name,
+        LOGNAME=account.pw_name,
+        SHELL=account.pw_shell or "/bin/sh",
+    )
     return env
 
 

@@ -1,0 +1,82 @@
+"""A user's words become an FTS5 query that never is a syntax error and finds what it says."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nearfield.catalogue._words import match_expression, matches, text_of_dataset, words_of
+from nearfield.datasets import Query
+from nearfield.errors import UsageError
+from nearfield.testing.synthetic import synthetic_dataset
+
+
+@pytest.fixture(scope="module")
+def index() -> sqlite3.Connection:
+    connection = sqlite3.connect(":memory:", check_same_thread=False)
+    connection.execute(
+        "CREATE VIRTUAL TABLE words USING fts5 (text, tokenize = 'unicode61 remove_diacritics 2')"
+    )
+    return connection
+
+
+def found(index: sqlite3.Connection, text: str, content: str) -> bool:
+    expression = match_expression(text)
+    assert expression is not None
+    index.execute("DELETE FROM words")
+    index.execute("INSERT INTO words (text) VALUES (?)", (content,))
+    rows = index.execute("SELECT count(*) FROM words WHERE words MATCH ?", (expression,))
+    return bool(rows.fetchone()[0])
+
+
+@given(text=st.text(max_size=60))
+def test_any_text_is_a_query(index: sqlite3.Connection, text: str) -> None:
+    expression = match_expression(text)
+    if expression is not None:
+        index.execute("SELECT count(*) FROM words WHERE words MATCH ?", (expression,)).fetchone()
+
+
+@given(text=st.text(st.characters(blacklist_categories=["Cs"]), max_size=60))
+def test_any_query_survives_the_wire(text: str) -> None:
+    assert Query.model_validate_json(Query(text=text).model_dump_json()).text == text
+
+
+plain_word = st.text(st.sampled_from("abcdefgxyz0123456789ABCßéü"), min_size=1, max_size=8)
+
+
+@given(words=st.lists(plain_word, min_size=1, max_size=6), wanted=st.data())
+def test_a_text_is_found_by_beginnings_of_its_words(
+    index: sqlite3.Connection, words: list[str], wanted: st.DataObject
+) -> None:
+    picked = wanted.draw(st.lists(st.sampled_from(words), min_size=1, max_size=4))
+    query = " ".join(word[: wanted.draw(st.integers(1, len(word)))] for word in picked)
+    assert found(index, query, " - ".join(words))
+    assert matches(words_of(query), " - ".join(words))
+
+
+@given(words=st.lists(plain_word, min_size=1, max_size=4), query=plain_word)
+def test_the_fake_finds_what_the_index_finds(
+    index: sqlite3.Connection, words: list[str], query: str
+) -> None:
+    assert found(index, query, " ".join(words)) == matches(words_of(query), " ".join(words))
+
+
+@pytest.mark.parametrize("text", ["", "  ", '"', "*", "- -", "&|()", "\0"])
+def test_without_letters_or_digits_there_is_no_condition(text: str) -> None:
+    assert match_expression(text) is None
+
+
+def test_too_many_words() -> None:
+    with pytest.raises(UsageError, match="100 words"):
+        match_expression("a " * 100)
+
+
+def test_a_thousand_files_are_not_all_indexed() -> None:
+    file = synthetic_dataset().files[0]
+    many = tuple(file.model_copy(update={"path": f"/d/f_{n:06d}.h5"}) for n in range(1000))
+    text = text_of_dataset(synthetic_dataset(files=many))
+    assert "f_000000.h5" in text
+    assert len(text) < 5000

@@ -1,0 +1,122 @@
+"""The launcher's parts that need neither sudo nor Slurm."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+from pathlib import Path
+
+import pytest
+
+from nearfield.config import Config, LauncherConfig
+from nearfield.errors import BlockedError, SpecRefusedError
+from nearfield.scheduler import launcher, launcher_guard, wire
+
+ROOT = os.geteuid() == 0
+
+
+def test_a_configuration_must_have_trusted_parents(tmp_path: Path) -> None:
+    """/tmp, where this is, may be written by everybody."""
+    path = tmp_path / "nearfield.yaml"
+    path.write_text("{}")
+    with pytest.raises(SpecRefusedError, match=r"may write|belongs to"):
+        launcher_guard.root_owned_config((path,))
+
+
+def test_no_configuration_is_told(tmp_path: Path) -> None:
+    with pytest.raises(BlockedError, match="no configuration"):
+        launcher_guard.root_owned_config((tmp_path / "nosuch",))
+
+
+def test_a_dangling_link_is_no_missing_file(tmp_path: Path) -> None:
+    link = tmp_path / "nearfield.yaml"
+    link.symlink_to(tmp_path / "nosuch")
+    with pytest.raises((SpecRefusedError, FileNotFoundError)):
+        launcher_guard.root_owned_config((link,))
+
+
+def test_modes_and_owners(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_text("")
+    me = os.geteuid()
+    launcher_guard._check(path, path.stat(), me)
+    for mode in (0o664, 0o646):
+        path.chmod(mode)
+        with pytest.raises(SpecRefusedError, match="chmod go-w"):
+            launcher_guard._check(path, path.stat(), me)
+
+
+def test_the_audit_line_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launcher_guard, "_to_syslog", lambda _: None)
+    log = tmp_path / "audit"
+    config = Config(launcher=LauncherConfig(audit_log=log))
+    launcher_guard.audit(config, {"verb": "submit", "profile": 'a\nuser=root "x"'}, "ok")
+    assert not log.exists()  # never made by the launcher
+    log.touch()
+    launcher_guard.audit(config, {"verb": "submit", "profile": 'a\nuser=root "x"'}, "ok")
+    launcher_guard.audit(config, {"verb": "find"}, "SpecRefusedError: no")
+    first, second = log.read_text().splitlines()
+    assert f"uid={os.getuid()} " in first
+    assert first.endswith('verb=submit profile="a?user=root ?x?" verdict=ok')
+    assert second.endswith('verb=find verdict="SpecRefusedError: no"')
+
+
+def test_the_audit_log_may_not_be_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launcher_guard, "_to_syslog", lambda _: None)
+    (tmp_path / "target").touch()
+    (tmp_path / "audit").symlink_to(tmp_path / "target")
+    config = Config(launcher=LauncherConfig(audit_log=tmp_path / "audit"))
+    launcher_guard.audit(config, {}, "ok")
+    assert (tmp_path / "target").read_text() == ""
+
+
+@pytest.mark.skipif(not ROOT, reason="shows that root is refused")
+def test_root_is_refused() -> None:
+    answer = json.loads(launcher._serve(b"{}"))
+    assert answer["error"]["kind"] == "SpecRefusedError"
+    assert "system account with uid 0" in answer["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("rules", "words"),
+    [
+        (LauncherConfig(), "launcher.group is not set"),
+        (LauncherConfig(group="no-such-group"), "not in the group"),
+        (LauncherConfig(group="root", min_uid=30_000), "below launcher.min_uid"),
+    ],
+)
+def test_whom_it_does_not_act_for(rules: LauncherConfig, words: str) -> None:
+    account = pwd.struct_passwd(("alice", "x", 20_001, 20_001, "", "/home/alice", "/bin/sh"))
+    with pytest.raises(SpecRefusedError, match=words):
+        launcher._may_be_acted_for(account, Config(launcher=rules))
+
+
+def test_an_unexpected_error_tells_nothing_of_the_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise RuntimeError("s3cret")
+
+    monkeypatch.setattr(launcher, "_account", broken)
+    monkeypatch.setattr(launcher, "audit", lambda *_: None)
+    assert json.loads(launcher._serve(b"")) == {
+        "ok": False,
+        "error": {
+            "kind": "SchedulerError",
+            "message": "the launcher failed: RuntimeError",
+            "hint": None,
+        },
+    }
+
+
+def test_every_verb_is_served() -> None:
+    assert set(launcher._VERBS) == set(wire.FIELDS)
+
+
+def test_importing_it_needs_no_asyncio() -> None:
+    """Its start-up time is part of every spawn."""
+    import subprocess
+    import sys
+
+    code = "import sys, nearfield.scheduler.launcher as _; print({'asyncio', 'httpx'} & {*sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

@@ -1,0 +1,350 @@
+"""The Slurm driver against commands that are scripts of ours: outages, hidden jobs, bad words."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pwd
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from nearfield.config import Cluster
+from nearfield.errors import SchedulerError, SchedulerUnavailableError, SubmitError
+from nearfield.scheduler import (
+    CommandTask,
+    JobId,
+    JobSpec,
+    JobState,
+    JobStatus,
+    PathAccess,
+)
+from nearfield.scheduler.account import GONE, SlurmAccount
+from nearfield.scheduler.slurm import SlurmScheduler
+from nearfield.scheduler.submitters import DirectSubmitter, SudoSubmitter
+
+ME = pwd.getpwuid(os.geteuid()).pw_name
+ROW = "{0}|{1}|na1|2026-01-01T00:00:00|2026-01-01T01:00:00|None"
+ACCT = "{0}|{1}|{2}|na1|2026-01-01T00:00:00|2026-01-01T01:00:00|None"
+UNKNOWN_ID = "echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1"
+MUNGE = "echo 'squeue: error: If munged is up, restart with --num-threads=10' >&2; exit 1"
+SPEC = JobSpec(
+    name="nf-1", cluster="lab", user=ME, profile="p", task=CommandTask(argv=("/bin/true",))
+)
+
+Commands = Callable[..., Cluster]
+
+
+@pytest.fixture
+def commands(tmp_path: Path) -> Commands:
+    """A folder of commands; each is the body of a shell script."""
+
+    def make(**bodies: str) -> Cluster:
+        folder = tmp_path / "bin"
+        folder.mkdir(exist_ok=True)
+        for name, body in bodies.items():
+            (folder / name).write_text(f"#!/bin/sh\n{body}\n")
+            (folder / name).chmod(0o755)
+        return Cluster(bin=folder)
+
+    return make
+
+
+def says(*lines: str) -> str:
+    return "cat <<'EOF'\n" + "\n".join(lines) + "\nEOF"
+
+
+def account(cluster: Cluster, tmp_path: Path, **more: float) -> SlurmAccount:
+    return SlurmAccount(cluster, sessions=tmp_path / "sessions", **more)
+
+
+# ---------------------------------------------------------------------- one account
+
+
+@pytest.mark.parametrize(
+    ("squeue", "sacct", "scontrol", "state", "code"),
+    [
+        (says(ROW.format(7, "RUNNING")), "exit 1", "exit 1", JobState.RUNNING, None),
+        (says(ROW.format(7, "FAILED")), says(ACCT.format(7, "FAILED", "3:0")), "exit 1",
+         JobState.FAILED, 3),
+        # Accounting lags behind the queue.
+        (says(ROW.format(7, "COMPLETED")), says(ACCT.format(7, "RUNNING", "0:0")), "exit 1",
+         JobState.COMPLETED, None),
+        (UNKNOWN_ID, says(ACCT.format(7, "TIMEOUT", "0:0")), "exit 1", JobState.TIMEOUT, 0),
+        # Slurm does not answer, its database does.
+        (MUNGE, says(ACCT.format(7, "COMPLETED", "0:0")), "exit 1", JobState.COMPLETED, 0),
+        (MUNGE, "exit 1", UNKNOWN_ID, JobState.UNKNOWN, None),
+        # No accounting at this site: only the controller can say that the job is gone.
+        ("exit 0", "exit 1", UNKNOWN_ID, JobState.FAILED, None),
+        ("exit 0", "exit 1", MUNGE, JobState.UNKNOWN, None),
+        ("exit 0", "exit 0", "exit 0", JobState.UNKNOWN, None),
+        ("exit 0", says(ACCT.format(7, "RUNNING", "0:0")), "exit 0", JobState.UNKNOWN, None),
+        ("exit 0", says(ACCT.format(8, "COMPLETED", "0:0")), "exit 0", JobState.UNKNOWN, None),
+    ],
+)  # fmt: skip
+def test_what_became_of_a_job(  # noqa: PLR0917
+    commands: Commands,
+    tmp_path: Path,
+    squeue: str,
+    sacct: str,
+    scontrol: str,
+    state: JobState,
+    code: int | None,
+) -> None:
+    cluster = commands(squeue=squeue, sacct=sacct, scontrol=scontrol)
+    found = account(cluster, tmp_path).status(["7"])["7"]
+    assert (found.state, found.exit_code) == (state, code)
+    if state is JobState.FAILED and code is None:
+        assert found.reason == GONE
+
+
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None
+)
+@given(
+    st.permutations(
+        ["exit 1", MUNGE, "exit 127", "kill -9 $$", "echo nonsense; exit 2", "exit 255"]
+    )
+)
+def test_no_failure_of_commands_is_an_end(
+    commands: Commands, tmp_path: Path, bodies: list[str]
+) -> None:
+    cluster = commands(squeue=bodies[0], sacct=bodies[1], scontrol=bodies[2])
+    assert account(cluster, tmp_path).status(["7"])["7"].state is JobState.UNKNOWN
+
+
+def test_a_missing_command_is_no_end(tmp_path: Path) -> None:
+    found = account(Cluster(bin=tmp_path), tmp_path).status(["7"])["7"]
+    assert found.state is JobState.UNKNOWN
+    assert "cannot be run" in found.reason
+
+
+def test_a_command_that_hangs_is_no_end(commands: Commands, tmp_path: Path) -> None:
+    cluster = commands(squeue="exec sleep 20", sacct="exec sleep 20", scontrol="exec sleep 20")
+    found = account(cluster, tmp_path, query_seconds=0.1).status(["7"])["7"]
+    assert found.state is JobState.UNKNOWN
+    assert "within 0.1 s" in found.reason
+
+
+def test_the_words_of_sbatch_and_nothing_left_behind(commands: Commands, tmp_path: Path) -> None:
+    cluster = commands(
+        sbatch="echo 'sbatch: error: Batch job submission failed: Invalid account' >&2; exit 1"
+    )
+    with pytest.raises(
+        SubmitError, match="refused the job: Batch job submission failed: Invalid account"
+    ):
+        account(cluster, tmp_path).submit(SPEC)
+    assert list((tmp_path / "sessions").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "sbatch: error: Batch job submission failed: Unable to contact slurm controller",
+        "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation",
+        "sbatch: error: If munged is up, restart with --num-threads=10",
+        "sbatch: error: Batch job submission failed: Protocol authentication error",
+        "sbatch: fatal: Unable to process configuration file",
+    ],
+)
+def test_an_outage_is_no_refusal(commands: Commands, tmp_path: Path, words: str) -> None:
+    cluster = commands(sbatch=f"echo '{words}' >&2; exit 1")
+    with pytest.raises(SchedulerUnavailableError):
+        account(cluster, tmp_path).submit(SPEC)
+
+
+def test_a_lost_answer_says_that_the_job_may_exist(commands: Commands, tmp_path: Path) -> None:
+    cluster = commands(sbatch="exec sleep 20")
+    with pytest.raises(SchedulerUnavailableError, match="may have been queued"):
+        account(cluster, tmp_path, submit_seconds=0.1).submit(SPEC)
+    assert (tmp_path / "sessions/nf-1/session.json").exists()
+
+
+def test_sbatch_sees_nothing_of_our_environment(
+    commands: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SBATCH_PARTITION", "x")
+    monkeypatch.setenv("MY_TOKEN", "s3cret")
+    cluster = commands(sbatch=f"cat > {tmp_path}/script; env > {tmp_path}/env; echo 12")
+    assert account(cluster, tmp_path).submit(SPEC) == "12"
+    names = {line.split("=")[0] for line in (tmp_path / "env").read_text().splitlines()}
+    assert names <= {"HOME", "USER", "LOGNAME", "SHELL", "PATH", "LANG", "PWD", "SHLVL", "_"}
+    assert (tmp_path / "script").read_text().startswith("#!/bin/sh\n")
+
+
+@pytest.mark.parametrize("number", ["--all", "1 2", "", "1_2", "x"])
+def test_no_other_argument_reaches_slurm(commands: Commands, tmp_path: Path, number: str) -> None:
+    cluster = commands(scancel="touch $0.was-run", squeue="touch $0.was-run")
+    with pytest.raises(SchedulerError, match="not a job number"):
+        account(cluster, tmp_path).cancel(number)
+    with pytest.raises(SchedulerError, match="not a job number"):
+        account(cluster, tmp_path).status([number])
+    assert not list(cluster.bin.glob("*.was-run"))
+
+
+# ---------------------------------------------------------------------- all users
+
+
+class Owners:
+    """A submitter that answers from a table and remembers who was asked."""
+
+    def __init__(self, answers: dict[str, JobStatus | Exception]) -> None:
+        self.answers, self.asked = answers, list[tuple[str, tuple[str, ...]]]()
+
+    async def status(self, user: str, numbers: Iterable[str]) -> dict[str, JobStatus]:
+        self.asked.append((user, tuple(numbers)))
+        found = {}
+        for number in self.asked[-1][1]:
+            answer = self.answers.get(number)
+            if isinstance(answer, Exception):
+                raise answer
+            if answer is not None:
+                found[number] = answer
+        return found
+
+    async def submit(self, spec: JobSpec) -> str:
+        return "1"
+
+    async def cancel(self, user: str, number: str) -> None: ...
+
+    async def find(self, user: str, name: str) -> str | None:
+        return None
+
+    async def log_tail(self, user: str, name: str, lines: int) -> str:
+        return ""
+
+    async def access(self, user: str, paths: Iterable[str]) -> dict[str, PathAccess]:
+        return {}
+
+
+def job(number: int, user: str = "alice") -> JobId:
+    return JobId(cluster="lab", user=user, number=str(number))
+
+
+def status(state: JobState, code: int | None = None) -> JobStatus:
+    return JobStatus(state=state, exit_code=code)
+
+
+async def test_one_look_for_all_and_a_second_only_for_what_is_missing(commands: Commands) -> None:
+    rows = says(ROW.format(1, "RUNNING"), ROW.format(2, "PENDING"), ROW.format(3, "FAILED"))
+    cluster = commands(squeue=f"echo x >> $0.calls; {rows}")
+    owners = Owners({"3": status(JobState.FAILED, 9), "4": status(JobState.RUNNING)})
+    found = await SlurmScheduler("lab", cluster, owners).status(
+        [job(1), job(2, "bob"), job(3, "carol"), job(4, "dave"), job(5, "dave")]
+    )
+    assert [s.state for s in found.values()] == [
+        JobState.RUNNING, JobState.PENDING, JobState.FAILED, JobState.RUNNING, JobState.UNKNOWN,
+    ]  # fmt: skip
+    assert found[job(3, "carol")].exit_code == 9
+    assert sorted(owners.asked) == [("carol", ("3",)), ("dave", ("4", "5"))]
+    assert (cluster.bin / "squeue.calls").read_text() == "x\n"
+
+
+async def test_an_end_is_not_doubted_because_the_owners_look_failed(commands: Commands) -> None:
+    cluster = commands(squeue=says(ROW.format(1, "CANCELLED")))
+    owners = Owners({"1": SchedulerError("sudo says no")})
+    found = await SlurmScheduler("lab", cluster, owners).status([job(1)])
+    assert found[job(1)].state is JobState.CANCELLED
+
+
+async def test_a_failed_look_is_unknown_for_all_and_asks_nobody(commands: Commands) -> None:
+    owners = Owners({"1": status(JobState.FAILED)})
+    found = await SlurmScheduler("lab", commands(squeue=MUNGE), owners).status([job(1), job(2)])
+    assert {s.state for s in found.values()} == {JobState.UNKNOWN}
+    assert "munged" in found[job(1)].reason
+    assert owners.asked == []
+
+
+async def test_a_broken_sudo_is_unknown(commands: Commands) -> None:
+    owners = Owners({"1": SchedulerError("sudo says no")})
+    found = await SlurmScheduler("lab", commands(squeue="exit 0"), owners).status([job(1)])
+    assert found[job(1)] == JobStatus(state=JobState.UNKNOWN, reason="sudo says no")
+
+
+async def test_owners_take_turns(commands: Commands) -> None:
+    """500 sessions hidden by PrivateData must not be 500 commands in each look."""
+    jobs = [job(n, f"u{n}") for n in range(1, 8)]
+    owners = Owners({str(n): status(JobState.RUNNING) for n in range(1, 8)})
+    scheduler = SlurmScheduler("lab", commands(squeue="exit 0"), owners, owners_per_look=3)
+    for _ in range(3):
+        before = len(owners.asked)
+        found = await scheduler.status(jobs)
+        assert len(owners.asked) - before == 3
+        assert sum(s.state is JobState.UNKNOWN for s in found.values()) == 4
+    assert {user for user, _ in owners.asked} == {f"u{n}" for n in range(1, 8)}
+
+
+async def test_ids_that_are_none_of_ours(commands: Commands) -> None:
+    cluster = commands(squeue=says(ROW.format(1, "FAILED")))
+    strange = [
+        JobId(cluster="other", user="a", number="1"),
+        job(1).model_copy(update={"number": "x"}),
+    ]
+    found = await SlurmScheduler("lab", cluster, Owners({})).status(strange)
+    assert {s.state for s in found.values()} == {JobState.UNKNOWN}
+
+
+# ---------------------------------------------------------------------- submitters
+
+
+async def test_direct_acts_for_itself_only(commands: Commands) -> None:
+    submitter = DirectSubmitter(commands(squeue="echo 5"))
+    assert await submitter.find(ME, "nf-1") == "5"
+    with pytest.raises(SchedulerError, match=f"runs as {ME} and cannot act for somebody"):
+        await submitter.find("somebody", "nf-1")
+
+
+def sudo(commands: Commands, body: str, **more: float) -> SudoSubmitter:
+    cluster = commands(sudo=body)
+    return SudoSubmitter("lab", Path("/opt/launch"), sudo=cluster.bin / "sudo", **more)  # type: ignore[arg-type]
+
+
+async def test_the_request_goes_to_standard_input(commands: Commands, tmp_path: Path) -> None:
+    body = (
+        f'printf "%s " "$@" > {tmp_path}/argv; env > {tmp_path}/env; cat > {tmp_path}/in; '
+        + says('{"ok": true, "result": "77"}')
+    )
+    assert await sudo(commands, body).submit(SPEC) == "77"
+    assert (tmp_path / "argv").read_text() == f"-n -u {ME} -- /opt/launch "
+    assert '"verb": "submit"' in (tmp_path / "in").read_text()
+    assert "PYTHON" not in (tmp_path / "env").read_text()
+
+
+@pytest.mark.parametrize(
+    ("body", "error", "words"),
+    [
+        ("echo 'sudo: a password is required' >&2; exit 1", SchedulerError, "sudoers needs"),
+        ("echo 'Sorry, jhub is not allowed to execute' >&2; exit 1", SchedulerError, "NOSETENV"),
+        ("echo 'Traceback: oops' >&2; exit 1", SchedulerUnavailableError, "oops"),
+        ("exit 0", SchedulerUnavailableError, "failed as"),
+        ("echo '<html>'", SchedulerUnavailableError, "cannot be read"),
+        ("echo '{\"ok\": false}'", SchedulerUnavailableError, "cannot be read"),
+        ("echo '[]'", SchedulerUnavailableError, "cannot be read"),
+        (says('{"ok": false, "error": {"kind": "SubmitError", "message": "no", "hint": null}}'),
+         SubmitError, "no"),
+        (says('{"ok": false, "error": {"kind": "SystemExit", "message": "no"}}'),
+         SchedulerError, "no"),
+        (says('{"ok": false, "error": {"kind": "ConfigError", "message": "line 3"}}'),
+         SchedulerUnavailableError, "line 3"),
+        ("exec sleep 20", SchedulerUnavailableError, "did not answer within 0.2 s"),
+    ],
+)  # fmt: skip
+async def test_what_goes_wrong_with_the_launcher(
+    commands: Commands, body: str, error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words) as caught:
+        await sudo(commands, body, seconds=0.2 if "sleep" in body else 10).find(ME, "nf-1")
+    assert type(caught.value) is error
+
+
+async def test_not_too_many_at_once(commands: Commands, tmp_path: Path) -> None:
+    body = (
+        f"mkdir {tmp_path}/$$.on; ls -d {tmp_path}/*.on | wc -l >> {tmp_path}/count; sleep 0.05; "
+        f"rmdir {tmp_path}/$$.on; " + says('{"ok": true, "result": null}')
+    )
+    submitter = sudo(commands, body, at_once=2)
+    await asyncio.gather(*(submitter.find(ME, f"nf-{n}") for n in range(6)))
+    assert max(map(int, (tmp_path / "count").read_text().split())) <= 2
