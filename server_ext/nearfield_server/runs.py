@@ -137,7 +137,7 @@ class RunManager:
         return process.returncode or 0, out.decode(), err.decode(errors="replace")
 
     async def stop_all(self) -> None:
-        """End what still runs; each run's kernel is in its process's session."""
+        """End what still runs; on TERM the command ends its kernel and leaves a record."""
         for process in list(self._processes):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)

@@ -5,7 +5,22 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
+from nearfield.config import Hardware
 from nearfield.profiles import usable
+
+
+def describe(hardware: Hardware) -> str:
+    """``4 cores, 16 GiB, 8 h, 1 GPU``."""
+    hours, minutes = divmod(hardware.minutes, 60)
+    time = " ".join([f"{hours} h"] * bool(hours) + [f"{minutes} min"] * bool(minutes))
+    parts = [
+        f"{hardware.cores} core{'s' if hardware.cores > 1 else ''}",
+        f"{hardware.memory_mb / 1024:.3g} GiB",
+        time,
+    ]
+    if hardware.gpus:
+        parts.append(f"{hardware.gpus} GPU{'s' if hardware.gpus > 1 else ''}")
+    return ", ".join(parts)
 
 
 def options_form(spawner: Any) -> str:
@@ -18,9 +33,7 @@ def options_form(spawner: Any) -> str:
     for index, (name, profile) in enumerate(allowed.items()):
         hardware = config.hardware[profile.hardware]
         environment = config.environments[profile.environment]
-        size = f"{hardware.cores} cores, {hardware.memory_mb / 1024:g} GiB, {hardware.minutes} min"
-        if hardware.gpus:
-            size += f", {hardware.gpus} GPU"
+        size = describe(hardware)
         key = escape(name, quote=True)
         rows.append(
             f'<div class="form-check"><input class="form-check-input" type="radio" name="profile"'

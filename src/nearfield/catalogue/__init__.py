@@ -11,7 +11,7 @@ from nearfield.catalogue._protocol import Capabilities, Catalogue
 from nearfield.catalogue._store import CatalogueStore
 from nearfield.catalogue._tree import Failure
 from nearfield.catalogue.remote import ServiceCatalogue
-from nearfield.catalogue.scan import ScanReport, scan, scan_into
+from nearfield.catalogue.scanning import ScanReport, scan, scan_into
 from nearfield.catalogue.sqlite import SqliteCatalogue
 
 __all__ = [

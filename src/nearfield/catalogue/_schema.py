@@ -150,8 +150,10 @@ def _check_place(path: Path, *, create: bool) -> None:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             path.touch(mode=0o600)
     except OSError as error:
+        taken = isinstance(error, FileExistsError | NotADirectoryError)
+        why = f"{path.parent} is not a folder" if taken else error.strerror
         raise CatalogueError(
-            f"catalogue {path}: {error.strerror}", hint="name another file with --catalogue"
+            f"catalogue {path}: {why}", hint="name another file with --catalogue"
         ) from error
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nearfield.config import Hardware
 from nearfield.errors import UnknownNameError
 from nearfield.scheduler._protocol import JobId, JobState, JobStatus, PathAccess, Scheduler
 from nearfield.scheduler.jobspec import (
     CommandTask,
     DatasetLink,
-    Hardware,
     JobSpec,
     Mount,
     SessionTask,

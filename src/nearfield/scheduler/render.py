@@ -12,7 +12,8 @@ import shlex
 from pathlib import Path
 
 from nearfield.scheduler import node_program
-from nearfield.scheduler.jobspec import Hardware, JobSpec
+from nearfield.config import Hardware
+from nearfield.scheduler.jobspec import JobSpec
 
 END_OF_PROGRAM = "NEARFIELD_NODE_PROGRAM"
 

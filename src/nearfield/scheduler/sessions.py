@@ -12,10 +12,10 @@ from pathlib import PurePosixPath
 
 from pydantic import SecretStr
 
-from nearfield.config import Config, ProfileConfig
+from nearfield.config import Config, Hardware, ProfileConfig
 from nearfield.datasets import Dataset
 from nearfield.errors import UnknownNameError, UsageError
-from nearfield.scheduler.jobspec import DatasetLink, Hardware, JobSpec, Mount, SessionTask
+from nearfield.scheduler.jobspec import DatasetLink, JobSpec, Mount, SessionTask
 from nearfield.storage import locate, near
 
 

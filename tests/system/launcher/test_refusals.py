@@ -144,7 +144,7 @@ async def test_the_refusal_of_sudo_names_the_line_that_is_missing(
         (b'{"verb": "find", "version": 1, "cluster": "prod", "name": "nf-x"}', "no such Slurm"),
         (b'{"verb": "find", "version": 1, "cluster": "lab", "name": "--all"}', "name starts"),
         (
-            b'{"verb": "log_tail", "version": 1, "cluster": "lab", "name": "nf-../../.ssh", "lines": 5}',
+            b'{"verb": "log_tail", "version": 1, "cluster": "lab", "name": "nf-../x", "lines": 5}',
             "name",
         ),
         (
@@ -250,5 +250,5 @@ def test_it_starts_fast(site: Any, cluster: Any) -> None:
         start = time.perf_counter()
         site.ask("alice", wire.request("access", "lab", paths=[]))
         times.append(time.perf_counter() - start)
-    # 0.13 s on a quiet machine; the median forgives a neighbour, three times the design's budget all
+    # 0.13 s on a quiet machine; the median forgives a neighbour, and the rest is slack
     assert sorted(times)[2] < 0.75

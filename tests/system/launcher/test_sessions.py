@@ -6,7 +6,6 @@ import asyncio
 import http.client
 import json
 import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path

@@ -318,8 +318,7 @@ def site_config(cluster: Any, hub: HubProcess) -> str:
             "environments": {"image": environment},
             "hardware": {
                 "small": hardware | {"partition": "short", "constraint": "storage-a"},
-                "late": hardware
-                | {"partition": "short", "constraint": "storage-a", "cores": 4000},
+                "late": hardware | {"partition": "short", "constraint": "storage-a", "cores": 4000},
             },
             "profiles": {
                 "small": {"title": "Small", "environment": "image", "hardware": "small"},

@@ -66,7 +66,7 @@ def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
     assert text.read_text() == "Dear diary, " * 100
     with pytest.raises(CatalogueError, match="is a folder"):
         CatalogueStore(tmp_path)
-    with pytest.raises(CatalogueError, match="Not a directory"):
+    with pytest.raises(CatalogueError, match="is not a folder"):
         CatalogueStore(text / "c.sqlite")
 
 

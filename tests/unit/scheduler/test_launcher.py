@@ -117,6 +117,6 @@ def test_importing_it_needs_no_asyncio() -> None:
     import subprocess
     import sys
 
-    code = "import sys, nearfield.scheduler.launcher as _; print({'asyncio', 'httpx'} & {*sys.modules})"
+    code = "import sys, nearfield.scheduler.launcher; print({'asyncio', 'httpx'} & {*sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from shutil import which
 from typing import Any
 
 import pytest
@@ -48,9 +49,9 @@ def stage(folder: Path, task: dict[str, Any], environment: dict[str, str] | None
     return folder
 
 
-def start(folder: Path, **popen: Any) -> subprocess.Popen[str]:
+def start(folder: Path, python: str = sys.executable, **popen: Any) -> subprocess.Popen[str]:
     job = subprocess.Popen(
-        [sys.executable, "-I", "-", str(folder)],
+        [python, "-I", "-", str(folder)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         env={"PATH": "/usr/bin:/bin", "TMPDIR": str(folder), "PYTHONPATH": "/nosuch",
              "LD_LIBRARY_PATH": "/nosuch", "SLURM_JOB_ID": "7"},
@@ -85,6 +86,31 @@ def test_it_is_python_3_6() -> None:
     }
     for word in ("capture_output", "removeprefix", "removesuffix", "missing_ok", "text=True"):
         assert word not in node_program.text()
+
+
+def old_pythons() -> list[str]:
+    """Interpreters of nodes older than ours, where this machine has any."""
+    here = Path.home() / ".pyenv/versions"
+    found = [which(f"python3.{n}") for n in range(6, 11)]
+    found += [str(p) for n in range(6, 11) for p in here.glob(f"3.{n}.*/bin/python3")]
+    return [p for p in found if p and "shims" not in p]
+
+
+@pytest.mark.parametrize("python", old_pythons() or [sys.executable])
+def test_it_runs_under_old_pythons(tmp_path: Path, python: str) -> None:
+    folder = stage(tmp_path / "nf-1", {"server": [sys.executable, "-I", "-c", SERVER]})
+    job = start(folder, python)
+    assert job.stdout is not None
+    with job.stdout:
+        seen = ""
+        while "listens" not in seen:
+            line = job.stdout.readline()
+            assert line, seen
+            seen += line
+        os.kill(job.pid, signal.SIGTERM)
+        job.stdout.read()
+    assert job.wait(10) == 143
+    assert json.loads((folder / "result.json").read_text())["exit_code"] == 143
 
 
 def test_every_annotation_is_one_of_3_6() -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nearfield_server.runs import RunManager, RunRequest
 from pydantic import ValidationError
 
 from nearfield.errors import PublishError, UnknownNameError
+from nearfield_server.runs import RunManager, RunRequest
 
 
 @pytest.mark.parametrize(

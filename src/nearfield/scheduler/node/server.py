@@ -1,5 +1,6 @@
 """The server: started, watched until it listens, ended."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -10,7 +11,7 @@ from nearfield.scheduler.node.environment import with_port
 from nearfield.scheduler.node.hub import report
 from nearfield.scheduler.node.ports import free_port, is_ours, taken
 from nearfield.scheduler.node.processes import Signals
-from nearfield.scheduler.node.session import NotStarted, say
+from nearfield.scheduler.node.session import USER_UMASK, NotStarted, say
 
 EXIT_HUB_REFUSED = 78
 PORT_TRIES = 3
@@ -50,6 +51,7 @@ def wait_for_end(child: "subprocess.Popen[bytes]", signals: Signals) -> int:
 
 
 def start(argv: List[str], env: Dict[str, str], home: str) -> "subprocess.Popen[bytes]":
+    os.umask(USER_UMASK)
     # The server is our direct child: a shell in between would swallow the TERM.
     try:
         return subprocess.Popen(argv, env=env, stdin=subprocess.DEVNULL, cwd=home)

@@ -21,6 +21,11 @@ KEPT = (
 )
 
 
+USER_UMASK = 0o027
+"""For the server and what it writes: results must be readable for the group that owns them.
+What the job itself writes into its session folder is private."""
+
+
 class NotStarted(Exception):
     """The session cannot start; ``record`` becomes failure.json."""
 
@@ -85,6 +90,7 @@ def become_command(folder: str, session: Dict[str, Any], environment: Dict[str, 
         os.chdir(env["HOME"])
     except OSError:
         os.chdir("/")
+    os.umask(USER_UMASK)
     argv = session["task"]["argv"]
     sys.stdout.flush()
     try:
