@@ -11,8 +11,8 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from nearfield.scheduler import node_program
 from nearfield.config import Hardware
+from nearfield.scheduler import node_program
 from nearfield.scheduler.jobspec import JobSpec
 
 END_OF_PROGRAM = "NEARFIELD_NODE_PROGRAM"

@@ -11,7 +11,7 @@ from nearfield.catalogue.metadata.nexus import is_nexus, read_nexus
 from nearfield.catalogue.metadata.openpmd import is_openpmd, read_openpmd
 from nearfield.catalogue.metadata.values import text_of, time_of
 from nearfield.catalogue.metadata.walk import READ_ERRORS, Walk, attribute, reason, walk
-from nearfield.errors import BlockedError, DataFileError
+from nearfield.errors import BlockedError, DataFileError, NearfieldError
 
 # https://docs.hdfgroup.org/hdf5/v1_14/_f_m_t3.html, "Format Signature"
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -59,6 +59,8 @@ def _reachable(file: Any, name: str) -> bool:
         for part in name.strip("/").split("/"):
             if part in ("", "."):
                 continue
+            if not isinstance(at, h5py.Group):
+                return False
             link = at.get(part, getlink=True)
             if link is None:
                 return False
@@ -87,7 +89,10 @@ def _opened(path: str) -> Iterator[Any]:
         raise DataFileError(path, _why(path, error)) from error
     try:
         yield file
-    except READ_ERRORS as error:
+    except NearfieldError:
+        raise
+    except Exception as error:
+        # Whatever a file holds that the readers did not think of concerns this file only.
         raise DataFileError(path, f"cannot be read: {reason(error)}") from error
     finally:
         file.close()
