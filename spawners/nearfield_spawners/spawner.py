@@ -30,6 +30,7 @@ from nearfield_spawners._batchspawner import BatchSpawnerBase
 from nearfield_spawners.callback import ROUTE, token_digest
 from nearfield_spawners.endings import explain
 from nearfield_spawners.form import options_form
+from nearfield_spawners.leftovers import Leftover, Leftovers
 from nearfield_spawners.live_config import LiveConfig
 from nearfield_spawners.migration import with_req_traits
 from nearfield_spawners.monitor import QueueMonitor
@@ -58,6 +59,7 @@ class NearfieldSpawner(BatchSpawnerBase):  # type: ignore[misc]
     host = ""
     reported_port = 0
     profile_name = ""
+    cluster_name = ""
     started_at = 0.0
 
     def __init__(self, **kwargs: Any) -> None:
@@ -66,6 +68,7 @@ class NearfieldSpawner(BatchSpawnerBase):  # type: ignore[misc]
         self._stages: list[tuple[int, str]] = []
         self._stage_added = asyncio.Event()
         super().__init__(**kwargs)
+        self._leftovers = Leftovers(self._scheduler_of, self._save)
 
     @default("apply_user_options")
     def _default_apply(self) -> Any:
@@ -99,24 +102,22 @@ class NearfieldSpawner(BatchSpawnerBase):  # type: ignore[misc]
     def job(self) -> JobId | None:
         return JobId.parse(self.job_id) if self.job_id else None
 
+    def _scheduler_of(self, cluster: str) -> Scheduler:
+        return self.live.scheduler(cluster)
+
     def _scheduler(self) -> Scheduler:
-        return self.live.scheduler(self._cluster)
+        return self._scheduler_of(self.cluster_name)
 
     def _monitor(self) -> QueueMonitor:
-        return self.live.monitor(self._cluster)
-
-    @property
-    def _cluster(self) -> str:
-        if job := self.job:
-            return job.cluster
-        config = self.live.config
-        return config.hardware[config.profiles[self.profile_name].hardware].cluster
+        return self.live.monitor(self.cluster_name)
 
     # ------------------------------------------------------------------ state
 
     def get_state(self) -> dict[str, Any]:
         state: dict[str, Any] = super().get_state()
         state.pop("job_status", None)
+        if self._leftovers:
+            state["leftovers"] = self._leftovers.dump()
         if self.job_name:
             state |= {
                 "job_name": self.job_name,
@@ -124,20 +125,23 @@ class NearfieldSpawner(BatchSpawnerBase):  # type: ignore[misc]
                 "host": self.host,
                 "reported_port": self.reported_port,
                 "profile_name": self.profile_name,
+                "cluster_name": self.cluster_name,
                 "started_at": self.started_at,
             }
         return state
 
     def load_state(self, state: dict[str, Any]) -> None:
         super().load_state(state)
-        for key in ("job_name", "callback_digest", "host", "profile_name"):
+        for key in ("job_name", "callback_digest", "host", "profile_name", "cluster_name"):
             setattr(self, key, str(state.get(key, "")))
         self.reported_port = int(state.get("reported_port", 0))
         self.started_at = float(state.get("started_at", 0))
+        self._leftovers.load(state.get("leftovers", []))
 
     def clear_state(self) -> None:
         super().clear_state()
-        self.job_name = self.callback_digest = self.host = self.profile_name = ""
+        self.job_name = self.callback_digest = self.host = ""
+        self.profile_name = self.cluster_name = ""
         self.reported_port = 0
         self.started_at = 0.0
         self._port_reported.clear()
@@ -174,7 +178,8 @@ class NearfieldSpawner(BatchSpawnerBase):  # type: ignore[misc]
         # A hub may have replaced the hook that plans; the checks are not the hook's to skip.
         plan = self._plan or await self.make_plan(dict(self.user_options))
         self._plan = None
-        self.profile_name = plan.profile
+        await self._leftovers.try_once()
+        self.profile_name, self.cluster_name = plan.profile, plan.cluster
         self.job_id = ""
         self.job_name = f"nf-{secrets.token_hex(8)}"
         self.callback_digest = token_digest(self.api_token)
@@ -241,7 +246,7 @@ class NearfieldSpawner(BatchSpawnerBase):  # type: ignore[misc]
                 reason = f": {status.reason}" if status.reason not in {"", "None"} else ""
                 self._stage(30, f"Waiting in the queue{reason}")
             # A report wakes us at once; otherwise look again after an interval.
-            pause = self.live.config.clusters[self._cluster].poll_seconds
+            pause = self.live.config.clusters[self.cluster_name].poll_seconds
             if self.reported_port:
                 await asyncio.sleep(min(pause, 0.2))
                 self._monitor_stale()
@@ -253,7 +258,7 @@ class NearfieldSpawner(BatchSpawnerBase):  # type: ignore[misc]
         self._monitor().expire()
 
     def _url(self, host: str, port: int) -> str:
-        address = self.live.config.clusters[self._cluster].node_address.replace("{node}", host)
+        address = self.live.config.clusters[self.cluster_name].node_address.replace("{node}", host)
         return f"{'https' if self.internal_ssl else 'http'}://{address}:{port}"
 
     async def _look(self, *, urgent: bool = False) -> JobStatus:
@@ -328,8 +333,18 @@ class NearfieldSpawner(BatchSpawnerBase):  # type: ignore[misc]
                 return
             await self._scheduler().cancel(job)
         except NearfieldError as error:
-            # Saying "stopped" now would leave a job that nobody remembers.
-            raise refusal(error) from error
+            # JupyterHub forgets the server whatever we answer; the job must not be forgotten.
+            self.log.warning("%s cannot be stopped now: %s", self._log_name, error)
+            number = self.job.number if self.job else ""
+            self._leftovers.add(
+                Leftover(
+                    cluster=self.cluster_name,
+                    user=self.user.name,
+                    name=self.job_name,
+                    number=number,
+                )
+            )
+            return
         deadline = time.monotonic() + self.stop_seconds
         while not now and time.monotonic() < deadline:
             self._monitor().expire()

@@ -89,7 +89,7 @@ class ServiceCatalogue:
             answer = await self._client.request(method, self.url + path, **options)
         except httpx.HTTPError as error:
             raise CatalogueUnavailableError(
-                f"catalogue {self.url}: no answer: {error or type(error).__name__}",
+                f"catalogue {self.url}: no answer: {str(error) or type(error).__name__}",
                 hint="is the service running? try again later",
             ) from error
         except httpx.InvalidURL as error:

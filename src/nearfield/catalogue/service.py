@@ -117,6 +117,10 @@ def make_app(store: CatalogueStore, hub: HubAuthenticator, prefix: str = "/") ->
         message = "no such route" if status == 404 else "this route takes no such method"
         return refused(status, message, "see docs/reference/catalogue.md")
 
+    async def crashed(request: Request, error: Exception) -> Response:
+        # The traceback goes to the service's log, not to the user.
+        return refused(500, "the catalogue failed", "the service's log says why")
+
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
@@ -131,7 +135,7 @@ def make_app(store: CatalogueStore, hub: HubAuthenticator, prefix: str = "/") ->
     ]
     return Starlette(
         routes=routes if base == "/" else [Mount(base, routes=routes)],
-        exception_handlers={404: nowhere, 405: nowhere},
+        exception_handlers={404: nowhere, 405: nowhere, 500: crashed},
         lifespan=lifespan,
     )
 

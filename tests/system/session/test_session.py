@@ -180,3 +180,25 @@ def test_batchspawners_route_is_gone_and_the_callback_takes_a_port_alone(
         assert answer.status_code == 403, answer.text
     assert hub.server("alice")["url"] == before["url"]
     assert hub.execute("alice", token, "print(1)").strip() == "1"
+
+
+def test_munge_away_loses_no_session_and_a_stop_is_made_up_for(
+    cluster: Any, hub: Any, pids: dict[str, str]
+) -> None:
+    start(hub, pids["alice"])
+    [job] = jobs_of(cluster, "alice")
+    token = hub.user_token("alice")
+    cluster.stop_daemon("munged")
+    try:
+        time.sleep(5)  # more than two polls of the hub
+        assert hub.server("alice")["ready"], hub.tail()
+        assert hub.execute("alice", token, "print(6 * 7)").strip() == "42"
+        # Now the user stops it, and Slurm cannot be told.
+        hub.api("DELETE", "users/alice/server")
+        time.sleep(3)
+    finally:
+        cluster.start_daemon("munged")
+    deadline = time.monotonic() + 45
+    while job in jobs_of(cluster, "alice"):
+        assert time.monotonic() < deadline, f"job {job} was forgotten:\n{hub.tail()}"
+        time.sleep(0.5)

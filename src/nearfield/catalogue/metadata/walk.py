@@ -103,7 +103,7 @@ def walk(root: Any) -> Walk:
     seen = {identity(root)}
     while queue:
         path, group = queue.popleft()
-        found.groups.append(Group(path, group, text_of(attribute(group, "NX_class"))))
+        found.groups.append(_group(path, group))
         try:
             names = list(group)
         except READ_ERRORS as error:
@@ -115,6 +115,8 @@ def walk(root: Any) -> Walk:
                 found.warnings.append(
                     f"more than {MAX_OBJECTS} objects: the rest was not looked at"
                 )
+                # Groups already met keep their say: every entry its title, if not its arrays.
+                found.groups += [_group(path, group) for path, group in queue]
                 return found
             # A name that is not UTF-8 reaches us with surrogates, which no JSON can hold.
             shown = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
@@ -129,6 +131,10 @@ def walk(root: Any) -> Walk:
     if found.arrays_left_out:
         found.warnings.append(f"{found.arrays_left_out} more arrays are not listed")
     return found
+
+
+def _group(path: str, handle: Any) -> Group:
+    return Group(path, handle, text_of(attribute(handle, "NX_class")))
 
 
 def _visit(found: Walk, group: Any, name: str, at: str, seen: set[Any]) -> Any:
