@@ -184,6 +184,10 @@ def _datasets(number: int) -> str:
     return f"{number} dataset is" if number == 1 else f"{number} datasets are"
 
 
+def _files(number: int) -> str:
+    return "1 file" if number == 1 else f"{number} files"
+
+
 def _report_as_json(report: ScanReport) -> dict[str, Any]:
     return {
         "registered": report.registered,
@@ -243,7 +247,7 @@ def _print_dataset(dataset: Dataset) -> None:
         ("keywords", ", ".join(dataset.keywords)),
         ("storage", dataset.storage),
         ("folder", dataset.source_folder),
-        ("size", f"{human_size(dataset.size)} in {len(dataset.files)} files"),
+        ("size", f"{human_size(dataset.size)} in {_files(len(dataset.files))}"),
         ("visible to", _visible_to(dataset)),
         ("run", dataset.run_id),
     ]

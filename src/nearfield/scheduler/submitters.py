@@ -82,6 +82,7 @@ class SudoSubmitter:
         self._seconds = seconds
         # A hub that comes back with 500 sessions must not start 500 processes.
         self._slots = asyncio.Semaphore(at_once)
+        self._late: set[asyncio.Task[tuple[bytes, bytes]]] = set()
 
     async def submit(self, spec: JobSpec) -> str:
         import json
@@ -138,12 +139,18 @@ class SudoSubmitter:
             ) from error
         finally:
             if process.returncode is None:
-                # sudo runs as root and may not be signalled by us: the launcher ends by its own
-                # alarm, and its answer finds nobody.
-                with suppress(ProcessLookupError, PermissionError):
-                    process.terminate()
+                self._leave(process)
         answer, words = out.decode("utf-8", "replace"), err.decode("utf-8", "replace")
         return process.returncode or 0, answer, words
+
+    def _leave(self, process: asyncio.subprocess.Process) -> None:
+        """Wait no longer. The launcher's answer finds nobody; its process is still collected."""
+        # sudo runs as root, so we may not signal it: the launcher ends by its own alarm.
+        with suppress(ProcessLookupError, PermissionError):
+            process.terminate()
+        late = asyncio.create_task(process.communicate())
+        self._late.add(late)
+        late.add_done_callback(self._late.discard)
 
     def _sudo_refusal(self, user: str, code: int, err: str) -> SchedulerError:
         words = " ".join(err.split())[-400:] or f"exit code {code}"

@@ -90,7 +90,7 @@ def test_a_truncated_file_without_suffix_is_reported_too(
 def test_names_that_are_not_utf8(folder: Path, good: Path, rescan: Rescan) -> None:
     raw = os.fsencode(folder)
     os.link(good, raw + b"/caf\xe9.h5")
-    os.mkdir(raw + b"/m\xfcller")
+    os.mkdir(raw + b"/m\xfcller")  # noqa: PTH102
     os.link(good, raw + b"/m\xfcller/b.h5")
     report = rescan()
     assert report.registered == 1

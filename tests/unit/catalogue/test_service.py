@@ -31,7 +31,7 @@ from nearfield.errors import (
     DatasetNotPermittedError,
     UsageError,
 )
-from nearfield.testing.catalogue_contract import ALICES, PUBLIC, SEED, a_result
+from nearfield.testing.catalogue_contract import PUBLIC, SEED, a_result
 
 PREFIX = "/services/catalogue"
 
@@ -150,8 +150,10 @@ class TestWhoIsAsking:
 
 @pytest.mark.parametrize(
     "header",
-    ["", "Bearer", "Bearer ", "Basic YTpi", "alice-token", "Bearer wrong", "Bearer a b"]
-    + ["Bearer nameless-token", "Bearer " + "x" * 5000],
+    (
+        *("", "Bearer", "Bearer ", "Basic YTpi", "alice-token", "Bearer wrong", "Bearer a b"),
+        *("Bearer nameless-token", "Bearer " + "x" * 5000),
+    ),
 )
 async def test_without_a_good_token_there_is_nothing(
     client: httpx.AsyncClient, header: str

@@ -67,10 +67,15 @@ def spec(name: str, task: CommandTask | SessionTask) -> JobSpec:
     return JobSpec(name=name, cluster="local", user="me", profile="p", task=task)
 
 
+def keeper_lives(scheduler: LocalScheduler, job: JobId) -> bool:
+    kept = json.loads((scheduler._state / f"{job.number}.pid").read_text())
+    return local_keeper.start_ticks(kept["keeper"]) == kept["ticks"]
+
+
 async def finished(scheduler: LocalScheduler, job: JobId) -> JobStatus:
     for _ in range(500):
         found = (await scheduler.status([job]))[job]
-        if found.state.finished:
+        if found.state.finished and not keeper_lives(scheduler, job):
             return found
         await asyncio.sleep(0.02)
     raise AssertionError(f"{job} does not end: {found}")

@@ -335,9 +335,11 @@ async def test_the_request_goes_to_standard_input(commands: Commands, tmp_path: 
 async def test_what_goes_wrong_with_the_launcher(
     commands: Commands, body: str, error: type[Exception], words: str
 ) -> None:
+    submitter = sudo(commands, body, seconds=0.2 if "sleep" in body else 10)
     with pytest.raises(error, match=words) as caught:
-        await sudo(commands, body, seconds=0.2 if "sleep" in body else 10).find(ME, "nf-1")
+        await submitter.find(ME, "nf-1")
     assert type(caught.value) is error
+    await asyncio.gather(*submitter._late)
 
 
 async def test_not_too_many_at_once(commands: Commands, tmp_path: Path) -> None:
