@@ -41,6 +41,13 @@ c.JupyterHub.services = [
     },
 ]
 
+c.JupyterHub.load_roles = [
+    # It asks with its own token which groups a user is in: that decides what the user may see.
+    {"name": "catalogue", "services": ["catalogue"], "scopes": ["read:users:groups"]},
+    # People reach it through the proxy with their own tokens.
+    {"name": "user", "scopes": ["self", "access:services!service=catalogue"]},
+]
+
 # Your identity provider goes here; every name it gives must be a Unix account on the cluster.
 if extra := os.environ.get("NEARFIELD_HUB_EXTRA"):
     load_subconfig(extra)  # type: ignore[name-defined]  # noqa: F821 - JupyterHub defines it

@@ -42,6 +42,7 @@ c.JupyterHub.services = [
     {"name": "journey", "api_token": demo.driver_token},
 ]
 c.JupyterHub.load_roles = [
+    {"name": "catalogue", "services": ["catalogue"], "scopes": ["read:users:groups"]},
     {
         "name": "journey",
         "services": ["journey"],

@@ -272,11 +272,10 @@ c.Authenticator.allow_all = True
 c.JupyterHub.services.append(
     {"name": "test", "api_token": os.environ["NEARFIELD_TEST_ADMIN_TOKEN"]}
 )
-c.JupyterHub.load_roles = [
+c.JupyterHub.load_roles.append(
     {"name": "test", "services": ["test"], "scopes": ["admin:users", "admin:servers", "tokens",
-     "access:servers", "access:services"]},
-    {"name": "user", "scopes": ["self", "access:services"]},
-]
+     "access:servers", "access:services"]}
+)
 c.NearfieldSpawner.poll_interval = 2
 c.JupyterHub.log_level = "INFO"
 """
