@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import pwd
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from nearfield.config import Cluster, Config
 from nearfield.errors import UnknownNameError
-from nearfield.scheduler import JobId, JobState, Scheduler, open_scheduler
+from nearfield.scheduler import JobId, JobState, PathAccess, Scheduler, open_scheduler
 from nearfield.scheduler.local import LocalScheduler
 from nearfield.testing.fake_scheduler import FakeScheduler
 from nearfield.testing.scheduler_contract import SchedulerContract
@@ -22,7 +23,11 @@ ME = pwd.getpwuid(os.geteuid()).pw_name
 class TestFake(SchedulerContract):
     @pytest.fixture
     def scheduler(self) -> Scheduler:
-        return FakeScheduler(denied={})
+        return FakeScheduler(denied={"/closed": PathAccess.NO})
+
+    @pytest.fixture
+    def unreadable(self) -> str:
+        return "/closed"
 
     async def pause(self, scheduler: Scheduler) -> None:
         assert isinstance(scheduler, FakeScheduler)
@@ -37,12 +42,19 @@ class TestLocal(SchedulerContract):
         return LocalScheduler(state=tmp_path / "jobs")
 
     @pytest.fixture
-    def unreadable(self, tmp_path: Path) -> str | None:
-        if os.geteuid() == 0:
-            return None
-        path = tmp_path / "closed"
-        path.touch(mode=0)
-        return str(path)
+    def unreadable(self, tmp_path: Path) -> Iterator[str]:
+        folder = tmp_path / "closed"
+        folder.mkdir()
+        (folder / "file").touch()
+        folder.chmod(0)
+        if os.geteuid() != 0:
+            yield str(folder / "file")
+            return
+        os.seteuid(65534)  # root may read everything: be nobody for the length of the question
+        try:
+            yield str(folder / "file")
+        finally:
+            os.seteuid(0)
 
     async def test_another_object_takes_a_running_job_over(self, tmp_path: Path) -> None:
         """The hub was restarted."""

@@ -63,9 +63,9 @@ class SchedulerContract:
         return "/etc/passwd"
 
     @pytest.fixture
-    def unreadable(self) -> str | None:
-        """A file that exists and that the user may not read; None skips the test."""
-        return None
+    def unreadable(self) -> str:
+        """A file that exists and that the user may not read; each driver's suite names one."""
+        raise AssertionError("name a file that the user may not read")
 
     async def pause(self, scheduler: Scheduler) -> None:
         """Let a moment pass."""
@@ -206,7 +206,5 @@ class SchedulerContract:
         answers = await scheduler.access(self.user, [readable, folder])
         assert answers == {readable: PathAccess.YES, folder: PathAccess.YES}
 
-    async def test_an_unreadable_file(self, scheduler: Scheduler, unreadable: str | None) -> None:
-        if unreadable is None:
-            pytest.skip("no file here that the user may not read")
+    async def test_an_unreadable_file(self, scheduler: Scheduler, unreadable: str) -> None:
         assert await scheduler.access(self.user, [unreadable]) == {unreadable: PathAccess.NO}
