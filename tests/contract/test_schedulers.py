@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from nearfield.config import Cluster, Config
-from nearfield.errors import UnknownNameError
+from nearfield.errors import SubmitError, UnknownNameError
 from nearfield.scheduler import JobId, JobState, PathAccess, Scheduler, open_scheduler
 from nearfield.scheduler.local import LocalScheduler
 from nearfield.testing.fake_scheduler import FakeScheduler
@@ -55,6 +55,13 @@ class TestLocal(SchedulerContract):
             yield str(folder / "file")
         finally:
             os.seteuid(0)
+
+    async def test_nobody_elses_session(self, tmp_path: Path) -> None:
+        scheduler = LocalScheduler(state=tmp_path / "jobs")
+        spec = self.command(scheduler, "/bin/true").model_copy(update={"user": "somebody-else"})
+        with pytest.raises(SubmitError, match="no session for somebody-else"):
+            await scheduler.submit(spec)
+        assert not (tmp_path / "jobs").exists()
 
     async def test_another_object_takes_a_running_job_over(self, tmp_path: Path) -> None:
         """The hub was restarted."""

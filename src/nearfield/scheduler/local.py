@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import pwd
 import signal
 import subprocess
 import sys
@@ -35,7 +36,7 @@ KEEP_RECORDS = 1000
 
 
 class LocalScheduler:
-    """The Scheduler of this machine. Whatever the spec's user, jobs are the current account's."""
+    """The Scheduler of this machine, for the current account and nobody else."""
 
     def __init__(
         self, cluster: str = "local", *, state: Path | None = None, sessions: Path | None = None
@@ -46,6 +47,13 @@ class LocalScheduler:
         self._sessions = sessions or (state / "sessions" if state else staging.sessions_dir())
 
     async def submit(self, spec: JobSpec) -> JobId:
+        # Two people's sessions under one account could read each other's files and tokens.
+        account = pwd.getpwuid(os.geteuid()).pw_name
+        if spec.user != account:
+            raise SubmitError(
+                f"the local scheduler runs as {account} and starts no session for {spec.user}",
+                hint="log in as that account, or use a Slurm cluster with 'submitter: sudo'",
+            )
         return await asyncio.to_thread(self._submit, spec)
 
     async def find(self, user: str, name: str) -> JobId | None:
