@@ -44,10 +44,19 @@ c.JupyterHub.services = [
 c.JupyterHub.load_roles = [
     # It asks with its own token which groups a user is in: that decides what the user may see.
     {"name": "catalogue", "services": ["catalogue"], "scopes": ["read:users:groups"]},
-    # People reach it through the proxy with their own tokens.
+    # Sessions and people reach it with their own tokens, and only with this scope.
+    {
+        "name": "server",
+        "scopes": [
+            "users:activity!user",
+            "access:servers!server",
+            "access:services!service=catalogue",
+        ],
+    },
     {"name": "user", "scopes": ["self", "access:services!service=catalogue"]},
 ]
 
 # Your identity provider goes here; every name it gives must be a Unix account on the cluster.
+# There, add to the lists above with .append(…): assigning them anew would drop the catalogue.
 if extra := os.environ.get("NEARFIELD_HUB_EXTRA"):
     load_subconfig(extra)  # type: ignore[name-defined]  # noqa: F821 - JupyterHub defines it

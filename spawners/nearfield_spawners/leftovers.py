@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
+from jupyterhub import orm
 from pydantic import BaseModel, ConfigDict
+from sqlalchemy.orm import object_session
 
-from nearfield.errors import NearfieldError
+from nearfield.errors import NearfieldError, SchedulerUnavailableError, UnknownNameError
 from nearfield.scheduler import JobId, Scheduler
 
 log = logging.getLogger("nearfield.leftovers")
@@ -29,6 +32,8 @@ class Leftover(BaseModel):
     user: str
     name: str
     number: str = ""
+    until: float = 0.0
+    """Without a number: until when (Unix time) the job may still turn up in the queue."""
 
     async def end(self, scheduler: Scheduler) -> None:
         """Cancel it. Raises SchedulerError while that cannot be done."""
@@ -36,6 +41,8 @@ class Leftover(BaseModel):
             job: JobId | None = JobId(cluster=self.cluster, user=self.user, number=self.number)
         else:
             job = await scheduler.find(self.user, self.name)
+            if job is None and time.time() < self.until:
+                raise SchedulerUnavailableError("its submit may still be under way")
         if job is not None:
             await scheduler.cancel(job)
 
@@ -68,21 +75,66 @@ class Leftovers:
         self._kept[leftover.name] = leftover
         self._save()
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._until_gone())
+            self._task = asyncio.create_task(self.until_gone())
 
     async def try_once(self) -> None:
         """Cancel what can be cancelled now."""
         for name, leftover in list(self._kept.items()):
             try:
                 await leftover.end(self._scheduler(leftover.cluster))
+            except UnknownNameError as error:
+                log.error("job %s is given up: %s", name, error.message)
+                self._drop(name)
+                continue
             except NearfieldError as error:
                 log.warning("job %s still cannot be cancelled: %s", name, error.message)
                 continue
             log.info("job %s, left over from an outage, is cancelled", name)
-            self._kept.pop(name, None)
-            self._save()
+            self._drop(name)
 
-    async def _until_gone(self) -> None:
+    def _drop(self, name: str) -> None:
+        self._kept.pop(name, None)
+        self._save()
+
+    async def until_gone(self) -> None:
+        """Try again until nothing is left."""
         while self._kept:
             await asyncio.sleep(self._pause)
             await self.try_once()
+
+
+_swept: set[Any] = set()
+
+
+def sweep_once(row: Any, scheduler: Callable[[str], Scheduler]) -> None:
+    """Once per hub process: go on with the leftovers of all spawners in its database.
+
+    JupyterHub makes no spawner object for a server that is stopped, so after a restart nobody
+    else would read them.
+    """
+    session = object_session(row) if row is not None else None
+    if session is None or session.bind in _swept:
+        return
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return  # no hub around: a test, or a tool that only looks
+    _swept.add(session.bind)
+    rows = [r for r in session.query(orm.Spawner) if (r.state or {}).get("leftovers")]
+    for found in rows:
+        _tasks.add(task := loop.create_task(_sweep(found, session, scheduler)))
+        task.add_done_callback(_tasks.discard)
+
+
+_tasks: set[asyncio.Task[None]] = set()
+
+
+async def _sweep(row: Any, session: Any, scheduler: Callable[[str], Scheduler]) -> None:
+    def save() -> None:
+        row.state = {**(row.state or {}), "leftovers": kept.dump()}
+        session.commit()
+
+    kept = Leftovers(scheduler, save)
+    kept.load(row.state["leftovers"])
+    await kept.try_once()
+    await kept.until_gone()

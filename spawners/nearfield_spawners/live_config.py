@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from nearfield.config import Config, load_config
+from nearfield.config import Config, load_site_config
 from nearfield.errors import ConfigError
 from nearfield.scheduler import Scheduler, open_scheduler
 from nearfield_spawners.monitor import QueueMonitor
@@ -24,7 +24,7 @@ class LiveConfig:
     def __init__(self, path: Path | None) -> None:
         self.path = path
         self._stamp = self._stat()
-        self._config = load_config(path)
+        self._config = load_site_config(path)
         self._schedulers: dict[str, Scheduler] = {}
         self._monitors: dict[str, QueueMonitor] = {}
 
@@ -52,7 +52,7 @@ class LiveConfig:
         if stamp is not None and stamp != self._stamp:
             self._stamp = stamp
             try:
-                new = load_config(self.path)
+                new = load_site_config(self.path)
             except ConfigError as error:
                 log.error("the changed configuration is not used; the old one stays: %s", error)
             else:

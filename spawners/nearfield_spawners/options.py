@@ -9,7 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+)
 
 from nearfield.datasets import Pid
 from nearfield.errors import UsageError
@@ -24,6 +31,11 @@ class SpawnOptions(BaseModel):
 
     profile: ProfileName | None = None
     datasets: tuple[Pid, ...] = Field(default=(), max_length=200)
+
+    @field_validator("datasets")
+    @classmethod
+    def _each_once(cls, pids: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(pids))
 
 
 def parse_options(data: Mapping[str, Any]) -> SpawnOptions:

@@ -17,33 +17,40 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any
 
-from sqlalchemy.orm import object_session
 from traitlets import Float, Unicode, default
 
 from nearfield.catalogue import unix_groups
 from nearfield.config import Config
 from nearfield.datasets import Principal
-from nearfield.errors import NearfieldError, SchedulerError
+from nearfield.errors import (
+    BlockedError,
+    NearfieldError,
+    SchedulerError,
+    SchedulerUnavailableError,
+    SpecRefusedError,
+    SubmitError,
+)
 from nearfield.scheduler import JobId, JobState, JobStatus, Scheduler
+from nearfield.scheduler.policy import ENVIRONMENT
 from nearfield.scheduler.sessions import session_spec
-from nearfield_spawners._batchspawner import BatchSpawnerBase
 from nearfield_spawners.callback import ROUTE, token_digest
 from nearfield_spawners.endings import explain
 from nearfield_spawners.form import options_form
-from nearfield_spawners.leftovers import Leftover, Leftovers
+from nearfield_spawners.leftovers import Leftover, Leftovers, sweep_once
 from nearfield_spawners.live_config import LiveConfig
 from nearfield_spawners.migration import with_req_traits
 from nearfield_spawners.monitor import QueueMonitor
 from nearfield_spawners.options import from_form, parse_options
 from nearfield_spawners.plan import Plan, check_rights, pick_profile, resolve
 from nearfield_spawners.refusal import failed, refusal
+from nearfield_spawners.state import SavedState
 
 
 async def _apply(spawner: NearfieldSpawner, options: dict[str, Any]) -> None:
     await spawner.make_plan(options)
 
 
-class NearfieldSpawner(BatchSpawnerBase):  # type: ignore[misc]
+class NearfieldSpawner(SavedState):
     """Starts sessions from the profiles of ``nearfield.yaml``."""
 
     config_file = Unicode(
@@ -53,22 +60,14 @@ class NearfieldSpawner(BatchSpawnerBase):  # type: ignore[misc]
         20, help="How long stop() waits for the job to be gone before it returns all the same."
     ).tag(config=True)
 
-    # What must survive a restart of the hub.
-    job_name = ""
-    callback_digest = ""
-    host = ""
-    reported_port = 0
-    profile_name = ""
-    cluster_name = ""
-    started_at = 0.0
-
     def __init__(self, **kwargs: Any) -> None:
         self._plan: Plan | None = None
         self._port_reported = asyncio.Event()
         self._stages: list[tuple[int, str]] = []
         self._stage_added = asyncio.Event()
         super().__init__(**kwargs)
-        self._leftovers = Leftovers(self._scheduler_of, self._save)
+        self.leftovers = Leftovers(self._scheduler_of, self.save_now)
+        sweep_once(self.orm_spawner, self._scheduler_of)
 
     @default("apply_user_options")
     def _default_apply(self) -> Any:
@@ -98,10 +97,6 @@ class NearfieldSpawner(BatchSpawnerBase):  # type: ignore[misc]
         hub_groups = {group.name for group in self.user.groups}
         return Principal(name=self.user.name, groups=hub_groups | unix_groups(self.user.name))
 
-    @property
-    def job(self) -> JobId | None:
-        return JobId.parse(self.job_id) if self.job_id else None
-
     def _scheduler_of(self, cluster: str) -> Scheduler:
         return self.live.scheduler(cluster)
 
@@ -111,47 +106,6 @@ class NearfieldSpawner(BatchSpawnerBase):  # type: ignore[misc]
     def _monitor(self) -> QueueMonitor:
         return self.live.monitor(self.cluster_name)
 
-    # ------------------------------------------------------------------ state
-
-    def get_state(self) -> dict[str, Any]:
-        state: dict[str, Any] = super().get_state()
-        state.pop("job_status", None)
-        if self._leftovers:
-            state["leftovers"] = self._leftovers.dump()
-        if self.job_name:
-            state |= {
-                "job_name": self.job_name,
-                "callback_digest": self.callback_digest,
-                "host": self.host,
-                "reported_port": self.reported_port,
-                "profile_name": self.profile_name,
-                "cluster_name": self.cluster_name,
-                "started_at": self.started_at,
-            }
-        return state
-
-    def load_state(self, state: dict[str, Any]) -> None:
-        super().load_state(state)
-        for key in ("job_name", "callback_digest", "host", "profile_name", "cluster_name"):
-            setattr(self, key, str(state.get(key, "")))
-        self.reported_port = int(state.get("reported_port", 0))
-        self.started_at = float(state.get("started_at", 0))
-        self._leftovers.load(state.get("leftovers", []))
-
-    def clear_state(self) -> None:
-        super().clear_state()
-        self.job_name = self.callback_digest = self.host = ""
-        self.profile_name = self.cluster_name = ""
-        self.reported_port = 0
-        self.started_at = 0.0
-        self._port_reported.clear()
-
-    def _save(self) -> None:
-        """Commit the state now, not when ``start`` returns."""
-        self.orm_spawner.state = self.get_state()
-        if session := object_session(self.orm_spawner):
-            session.commit()
-
     # ------------------------------------------------------------------ checks
 
     async def make_plan(self, options: dict[str, Any]) -> Plan:
@@ -160,6 +114,8 @@ class NearfieldSpawner(BatchSpawnerBase):  # type: ignore[misc]
         self._stages = []
         self._stage(5, "Checking rights")
         try:
+            if self.internal_ssl:
+                raise BlockedError("sessions with internal_ssl are not supported yet")
             config = self.site
             chosen = parse_options(options)
             profile = pick_profile(config, self.principal, chosen)
@@ -178,15 +134,15 @@ class NearfieldSpawner(BatchSpawnerBase):  # type: ignore[misc]
         # A hub may have replaced the hook that plans; the checks are not the hook's to skip.
         plan = self._plan or await self.make_plan(dict(self.user_options))
         self._plan = None
-        await self._leftovers.try_once()
+        await self.leftovers.try_once()
         self.profile_name, self.cluster_name = plan.profile, plan.cluster
         self.job_id = ""
-        self.job_name = f"nf-{secrets.token_hex(8)}"
+        self.job_name = f"nearfield-{secrets.token_hex(8)}"
         self.callback_digest = token_digest(self.api_token)
         self.started_at = time.time()
         self.reported_port, self.host = 0, ""
         self._port_reported.clear()
-        self._save()
+        self.save_now()
         try:
             spec = session_spec(
                 self.site,
@@ -199,18 +155,22 @@ class NearfieldSpawner(BatchSpawnerBase):  # type: ignore[misc]
             )
             self.job_id = str(await self.live.scheduler(plan.cluster).submit(spec))
         except NearfieldError as error:
+            if isinstance(error, SubmitError | SpecRefusedError):
+                self.job_name = ""  # a clear no: there is no job to look for
             raise refusal(error) from error
-        self._save()
+        self.save_now()
         self._stage(20, f"Submitted as job {self.job.number if self.job else '?'}")
         return await self._server_url()
 
     def _job_environment(self) -> dict[str, str]:
-        env = {k: v for k, v in self.get_env().items() if v is not None}
+        env = {k: str(v) for k, v in self.get_env().items() if v is not None}
         if self.site.catalogue.url:
             env["NEARFIELD_CATALOGUE_URL"] = self.site.catalogue.url
-        # The rest of a hub's environment is no business of a job.
-        kept = ("JUPYTERHUB_", "NEARFIELD_", "MEM_", "CPU_")
-        return {k: str(v) for k, v in env.items() if k.startswith(kept)}
+        # The rest of a hub's environment is no business of a job, and the launcher refuses it.
+        allowed = {k: v for k, v in env.items() if k in ENVIRONMENT or k.startswith("NEARFIELD_")}
+        if left_out := sorted(env.keys() - allowed.keys()):
+            self.log.debug("not handed to %s: %s", self._log_name, ", ".join(left_out))
+        return allowed
 
     def _callback_url(self) -> str:
         api: str = self.get_env()["JUPYTERHUB_API_URL"]
@@ -221,7 +181,7 @@ class NearfieldSpawner(BatchSpawnerBase):  # type: ignore[misc]
         if not self.job_name or self.reported_port not in {0, port}:
             return False
         self.reported_port = port
-        self._save()
+        self.save_now()
         self._port_reported.set()
         return True
 
@@ -239,7 +199,7 @@ class NearfieldSpawner(BatchSpawnerBase):  # type: ignore[misc]
                     running_said = True
                 if self.reported_port:
                     self.host = status.host
-                    self._save()
+                    self.save_now()
                     self._stage(80, "Server started, connecting")
                     return self._url(status.host, self.reported_port)
             elif status.state is JobState.PENDING:
@@ -259,11 +219,13 @@ class NearfieldSpawner(BatchSpawnerBase):  # type: ignore[misc]
 
     def _url(self, host: str, port: int) -> str:
         address = self.live.config.clusters[self.cluster_name].node_address.replace("{node}", host)
-        return f"{'https' if self.internal_ssl else 'http'}://{address}:{port}"
+        return f"http://{address}:{port}"
 
     async def _look(self, *, urgent: bool = False) -> JobStatus:
         job = self.job or await self._find_again()
         if job is None:
+            if time.time() < self.submit_over:
+                return JobStatus(state=JobState.UNKNOWN, reason="the submit may be under way")
             return JobStatus(state=JobState.FAILED, reason="never submitted")
         return await self._monitor().look(job, urgent=urgent)
 
@@ -273,7 +235,7 @@ class NearfieldSpawner(BatchSpawnerBase):  # type: ignore[misc]
         if job is not None:
             self.log.info("found job %s of %s again by its name", job, self._log_name)
             self.job_id = str(job)
-            self._save()
+            self.save_now()
         return job
 
     async def _start_failed(self, status: JobStatus) -> Exception:
@@ -330,18 +292,21 @@ class NearfieldSpawner(BatchSpawnerBase):  # type: ignore[misc]
         try:
             job = self.job or await self._find_again()
             if job is None:
-                return
+                if time.time() > self.submit_over:
+                    return
+                raise SchedulerUnavailableError("its submit has not been answered yet")
             await self._scheduler().cancel(job)
         except NearfieldError as error:
             # JupyterHub forgets the server whatever we answer; the job must not be forgotten.
-            self.log.warning("%s cannot be stopped now: %s", self._log_name, error)
+            self.log.warning("%s cannot be stopped now: %s", self._log_name, error.message)
             number = self.job.number if self.job else ""
-            self._leftovers.add(
+            self.leftovers.add(
                 Leftover(
                     cluster=self.cluster_name,
                     user=self.user.name,
                     name=self.job_name,
                     number=number,
+                    until=0.0 if number else self.submit_over,
                 )
             )
             return
@@ -375,21 +340,6 @@ class NearfieldSpawner(BatchSpawnerBase):  # type: ignore[misc]
             shown = len(self._stages)
             self._stage_added.clear()
             await _wait(self._stage_added, 5)
-
-    # ------------------------------------------------------------------ batchspawner's own paths
-
-    async def run_command(self, cmd: str, input: Any = None, env: Any = None) -> str:  # noqa: A002
-        """batchspawner hands a string to a shell here. This spawner never does."""
-        raise RuntimeError("NearfieldSpawner runs no shell command")
-
-    async def submit_batch_script(self) -> str:
-        raise RuntimeError("NearfieldSpawner submits JobSpecs, not templates")
-
-    async def query_job_status(self) -> Any:
-        raise RuntimeError("NearfieldSpawner reads the queue monitor")
-
-    async def cancel_batch_job(self) -> None:
-        raise RuntimeError("NearfieldSpawner cancels through the scheduler")
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

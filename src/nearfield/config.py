@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import os
 import sys
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 import yaml
 from pydantic import (
@@ -210,7 +211,8 @@ class Config(_Model):
         for name, profile in self.profiles.items():
             if profile.environment not in self.environments:
                 problems.append(
-                    f"profiles.{name}.environment: no environment {profile.environment!r}"
+                    f"profiles.{name}.environment: no environment {profile.environment!r}; "
+                    f"there are: {', '.join(self.environments)}"
                 )
             if profile.hardware not in self.hardware:
                 problems.append(f"profiles.{name}.hardware: no hardware {profile.hardware!r}")
@@ -277,7 +279,7 @@ def parse_config(text: str, source: str = "nearfield.yaml") -> Config:
         problem = getattr(error, "problem", None) or str(error)
         raise ConfigError(f"{source}{line}: not valid YAML: {problem}") from error
     if root is None:
-        return Config()
+        raise ConfigError(f"{source}: is empty", hint="a file with nothing to say is left out")
     lines: dict[tuple[str, ...], int] = {}
     _collect_lines(root, (), lines, source)
     data = yaml.safe_load(text)
@@ -309,18 +311,52 @@ def _collect_lines(
             _collect_lines(value, (*at, str(index)), lines, source)
 
 
+def load_site_config(path: Path | None = None) -> Config:
+    """The configuration of a hub or launcher, which must say what jobs may be.
+
+    The defaults are for one person on one machine. A file that was cut short must not turn a
+    site into that.
+
+    Raises:
+        ConfigError: as :func:`load_config`, or the file lacks clusters, hardware or profiles.
+    """
+    config = load_config(path)
+    if path is not None:
+        for key in ("clusters", "hardware", "profiles"):
+            if key not in config.model_fields_set:
+                raise ConfigError(f"{path}: has no {key!r}", hint="a hub needs them said in full")
+    return config
+
+
+def _known_keys(model: type[BaseModel]) -> set[str]:
+    found = set(model.model_fields)
+    for field in model.model_fields.values():
+        for inner in _models_in(field.annotation):
+            found |= _known_keys(inner)
+    return found
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models_in(part)]
+
+
 def _explain(error: ValidationError, lines: dict[tuple[str, ...], int], source: str) -> list[str]:
     found = []
     for problem in error.errors():
         at = tuple(str(part) for part in problem["loc"] if part != "[key]")
         known: Any = next((at[:n] for n in range(len(at), -1, -1) if at[:n] in lines), ())
-        key = ".".join(at) or "(whole file)"
         message = problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "extra_forbidden":
-            message = "unknown key"
+            near = get_close_matches(at[-1], _known_keys(Config), n=1)
+            message = "unknown key" + (f"; did you mean {near[0]!r}?" if near else "")
+        elif problem["type"] == "tuple_type":
+            message = "must be a list: [a, b]"
         # A broken reference is found at the root: point at the key that it names.
         if not at:
             named = tuple(message.split(":", 1)[0].split("."))
             known = named if named in lines else known
-        found.append(f"{source}, line {lines.get(known, 1)}, {key}: {message}")
+        where = f"{source}, line {lines.get(known, 1)}"
+        found.append(f"{where}, {'.'.join(at)}: {message}" if at else f"{where}: {message}")
     return found

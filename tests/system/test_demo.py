@@ -36,6 +36,17 @@ def test_the_journey_without_a_browser(place: Path) -> None:
     assert [s["step"] for s in steps] == ["scan", "search", "spawn", "run", "publish", "show"]
     last = steps[-1]
 
+    # The results of the first time are in the catalogue now, and must not be taken for raw data.
+    again = subprocess.run(
+        [*NEARFIELD, "demo", "--dir", str(place), "--headless"],
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout.splitlines()[-1])["input_datasets"] == last["input_datasets"]
+
     shown = subprocess.run(
         [
             *NEARFIELD,
@@ -86,12 +97,40 @@ def test_ctrl_c_leaves_nothing_behind(place: Path) -> None:
     assert url in said
     assert httpx.get(f"{url}/hub/login", timeout=10).status_code == 200
 
+    second = subprocess.run(
+        [*NEARFIELD, "demo", "--dir", str(place)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert second.returncode == 3
+    assert f"a demo runs in {place} already at {url}" in second.stderr
+
     process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 0
-    deadline = time.monotonic() + 10
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert left_behind(place) == []
+
+
+@pytest.mark.parametrize("seconds", [1.0, 2.0, 2.6, 3.2])
+def test_ctrl_c_while_it_starts_leaves_nothing_behind(place: Path, seconds: float) -> None:
+    process = subprocess.Popen(
+        [*NEARFIELD, "demo", "--dir", str(place)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    time.sleep(seconds)
+    process.send_signal(signal.SIGINT)
+    process.wait(60)
+    assert left_behind(place) == []
+
+
+def left_behind(place: Path) -> list[str]:
+    deadline = time.monotonic() + 5
     while (left := processes_of(place)) and time.monotonic() < deadline:
         time.sleep(0.2)
-    assert left == []
+    return left
 
 
 def processes_of(place: Path) -> list[str]:

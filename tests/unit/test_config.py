@@ -8,7 +8,7 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel
 
-from nearfield.config import Config, load_config, parse_config
+from nearfield.config import Config, load_config, load_site_config, parse_config
 from nearfield.errors import ConfigError
 from nearfield.storage import locate, near
 
@@ -16,7 +16,10 @@ from nearfield.storage import locate, near
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("catalogue:\n  nam: x\n", ["line 2", "catalogue.nam", "unknown key"]),
+        (
+            "catalogue:\n  nam: x\n",
+            ["line 2", "catalogue.nam", "unknown key", "did you mean 'name'"],
+        ),
         ("hardware:\n  x:\n    cluster: local\n    cores: many\n", ["line 4", "hardware.x.cores"]),
         ("a: [\n", ["line 2", "not valid YAML"]),
         ("catalogue: {}\ncatalogue: {}\n", ["line 2", "twice"]),
@@ -42,7 +45,8 @@ def test_error_names_line_and_key(text: str, words: list[str]) -> None:
 
 
 def test_empty_and_missing_files() -> None:
-    assert parse_config("") == Config()
+    with pytest.raises(ConfigError, match="is empty"):
+        parse_config("")
     with pytest.raises(ConfigError, match=r"/nowhere/nearfield\.yaml: cannot be read"):
         load_config(Path("/nowhere/nearfield.yaml"))
 
@@ -53,6 +57,14 @@ def test_a_named_file_that_is_missing_is_an_error_not_a_default(
     monkeypatch.setenv("NEARFIELD_CONFIG", "/nowhere/x.yaml")
     with pytest.raises(ConfigError):
         load_config()
+
+
+def test_a_file_that_was_cut_short_is_no_site(tmp_path: Path) -> None:
+    file = tmp_path / "nearfield.yaml"
+    file.write_text("catalogue: {name: x}\n")
+    assert load_config(file).catalogue.name == "x"
+    with pytest.raises(ConfigError, match="has no 'clusters'"):
+        load_site_config(file)
 
 
 def test_the_example_of_hub_config_is_valid() -> None:

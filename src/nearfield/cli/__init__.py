@@ -66,7 +66,9 @@ def run_command(argv: list[str]) -> int:
         complain("stopped")
         return 1
     except typer.TyperException as error:  # wrong usage, in typer's own words
-        complain(getattr(error, "format_message", error.__str__)())
+        # Without arguments typer has printed the help already, and has nothing to add.
+        if words := getattr(error, "format_message", error.__str__)():
+            complain(words)
         return 2
     except NearfieldError as error:
         if debug:

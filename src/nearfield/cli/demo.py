@@ -33,25 +33,34 @@ def demo(
         print(text, file=sys.stderr, flush=True)
 
     proxy.command()
-    tell(f"demo: preparing {folder}")
-    place = layout.prepare(folder, port)
-    scanned = _scan(place)
-    tell(f"demo: {scanned['registered']} synthetic datasets in the catalogue; starting JupyterHub")
-    with _stoppable(), hub.running_hub(place) as process:
-        if headless:
-            journey.Journey(place, scanned).run()
-            return
-        print(
-            f"\nNearfield is at {place.url}\n  user      {place.user}\n"
-            f"  password  {place.password}\n\nThe log is {place.log}. End it with Ctrl-C.",
-            flush=True,
-        )
+    with _stoppable(), layout.claimed(folder) as here:
+        tell(f"demo: preparing {here}")
+        place = layout.prepare(here, port)
+        scanned = _scan(place)
+        count = scanned["registered"]
+        tell(f"demo: {count} synthetic datasets in the catalogue; starting JupyterHub")
         try:
-            process.wait()
+            with hub.running_hub(place) as process:
+                if headless:
+                    journey.Journey(place, scanned).run()
+                    return
+                print(_welcome(place, scanned["example"]), flush=True)
+                process.wait()
         except KeyboardInterrupt:
-            tell("\ndemo: stopping the hub and its servers")
-            return
+            tell("\ndemo: the hub and its servers are stopped")
+            raise typer.Exit(1 if headless else 0) from None
+        tell(f"demo: JupyterHub ended by itself; see {place.log}")
     raise typer.Exit(1)
+
+
+def _welcome(place: Any, example: str) -> str:
+    return (
+        f"\nNearfield is at {place.url}\n"
+        f"  user      {place.user}\n"
+        f"  password  {place.password}\n"
+        f"  a dataset to start with: {example}\n\n"
+        f"The log is {place.log}. End it with Ctrl-C."
+    )
 
 
 def _scan(place: Any) -> dict[str, Any]:
@@ -60,12 +69,19 @@ def _scan(place: Any) -> dict[str, Any]:
 
     from nearfield.catalogue import scan_into
     from nearfield.config import load_config
+    from nearfield.datasets import dataset_pid
     from nearfield.sample_data import make_sample_data
 
     made = make_sample_data(place.data)
     config = load_config(place.config_file)
     report = asyncio.run(scan_into(place.catalogue_file, place.data, config))
-    return {"folder": str(place.data), "files": len(made), "registered": report.known}
+    example = dataset_pid(config.catalogue.name, "sample-data", made[0].name)
+    return {
+        "folder": str(place.data),
+        "files": len(made),
+        "registered": report.known,
+        "example": example,
+    }
 
 
 def _stoppable() -> Any:

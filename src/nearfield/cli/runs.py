@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -58,10 +59,10 @@ def start(
         record = carry_out(plan, show)
     if json_:
         emit_json(record.model_dump(mode="json"))
-    _tell(record, quiet=json_)
+    _tell(record, catalogue, quiet=json_)
 
 
-def _tell(record: Record, *, quiet: bool) -> None:
+def _tell(record: Record, catalogue: Path | None, *, quiet: bool) -> None:
     from nearfield.errors import RunError
 
     notebook = Path(record.folder) / record.notebook
@@ -78,7 +79,9 @@ def _tell(record: Record, *, quiet: bool) -> None:
     print(f"run {record.run_id} completed in {record.folder}")
     for output in record.outputs:
         print(f"  {output.path}  {_size(output.size)}  {output.title or ''}".rstrip())
-    print(f"publish it:  nearfield publish {record.folder}")
+    words = ["nearfield", "publish", record.folder]
+    words += ["--catalogue", str(catalogue.absolute())] if catalogue else []
+    print(f"publish it:  {shlex.join(words)}")
 
 
 def send(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import signal
 import subprocess
@@ -44,6 +45,7 @@ def running_hub(layout: Layout) -> Iterator[subprocess.Popen[bytes]]:
         BlockedError: it did not come up; the end of its log follows.
     """
     config = Path(__file__).with_name("jupyterhub_config.py")
+    _adopt_orphans()
     with layout.log.open("wb") as log:
         # A session of its own: Ctrl-C reaches us, and we end the hub in order.
         process = subprocess.Popen(
@@ -60,6 +62,41 @@ def running_hub(layout: Layout) -> Iterator[subprocess.Popen[bytes]]:
         yield process
     finally:
         _end(process)
+        _end_descendants()
+
+
+def _adopt_orphans() -> None:
+    """What the hub starts and leaves behind becomes our child, so that we can end it.
+
+    Its proxy, services and sessions are in sessions of their own: a hub that was killed while it
+    started takes none of them along. prctl(2), PR_SET_CHILD_SUBREAPER.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+
+
+def _end_descendants() -> None:
+    for wait, name in ((5.0, signal.SIGTERM), (5.0, signal.SIGKILL)):
+        deadline = time.monotonic() + wait
+        told: set[int] = set()
+        while (left := _children()) and time.monotonic() < deadline:
+            for pid in left - told:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, name)
+            told |= left
+            time.sleep(0.05)
+
+
+def _children() -> set[int]:
+    """Living children of this process, adopted ones too; those that ended are collected."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    found = set()
+    for task in Path("/proc/self/task").iterdir():
+        with contextlib.suppress(OSError):
+            found |= {int(pid) for pid in (task / "children").read_text().split()}
+    return found
 
 
 def _wait_until_up(layout: Layout, process: subprocess.Popen[bytes]) -> None:

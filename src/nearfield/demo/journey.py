@@ -52,7 +52,8 @@ class Journey:
     def _journey(self, person: httpx.Client) -> str:
         catalogue = "services/catalogue"
         found = self._checked(
-            "search", person.get(f"{catalogue}/datasets", params={"text": "detector stack"})
+            "search",
+            person.get(f"{catalogue}/datasets", params={"text": "detector stack", "type": "raw"}),
         )
         if not found["datasets"]:
             raise RunError("search: the sample data is not in the catalogue")

@@ -44,6 +44,15 @@ c.JupyterHub.services = [
 c.JupyterHub.load_roles = [
     {"name": "catalogue", "services": ["catalogue"], "scopes": ["read:users:groups"]},
     {
+        "name": "server",
+        "scopes": [
+            "users:activity!user",
+            "access:servers!server",
+            "access:services!service=catalogue",
+        ],
+    },
+    {"name": "user", "scopes": ["self", "access:services!service=catalogue"]},
+    {
         "name": "journey",
         "services": ["journey"],
         "scopes": ["admin:users", "admin:servers", "tokens", "access:servers", "access:services"],

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import getpass
 import json
 import os
 import secrets
+import shutil
 import socket
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ import yaml
 
 from nearfield.errors import BlockedError, UsageError
 
+LOCK = "demo.lock"
 MARK = "# Written by `nearfield demo`. Delete this file to forget the demo.\n"
 
 
@@ -64,19 +68,47 @@ class Layout:
         return self.folder / "hub.log"
 
 
-def prepare(folder: Path, port: int | None = None) -> Layout:
-    """Make the demo's folder ready.
+@contextlib.contextmanager
+def claimed(folder: Path) -> Iterator[Path]:
+    """Make ``folder`` and hold it for one demo at a time; gives its absolute path.
 
     Raises:
-        UsageError: ``folder`` holds something that is not a demo's.
-        BlockedError: the port is taken.
+        UsageError: it holds something that is not a demo's.
+        BlockedError: it cannot be made, or another demo runs there.
     """
     folder = folder.absolute()
-    if folder.exists() and any(folder.iterdir()) and not (folder / "demo.json").exists():
-        raise UsageError(
-            f"{folder} is not empty and was not made by the demo", hint="choose another --dir"
-        )
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        strange = any(p.name != LOCK for p in folder.iterdir())
+        if strange and not (folder / "demo.json").exists():
+            raise UsageError(
+                f"{folder} is not empty and was not made by the demo", hint="choose another --dir"
+            )
+        lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise BlockedError(
+            f"{folder}: cannot be used: {error.strerror}", hint="choose another --dir"
+        ) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield folder
+    except BlockingIOError:
+        there = folder / "demo.json"
+        at = f" at {read(there).url}" if there.exists() else ""
+        raise BlockedError(
+            f"a demo runs in {folder} already{at}",
+            hint="use that one, end it with Ctrl-C, or choose another --dir",
+        ) from None
+    finally:
+        os.close(lock)
+
+
+def prepare(folder: Path, port: int | None = None) -> Layout:
+    """Make a claimed folder ready.
+
+    Raises:
+        BlockedError: the port is taken.
+    """
     folder.chmod(0o700)
     with _held_ports(4, port) as ports:
         layout = Layout(
@@ -133,6 +165,8 @@ def _config(layout: Layout) -> dict[str, Any]:
                     str(Path(sys.executable).parent / "jupyterhub-singleuser"),
                     # Jupyter refuses root unless told; a container or CI often has nobody else.
                     *(["--allow-root"] if os.geteuid() == 0 else []),
+                    # No login shell: /etc/profile would take this Python's commands off PATH.
+                    f"--ServerApp.terminado_settings={{'shell_command': ['{_shell()}']}}",
                 ],
             }
         },
@@ -141,6 +175,10 @@ def _config(layout: Layout) -> dict[str, Any]:
             "default": {"title": "On this machine", "environment": "default", "hardware": "local"}
         },
     }
+
+
+def _shell() -> str:
+    return shutil.which("bash") or "/bin/sh"
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -7,6 +7,7 @@ Run as ``python -m nearfield.demo.proxy`` to do just that.
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -63,6 +64,8 @@ def install(prefix: Path) -> None:
     done = subprocess.run(
         [*npm_argv, "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"],
         cwd=prefix,
+        # npm's cache would go to the home folder, which the demo leaves alone.
+        env={**os.environ, "npm_config_cache": str(prefix / ".npm-cache")},
         capture_output=True,
         text=True,
         check=False,
@@ -70,7 +73,8 @@ def install(prefix: Path) -> None:
     if done.returncode != 0 or not (prefix / _SCRIPT).is_file():
         raise BlockedError(
             f"npm could not install the proxy into {prefix}:\n{done.stderr[-2000:]}",
-            hint="check that this machine reaches the npm registry, then try again",
+            hint="check that this machine reaches the npm registry (a proxy? NODE_EXTRA_CA_CERTS?) "
+            "and try again",
         )
     stamp.write_bytes(lock)
 
@@ -88,4 +92,8 @@ def command(prefix: Path | None = None) -> list[str]:
 
 
 if __name__ == "__main__":
-    print(*command(Path(sys.argv[1]) if len(sys.argv) > 1 else None))
+    try:
+        print(*command(Path(sys.argv[1]) if len(sys.argv) > 1 else None))
+    except BlockedError as blocked:
+        print(f"nearfield: {blocked}", file=sys.stderr)
+        sys.exit(blocked.exit_code)

@@ -1,0 +1,77 @@
+"""What a spawner must not forget, whatever happens to the hub."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy.orm import object_session
+
+from nearfield.scheduler import JobId
+from nearfield_spawners._batchspawner import BatchSpawnerBase
+from nearfield_spawners.leftovers import Leftovers
+
+SUBMIT_SECONDS = 150.0
+"""The launcher ends by itself after 90 s; what it submitted is in the queue well before this."""
+
+
+class SavedState(BatchSpawnerBase):
+    """The state of one session, as JupyterHub keeps it, and a way to save it at once."""
+
+    job_name = ""
+    callback_digest = ""
+    host = ""
+    reported_port = 0
+    profile_name = ""
+    cluster_name = ""
+    started_at = 0.0
+
+    leftovers: Leftovers
+
+    @property
+    def job(self) -> JobId | None:
+        """The job, once its number is known."""
+        return JobId.parse(self.job_id) if self.job_id else None
+
+    @property
+    def submit_over(self) -> float:
+        """From when on a submit without an answer cannot bring a job any more."""
+        return self.started_at + SUBMIT_SECONDS
+
+    def get_state(self) -> dict[str, Any]:
+        state: dict[str, Any] = super().get_state()
+        state.pop("job_status", None)
+        if self.leftovers:
+            state["leftovers"] = self.leftovers.dump()
+        if self.job_name:
+            state |= {
+                "job_name": self.job_name,
+                "callback_digest": self.callback_digest,
+                "host": self.host,
+                "reported_port": self.reported_port,
+                "profile_name": self.profile_name,
+                "cluster_name": self.cluster_name,
+                "started_at": self.started_at,
+            }
+        return state
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        super().load_state(state)
+        for key in ("job_name", "callback_digest", "host", "profile_name", "cluster_name"):
+            setattr(self, key, str(state.get(key, "")))
+        self.reported_port = int(state.get("reported_port", 0))
+        self.started_at = float(state.get("started_at", 0))
+        self.leftovers.load(state.get("leftovers", []))
+
+    def clear_state(self) -> None:
+        super().clear_state()
+        self.job_name = self.callback_digest = self.host = ""
+        self.profile_name = self.cluster_name = ""
+        self.reported_port = 0
+        self.started_at = 0.0
+        self._port_reported.clear()
+
+    def save_now(self) -> None:
+        """Commit the state now, not when ``start`` returns."""
+        self.orm_spawner.state = self.get_state()
+        if session := object_session(self.orm_spawner):
+            session.commit()
