@@ -3,6 +3,7 @@
 #   make test                set up what the tests need, then run all of them
 #   make lint | bench | soak | env | cluster-up | cluster-down | clean
 SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
 
 VENV := .venv
@@ -14,6 +15,12 @@ STAMP := $(VENV)/.made-from
 CLUSTER := tests/system/cluster
 HEADLESS ?=
 DEMO_DIR ?= build/demo
+
+# Installs quietly, but says how far it is; on failure the log's end and the usual reason.
+pip = $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -c constraints.txt $(1) \
+	2>&1 | tee build/pip.log | awk '/^Collecting /{if (++n % 25 == 0) {print "    " n " packages found"; fflush()}} \
+	/^Installing collected/{print "    installing"; fflush()}' || { tail -n 5 build/pip.log >&2; \
+	echo "pip failed; the whole log is build/pip.log. Does this machine reach a package index?" >&2; exit 1; }
 
 .PHONY: help env demo test unit contract system lint bench soak cluster-up cluster-down clean
 
@@ -27,8 +34,9 @@ $(STAMP): pyproject.toml constraints.txt Makefile hub_config/proxy/package-lock.
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer with venv is missing: apt install python3-venv" >&2; exit 3; }
 	@echo "==> Python environment in $(VENV) ($(PYTHON)); some minutes the first time"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt pip hatchling
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-build-isolation -c constraints.txt -e '.[dev]'
+	@mkdir -p build
+	@$(call pip,pip hatchling editables)
+	@$(call pip,--no-build-isolation -e '.[dev]')
 	@echo "==> JupyterHub's proxy"
 	@$(BIN)/python -m nearfield.demo.proxy >/dev/null
 	@cat pyproject.toml constraints.txt > $@

@@ -29,15 +29,21 @@ def options_form(spawner: Any) -> str:
     allowed = usable(config, spawner.principal)
     if not allowed:
         return "<p>No profile is open to you here. Please ask the administrators.</p>"
+    # After a refusal the form comes back with what was asked for.
+    asked = spawner.user_options or {}
+    chosen = asked.get("profile")
+    chosen = chosen if chosen in allowed else next(iter(allowed))
+    listed = asked.get("datasets", ())
+    pids = "\n".join(map(str, listed)) if isinstance(listed, list | tuple) else ""
     rows = []
-    for index, (name, profile) in enumerate(allowed.items()):
+    for name, profile in allowed.items():
         hardware = config.hardware[profile.hardware]
         environment = config.environments[profile.environment]
         size = describe(hardware)
         key = escape(name, quote=True)
         rows.append(
             f'<div class="form-check"><input class="form-check-input" type="radio" name="profile"'
-            f' id="profile-{key}" value="{key}"{" checked" if index == 0 else ""}>'
+            f' id="profile-{key}" value="{key}"{" checked" if name == chosen else ""}>'
             f'<label class="form-check-label" for="profile-{key}">'
             f"<strong>{escape(profile.title or name)}</strong><br>"
             f"{escape(environment.title or profile.environment)}: {escape(size)}</label></div>"
@@ -47,7 +53,7 @@ def options_form(spawner: Any) -> str:
         f"{''.join(rows)}</fieldset>"
         '<div class="mb-3"><label class="form-label" for="datasets">Datasets (PIDs, one per line)'
         '</label><textarea class="form-control" id="datasets" name="datasets" rows="3"'
-        ' aria-describedby="datasets-help"></textarea>'
+        f' aria-describedby="datasets-help">{escape(pids)}</textarea>'
         '<div id="datasets-help" class="form-text">They appear as folders of links under'
         " <code>$NEARFIELD_DATA</code> (<code>/data</code> in images).</div></div>"
     )

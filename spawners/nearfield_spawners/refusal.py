@@ -28,12 +28,24 @@ _REASONS: tuple[tuple[type[NearfieldError], str, int], ...] = (
 )
 
 
-def refusal(error: NearfieldError) -> SpawnException:
+class NotStartedError(SpawnException):  # type: ignore[misc]
+    """A start that was refused or failed. JupyterHub shows ``str()`` of it on the spawn page."""
+
+    def __str__(self) -> str:
+        return str(self.message)
+
+
+def refusal(error: NearfieldError) -> NotStartedError:
     """The exception to raise in a spawner."""
     reason, status = next((r, s) for kind, r, s in _REASONS if isinstance(error, kind))
-    return SpawnException(str(error), reason=reason, status_code=status)
+    words = f"{error.message}. {_sentence(error.hint)}" if error.hint else error.message
+    return NotStartedError(words, reason=reason, status_code=status)
 
 
-def failed(message: str, reason: str) -> SpawnException:
+def failed(message: str, reason: str) -> NotStartedError:
     """A start that ended badly, in words for the user."""
-    return SpawnException(message, reason=reason, status_code=500)
+    return NotStartedError(message, reason=reason, status_code=500)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -119,7 +119,7 @@ def test_hub_killed_while_the_server_starts(cluster: Any, hub: Any, pids: dict[s
 @pytest.mark.parametrize(
     ("options", "status", "words"),
     [
-        ({"profile": "smal"}, 400, ["did you mean 'small'"]),
+        ({"profile": "smal"}, 400, ["Did you mean 'small'"]),
         ({"profile": "chemists"}, 400, ["unknown profile", "small"]),
         ({"profile": "small", "datasets": ["no-such-pid"]}, 404, ["no-such-pid"]),
         ({"profile": "small", "runtime": "1\n#SBATCH --uid=0"}, 400, ["unknown option"]),
