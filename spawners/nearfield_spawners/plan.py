@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nearfield.catalogue import Catalogue, ServiceCatalogue
+from nearfield.catalogue import ServiceCatalogue
 from nearfield.config import Config
 from nearfield.datasets import Principal
 from nearfield.errors import BlockedError, DatasetNotPermittedError, UsageError
@@ -41,7 +41,7 @@ def pick_profile(config: Config, user: Principal, options: SpawnOptions) -> str:
     return next(iter(allowed))
 
 
-def user_catalogue(config: Config, token: str) -> Catalogue:
+def user_catalogue(config: Config, token: str) -> ServiceCatalogue:
     """The catalogue with the rights of the token's owner, through the shared service."""
     if not config.catalogue.url:
         raise BlockedError(
@@ -59,7 +59,7 @@ async def resolve(
         return ()
     catalogue = user_catalogue(config, token)
     try:
-        found = [await catalogue.get(pid) for pid in pids]
+        found = [await catalogue.links(pid) for pid in pids]
     finally:
         await catalogue.aclose()
     return tuple(link_of(config, config.profiles[profile], dataset) for dataset in found)

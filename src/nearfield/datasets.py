@@ -8,14 +8,24 @@ translate spelling only.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 import uuid
 from datetime import datetime
 from pathlib import PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    FailFast,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+from pydantic_core import to_json
 
 # Any fixed namespace would do; this one must never change, or every PID would.
 PID_NAMESPACE = uuid.UUID("6f1d7f0a-6c0b-5c57-9d2f-0d6f5d1c8a11")
@@ -23,6 +33,40 @@ PID_NAMESPACE = uuid.UUID("6f1d7f0a-6c0b-5c57-9d2f-0d6f5d1c8a11")
 Pid = Annotated[str, StringConstraints(min_length=1, max_length=400, pattern=r"^[\x21-\x7e]+$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 RunId = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]{7,63}$")]
+
+MAX_PATH = 4096
+MAX_LINKS = 1000
+# What one user may make everybody else's catalogue hold, per derived dataset.
+MAX_FILES = 10_000
+MAX_NAMES = 1000
+MAX_TITLE = 1000
+MAX_DESCRIPTION = 20_000
+MAX_JSON = 256 * 1024
+
+
+def path_problem(path: str) -> str | None:
+    """Why ``path`` is not absolute and normal; ``None`` where it is."""
+    if not path.startswith("/"):
+        return "not an absolute path"
+    if "\0" in path:
+        return "a path with a NUL"
+    if len(path) > MAX_PATH:
+        return f"a path of more than {MAX_PATH} characters"
+    if path != "/" and any(part in ("", ".", "..") for part in path[1:].split("/")):
+        return "a path with '//', '.', '..' or '/' at its end"
+    return None
+
+
+def _normal(path: str) -> str:
+    if (problem := path_problem(path)) is not None:
+        raise ValueError(problem)
+    return path
+
+
+NormalPath = Annotated[str, AfterValidator(_normal)]
+_Name = Annotated[str, StringConstraints(max_length=2000)]
+# FailFast: a body of a million faults is not worth a million findings.
+_Names = Annotated[tuple[_Name, ...], FailFast(), Field(max_length=MAX_NAMES)]
 
 
 class _Model(BaseModel):
@@ -68,7 +112,11 @@ class Principal(_Model):
 
 
 class DataFile(_Model):
-    """One file of a dataset. ``path`` is absolute."""
+    """One file of a dataset. ``path`` is absolute.
+
+    Normal, too, in all that is derived or linked (:func:`path_problem`); not checked here, so
+    that one bad old record does not keep a catalogue from answering.
+    """
 
     path: str
     size: int = Field(ge=0)
@@ -137,19 +185,98 @@ class Dataset(_Model):
         return f"{word}-{hashlib.sha256(self.pid.encode()).hexdigest()[:8]}"
 
 
+def links_of(dataset: Dataset) -> DatasetFiles:
+    """What of a dataset is linked into a session.
+
+    Files elsewhere than at the root file or below its folder are left out: they are found at
+    their own path. So is every path that is not normal, whoever registered it.
+    """
+    root = dataset.root_file
+    paths: dict[str, None] = {}
+    if root is not None and _is_file_path(root.path):
+        below = root.path.rpartition("/")[0] + "/"
+        paths[root.path] = None
+        for file in dataset.files:
+            if len(paths) == MAX_LINKS:
+                break
+            if file.path.startswith(below) and _is_file_path(file.path):
+                paths[file.path] = None
+    return DatasetFiles(
+        pid=dataset.pid,
+        slug=dataset.slug,
+        title=None if dataset.title is None else dataset.title[:MAX_TITLE],
+        paths=tuple(paths),
+        size=dataset.size,
+    )
+
+
+def _is_file_path(path: str) -> bool:
+    return path != "/" and path_problem(path) is None
+
+
+class DatasetFiles(_Model):
+    """What a session needs of a chosen dataset; small, whatever the record holds."""
+
+    pid: Pid
+    slug: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+    title: str | None = Field(default=None, max_length=MAX_TITLE)
+    paths: tuple[NormalPath, ...] = Field(default=(), max_length=MAX_LINKS)
+    """The root first, then others at or below its folder; empty where there is none to open."""
+    size: int = Field(default=0, ge=0)
+
+    @property
+    def root(self) -> str | None:
+        return self.paths[0] if self.paths else None
+
+    @model_validator(mode="after")
+    def _in_one_folder(self) -> Self:
+        if self.paths:
+            below = self.paths[0].rpartition("/")[0] + "/"
+            if not all(path.startswith(below) and path != "/" for path in self.paths):
+                raise ValueError("paths: not all in the folder of the first")
+        return self
+
+
 class DerivedDataset(_Model):
     """What publishing asks a catalogue to create. ``run_id`` is the idempotency key."""
 
     run_id: RunId
-    title: str
-    input_datasets: tuple[Pid, ...] = Field(min_length=1)
-    source_folder: str
-    files: tuple[DataFile, ...] = Field(min_length=1)
-    techniques: tuple[str, ...] = ()
-    used_software: tuple[str, ...] = ()
+    title: str = Field(max_length=MAX_TITLE)
+    input_datasets: Annotated[tuple[Pid, ...], FailFast()] = Field(
+        min_length=1, max_length=MAX_NAMES
+    )
+    source_folder: NormalPath
+    files: Annotated[tuple[DataFile, ...], FailFast()] = Field(min_length=1, max_length=MAX_FILES)
+    techniques: _Names = ()
+    used_software: _Names = ()
     job_parameters: dict[str, Any] = Field(default_factory=dict)
     scientific: dict[str, Any] = Field(default_factory=dict)
-    description: str | None = None
+    description: str | None = Field(default=None, max_length=MAX_DESCRIPTION)
+
+    @model_validator(mode="after")
+    def _files_are_files(self) -> Self:
+        """Every path normal, none twice, none the folder of another."""
+        for number, file in enumerate(self.files):
+            problem = "not a file" if file.path == "/" else path_problem(file.path)
+            if problem is not None:
+                raise ValueError(f"files.{number}.path: {problem}")
+        # By components a folder sorts right before what is in it.
+        parts = sorted(tuple(file.path.split("/")) for file in self.files)
+        for one, other in itertools.pairwise(parts):
+            if one == other:
+                raise ValueError(f"files: {'/'.join(one)!r} is there twice")
+            if other[: len(one)] == one:
+                raise ValueError(f"files: {'/'.join(one)!r} is the folder of another file")
+        return self
+
+    @model_validator(mode="after")
+    def _small(self) -> Self:
+        size = sum(len(to_json(values)) for values in (self.job_parameters, self.scientific))
+        if size > MAX_JSON:
+            raise ValueError(
+                f"job_parameters, scientific: more than {MAX_JSON} bytes of JSON together"
+            )
+        return self
 
 
 class Query(_Model):

@@ -9,6 +9,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
+from typing import Protocol, cast
 
 import pytest
 import uvicorn
@@ -21,21 +22,67 @@ from nearfield.catalogue import Catalogue, CatalogueStore, ServiceCatalogue, Sql
 from nearfield.catalogue._hub_auth import HubAuthenticator
 from nearfield.catalogue._store import remove
 from nearfield.catalogue.service import make_app
-from nearfield.datasets import Principal
-from nearfield.testing.catalogue_contract import ADMIN, ALICE, BOB, SEED, CatalogueContract
+from nearfield.datasets import DatasetFiles, Principal
+from nearfield.errors import DatasetNotFoundError, DatasetNotPermittedError
+from nearfield.testing.catalogue_contract import (
+    ADMIN,
+    ALICE,
+    ALICES,
+    BOB,
+    BOBS,
+    CHEMISTS,
+    GUESTS,
+    PUBLIC,
+    SEED,
+    CatalogueContract,
+    a_result,
+)
 from nearfield.testing.fake_catalogue import FakeCatalogue, FakeStore
 
 AsUser = Callable[[Principal], Catalogue]
 
 
-class TestFake(CatalogueContract):
+class WithLinks(CatalogueContract):
+    """What Nearfield's own catalogues do besides: the lean answer for the spawner."""
+
+    async def test_links(self, as_user: AsUser) -> None:
+        alice = _linking(as_user(ALICE))
+        for dataset in (PUBLIC, ALICES, CHEMISTS, GUESTS):
+            found = await alice.links(dataset.pid)
+            assert (found.pid, found.slug, found.size) == (dataset.pid, dataset.slug, dataset.size)
+            assert found.title == dataset.title
+            assert found.paths == tuple(file.path for file in dataset.files)
+
+    @pytest.mark.parametrize("pid", ["nope/404", "x", "..", BOBS.pid])
+    async def test_links_of_what_may_not_be_seen(self, as_user: AsUser, pid: str) -> None:
+        with pytest.raises((DatasetNotFoundError, DatasetNotPermittedError)) as refused:
+            await _linking(as_user(ALICE)).links(pid)
+        assert "vanadium" not in str(refused.value)
+
+    async def test_links_of_a_result(self, as_user: AsUser) -> None:
+        alice = as_user(ALICE)
+        pid = await alice.derive(a_result())
+        found = await _linking(alice).links(pid)
+        assert found.paths == ("/home/alice/results/out.h5",)
+        assert found.size == 12
+
+
+class _Linking(Catalogue, Protocol):
+    async def links(self, pid: str) -> DatasetFiles: ...
+
+
+def _linking(catalogue: Catalogue) -> _Linking:
+    return cast(_Linking, catalogue)
+
+
+class TestFake(WithLinks):
     @pytest.fixture
     def as_user(self) -> AsUser:
         store = FakeStore({dataset.pid: dataset for dataset in SEED})
         return lambda user: FakeCatalogue(user, store=store)
 
 
-class TestSqlite(CatalogueContract):
+class TestSqlite(WithLinks):
     @pytest.fixture
     def as_user(self, tmp_path: Path) -> Iterator[AsUser]:
         store = CatalogueStore(tmp_path / "catalogue.sqlite")
@@ -53,7 +100,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Catalogue
     store.close()
 
 
-class TestService(CatalogueContract):
+class TestService(WithLinks):
     @pytest.fixture
     async def as_user(self, served: tuple[CatalogueStore, str]) -> AsyncIterator[AsUser]:
         store, url = served
@@ -120,7 +167,7 @@ def fake_hub() -> Starlette:
                 "kind": "user",
                 "groups": sorted(found.groups),
                 "admin": found.admin,
-                "scopes": ["access:servers!user"],
+                "scopes": ["access:servers!user", "access:services!service=catalogue"],
             }
         )
 

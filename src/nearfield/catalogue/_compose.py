@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from nearfield.catalogue._links import Groups
+from nearfield.catalogue._links import Groups, spelled
 from nearfield.catalogue._posix import AccessReader
 from nearfield.catalogue._tree import Tree, on_tape
-from nearfield.catalogue.metadata import FileMetadata, contains
+from nearfield.catalogue.metadata import FileMetadata, Target, targets
+from nearfield.catalogue.metadata.walk import MAX_ARRAYS
 from nearfield.config import Config
-from nearfield.datasets import Access, DataFile, Dataset, dataset_pid
+from nearfield.datasets import Access, ArrayInfo, DataFile, Dataset, dataset_pid
 from nearfield.errors import DataFileError
 from nearfield.storage import locate
 
 Problem = tuple[str, str]
 """A path and what is wrong with it."""
+Reading = Callable[[str], FileMetadata]
+_Found = dict[tuple[str, str], Target]
+"""By file and HDF5 path, as links name it."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ class Composer:
             if status is not None:
                 files.append((path, status))
         dangling = [
-            (referrer, name)
+            (referrer, spelled(name))
             for referrer in members
             for name, goals in self.groups.targets.get(referrer, {}).items()
             if not goals
@@ -74,20 +78,23 @@ class Composer:
             dangling=dangling,
         )
 
-    def compose(
-        self, draft: Draft, reading: Callable[[str], FileMetadata]
-    ) -> tuple[Dataset, list[Problem]]:
+    def compose(self, draft: Draft, reading: Reading) -> tuple[Dataset, list[Problem]]:
         """The record, and what is wrong with it although it is registered."""
         root = reading(draft.root)
         problems: list[Problem] = [(draft.root, problem) for problem in root.problems]
         for referrer, name in draft.dangling:
             problems.append((referrer, f"refers to {name!r}, which is not there"))
+        found: _Found = {}
         for path, _ in draft.files:
             if path in self.groups.targets:
-                problems += self._broken(path, root if path == draft.root else reading(path))
+                reached, broken = self._look(path, root if path == draft.root else reading(path))
+                problems += broken
+                if path == draft.root:
+                    found = reached
             elif path in self.tree.files:
                 problems.append((draft.root, f"refers to {path!r}, which cannot be read"))
-        notes = list(root.warnings)
+        arrays, missing = self._arrays(draft.root, root, found, reading)
+        notes = [*root.warnings, *missing]
         outside = [path for path, _ in draft.files if not self._in_tree(path)]
         if outside:
             notes.append(f"files outside of the scanned folder, not looked into: {len(outside)}")
@@ -108,7 +115,7 @@ class Composer:
             source_folder=draft.root.rpartition("/")[0] or "/",
             size=sum(status.st_size for _, status in draft.files),
             files=tuple(_data_file(path, status, draft.root) for path, status in draft.files),
-            arrays=root.arrays,
+            arrays=arrays,
             access=draft.access,
             warnings=tuple(dict.fromkeys([*notes, *(reason for _, reason in problems)])),
             scientific=root.scientific,
@@ -118,31 +125,86 @@ class Composer:
     def _in_tree(self, path: str) -> bool:
         return path in self.tree.files or path in self.tree.plain
 
-    def _broken(self, referrer: str, metadata: FileMetadata) -> list[Problem]:
-        """References into files of this tree that lead to no object in them."""
+    def _look(self, referrer: str, metadata: FileMetadata) -> tuple[_Found, list[Problem]]:
+        """What references lead to in files of this tree, and those that lead to nothing there."""
         wanted: dict[str, list[str]] = {}
         for link in metadata.links:
-            # A %-pattern stands for many objects; raw bytes have none.
-            if link.object is None or "%" in link.object:
+            # A %-pattern of a virtual source stands for many objects; raw bytes have none.
+            virtual = link.kind == "virtual source"
+            if link.object is None or (virtual and "%" in link.object):
                 continue
-            for goal in self.groups.targets.get(referrer, {}).get(link.file, ()):
+            for goal in self.groups.targets.get(referrer, {}).get(link.pattern, ()):
                 if goal in self.groups.targets:
                     wanted.setdefault(goal, []).append(link.object)
+        found: _Found = {}
         problems: list[Problem] = []
         for goal, objects in wanted.items():
             if on_tape(self.tree.files[goal]):
+                found.update({(goal, name): Target(name) for name in objects})
                 continue
             try:
-                there = contains(goal, list(dict.fromkeys(objects)))
+                there = targets(goal, list(dict.fromkeys(objects)))
             except DataFileError as error:
                 problems.append((referrer, f"refers to {goal!r}: {error.reason}"))
                 continue
-            problems += [
-                (referrer, f"refers to {name!r} in {goal!r}, which is not there")
-                for name, found in there.items()
-                if not found
-            ]
-        return problems
+            for name, target in there.items():
+                if target is None:
+                    reason = f"refers to {name!r} in {goal!r}, which is not there"
+                    problems.append((referrer, reason))
+                else:
+                    found[goal, name] = target
+        return found, problems
+
+    def _linked(
+        self, root: str, metadata: FileMetadata, found: _Found, reading: Reading
+    ) -> Iterator[ArrayInfo]:
+        """Arrays that external links of the root file lead to, by their path in the root file."""
+        seen: dict[str, tuple[ArrayInfo, ...]] = {}
+        for link in metadata.links:
+            if link.kind != "external link" or link.object is None:
+                continue
+            for goal in self.groups.targets.get(root, {}).get(link.pattern, ()):
+                target = found.get((goal, link.object))
+                if target is None or goal == root:
+                    continue
+                if target.array is not None:
+                    yield target.array.model_copy(update={"path": link.at})
+                    continue
+                if goal not in seen:
+                    seen[goal] = reading(goal).arrays
+                base = target.path.rstrip("/")
+                for array in seen[goal]:
+                    if array.path == base or array.path.startswith(f"{base}/"):
+                        path = link.at + array.path[len(base) :]
+                        yield array.model_copy(update={"path": path})
+
+    def _arrays(
+        self, root: str, metadata: FileMetadata, found: _Found, reading: Reading
+    ) -> tuple[tuple[ArrayInfo, ...], list[str]]:
+        """All arrays that can be read through the root file, and what is missing of them.
+
+        The signal is the root file's; what linked files call theirs counts only where the root
+        file's plot is a linked NXdata.
+        """
+        wanted = metadata.signal_link
+        signal: ArrayInfo | None = None
+        linked: list[ArrayInfo] = []
+        left_out = 0
+        for array in self._linked(root, metadata, found, reading):
+            meant = wanted is not None and (
+                array.path == wanted or (array.signal and array.path.startswith(f"{wanted}/"))
+            )
+            if meant and signal is None:
+                signal = array.model_copy(update={"signal": True})
+            elif len(linked) < MAX_ARRAYS:
+                linked.append(array.model_copy(update={"signal": False}))
+            else:
+                left_out += 1
+        notes = [f"{left_out} more linked arrays are not listed"] if left_out else []
+        if wanted is not None and signal is None:
+            notes.append(f"the signal {wanted!r} is linked from a file that could not be read")
+        first = () if signal is None else (signal,)
+        return (*first, *metadata.arrays, *linked), notes
 
 
 def _status(path: str) -> os.stat_result | None:

@@ -7,13 +7,25 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 
+from pydantic import ValidationError
+
+from nearfield.catalogue._wire import explain_validation
 from nearfield.datasets import Access, Dataset, DerivedDataset, Principal
-from nearfield.errors import CatalogueError
+from nearfield.errors import CatalogueError, UsageError
 
 
 def request_digest(wanted: DerivedDataset) -> str:
-    """One value for one content: the same request sent twice has the same."""
-    text = json.dumps(wanted.model_dump(mode="json"), sort_keys=True, ensure_ascii=True)
+    """One value for one content: the same request sent twice has the same.
+
+    Raises:
+        UsageError: not what a derived dataset may be, however the object was made.
+    """
+    content = wanted.model_dump(mode="json")
+    try:
+        DerivedDataset.model_validate(content)
+    except ValidationError as error:
+        raise UsageError(explain_validation(error)) from error
+    text = json.dumps(content, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -36,11 +36,14 @@ class HubAuthenticator:
         api_url: str,
         service_token: str | None = None,
         *,
+        service_name: str = "catalogue",
         transport: httpx.AsyncBaseTransport | None = None,
         clock: Callable[[], float] = time.monotonic,
         groups_of: Callable[[str], frozenset[str]] = unix_groups,
     ) -> None:
         self._url, self._service_token = api_url.rstrip("/"), service_token
+        # The hub's own rule for who may use a service: one of these scopes.
+        self._access = f"access:services!service={service_name}"
         self._clock, self._groups_of = clock, groups_of
         self._known: OrderedDict[bytes, tuple[float, Principal]] = OrderedDict()
         self._client = httpx.AsyncClient(
@@ -52,7 +55,7 @@ class HubAuthenticator:
 
         Raises:
             NotLoggedInError: no such header, or a token that the hub refuses.
-            DatasetNotPermittedError: the token is not a user's.
+            DatasetNotPermittedError: the token is not a user's, or may not access this service.
             CatalogueUnavailableError: the hub does not answer.
         """
         token = _token_of(header)
@@ -86,6 +89,7 @@ class HubAuthenticator:
             )
         if not isinstance(name, str) or not name:
             raise NotLoggedInError
+        self._check_scopes(said.get("scopes"))
         groups = said.get("groups")
         if groups is None:
             groups = await self._groups(name)
@@ -94,6 +98,19 @@ class HubAuthenticator:
         return Principal(
             name=name, groups=hub_groups | host_groups, admin=said.get("admin") is True
         )
+
+    def _check_scopes(self, scopes: object) -> None:
+        """A token is no more than its scopes: one that only says whose it is opens nothing.
+
+        The hub lists scopes expanded: roles, ``self`` and ``inherit`` are resolved.
+        """
+        held = scopes if isinstance(scopes, list) else []
+        if "access:services" not in held and self._access not in held:
+            raise DatasetNotPermittedError(
+                f"this token lacks the scope {self._access}",
+                hint="make a new token, or restart your server if the token is a session's; "
+                "if that does not help, the hub's roles 'user' and 'server' lack the scope",
+            )
 
     async def _groups(self, name: str) -> list[Any]:
         """Hub groups that the user's own token may not tell; needs the scope read:users:groups."""

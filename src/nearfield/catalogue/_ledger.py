@@ -13,7 +13,7 @@ from nearfield.catalogue._store import CatalogueStore
 from nearfield.catalogue.metadata import FileMetadata
 
 # Raised when the readers learn something: every file is then read again.
-READER_VERSION = 1
+READER_VERSION = 2
 
 
 def fingerprint(status: os.stat_result) -> str:
@@ -30,7 +30,7 @@ class Remembered:
 
     fingerprint: str
     links: tuple[str, ...] = ()
-    """Other files that it refers to, as it spells them."""
+    """Other files that it refers to, as :attr:`FileLink.pattern` spells them."""
     series: str | None = None
     """Its openPMD file pattern."""
     error: str | None = None
@@ -50,14 +50,17 @@ class KnownDataset:
 
 def remember(mark: str, metadata: FileMetadata) -> Remembered:
     """What later scans need of a reading, without loading all of it."""
-    names = tuple(dict.fromkeys(link.file for link in metadata.links))
+    names = tuple(dict.fromkeys(link.pattern for link in metadata.links))
     return Remembered(mark, names, metadata.series.pattern if metadata.series else None)
 
 
 def same_content(known: Remembered, mark: str) -> bool:
-    """As :func:`fingerprint`, without the inode's time: moving to tape touches that alone."""
+    """As :func:`fingerprint`, without the inode's time: moving to tape touches that alone.
+
+    Nor is a file fetched from tape because the readers have learned something.
+    """
     before, now = known.fingerprint.split(":"), mark.split(":")
-    return before[:3] + before[4:] == now[:3] + now[4:]
+    return before[1:3] + before[4:] == now[1:3] + now[4:]
 
 
 class Ledger:

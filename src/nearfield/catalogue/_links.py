@@ -13,6 +13,7 @@ from nearfield.catalogue._tree import Tree
 
 # %b in a virtual source's file name counts blocks from 0 (H5Pset_virtual).
 MAX_BLOCKS = 100_000
+_PERCENT = re.compile("%[b%]")
 _SERIES = re.compile(r"%0?(\d*)T")
 
 
@@ -29,17 +30,17 @@ class Resolver:
     _real: dict[str, str] = field(default_factory=dict)
 
     def resolve(self, referrer: str, name: str) -> list[str]:
-        """Paths that ``name`` stands for, in the tree's own spelling; empty if it dangles."""
-        if "%b" in name:
-            found = []
-            for block in range(MAX_BLOCKS):
-                one = self._one(referrer, name.replace("%b", str(block)).replace("%%", "%"))
-                if one is None:
-                    break
-                found.append(one)
-            return found
-        one = self._one(referrer, name)
-        return [] if one is None else [one]
+        """Paths that the pattern ``name`` means, in the tree's own spelling; none if it dangles."""
+        if not counts_blocks(name):
+            one = self._one(referrer, spelled(name))
+            return [] if one is None else [one]
+        found = []
+        for block in range(MAX_BLOCKS):
+            one = self._one(referrer, spelled(name, str(block)))
+            if one is None:
+                break
+            found.append(one)
+        return found
 
     def _one(self, referrer: str, name: str) -> str | None:
         if "\0" in name:
@@ -64,6 +65,15 @@ class Resolver:
         return f"{self._real[folder].rstrip('/')}/{last}"
 
 
+def spelled(pattern: str, block: str = "%b") -> str:
+    """The file's name that a :attr:`FileLink.pattern` means for one block."""
+    return _PERCENT.sub(lambda found: block if found[0] == "%b" else "%", pattern)
+
+
+def counts_blocks(pattern: str) -> bool:
+    return "%b" in _PERCENT.findall(pattern)
+
+
 @dataclass
 class Groups:
     """The files of the tree, each with what it refers to, and the roots among them."""
@@ -75,34 +85,43 @@ class Groups:
 
 
 def group(
-    readable: Mapping[str, Remembered], resolver: Resolver, claimed: Iterable[str] = ()
+    readable: Mapping[str, Remembered],
+    resolver: Resolver,
+    claimed: Iterable[str] = (),
+    unreadable: Mapping[str, Remembered] | None = None,
 ) -> Groups:
     """Form datasets. ``claimed`` are files that belong to datasets elsewhere.
+
+    ``unreadable`` are files with what they said when they were last read: what they referred
+    to stays theirs, but they make no dataset.
 
     A file that another refers to is no root. Where files refer to each other in a ring, the
     first by name is.
     """
+    known = {**(unreadable or {}), **readable}
     targets = {
-        path: {name: resolver.resolve(path, name) for name in known.links}
-        for path, known in readable.items()
+        path: {name: resolver.resolve(path, name) for name in one.links}
+        for path, one in known.items()
     }
     edges: dict[str, list[str]] = {
         path: [goal for goals in names.values() for goal in goals if goal != path]
         for path, names in targets.items()
     }
-    for first, others in _series(readable).items():
+    for first, others in _series(known).items():
         edges[first].extend(others)
     pointed_at = {goal for goals in edges.values() for goal in goals} | set(claimed)
     members: dict[str, list[str]] = {}
     reached: set[str] = set(claimed)
-    alone = sorted(set(readable) - pointed_at)
-    ringed = sorted(set(readable) & pointed_at)
+    alone = sorted(set(known) - pointed_at)
+    ringed = sorted(set(known) & pointed_at)
     for root in [*alone, *ringed]:
         if root in reached:
             continue
-        members[root] = _closure(root, edges)
-        reached.update(members[root])
-    return Groups(targets, members)
+        closure = _closure(root, edges)
+        reached.update(closure)
+        if root in readable:
+            members[root] = closure
+    return Groups({path: targets[path] for path in readable}, members)
 
 
 def _closure(root: str, edges: Mapping[str, list[str]]) -> list[str]:
@@ -116,10 +135,10 @@ def _closure(root: str, edges: Mapping[str, list[str]]) -> list[str]:
     return [root, *sorted(path for path in found if path != root)]
 
 
-def _series(readable: Mapping[str, Remembered]) -> dict[str, list[str]]:
+def _series(files: Mapping[str, Remembered]) -> dict[str, list[str]]:
     """First file of each openPMD series → its other files, by iteration."""
     groups: dict[tuple[str, str], list[tuple[int, str]]] = {}
-    for path, known in readable.items():
+    for path, known in files.items():
         if known.series is None:
             continue
         folder, _, name = path.rpartition("/")

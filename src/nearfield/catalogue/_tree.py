@@ -22,6 +22,8 @@ DATA_SUFFIXES = frozenset(
 SNAPSHOT_FOLDERS = frozenset((".snapshot", ".snapshots", ".zfs"))
 # Below this a file system may keep the bytes in the inode: no blocks, and still on disk.
 INLINE_BYTES = 4096
+# What marks a folder as the result of a run: its files are no raw data.
+RUN_RECORD = ".nearfield/record.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class Tree:
     failed: list[Failure] = field(default_factory=list)
     unseen: list[str] = field(default_factory=list)
     """Folders that could not be listed: what is below them is unknown, not gone."""
+    results: list[str] = field(default_factory=list)
+    """Folders of run results: counted and not looked into."""
 
     def inside(self, real: str) -> str | None:
         """The path in this tree of a path without symbolic links; ``None`` outside."""
@@ -53,6 +57,10 @@ class Tree:
             return self.root
         base = self.real_root.rstrip("/") + "/"
         return f"{self.root.rstrip('/')}/{real[len(base) :]}" if real.startswith(base) else None
+
+    def in_results(self, path: str) -> bool:
+        """Is ``path`` part of a run's results?"""
+        return any(path.startswith(folder.rstrip("/") + "/") for folder in self.results)
 
     def may_hold(self, path: str) -> bool:
         """Could ``path`` be there in a folder that could not be listed?"""
@@ -134,6 +142,10 @@ def _entries(tree: Tree) -> Iterator[os.DirEntry[str]]:
         except OSError as error:
             tree.failed.append(Failure(shown(folder), f"folder not read: {error.strerror}"))
             tree.unseen.append(folder)
+            continue
+        if os.path.isfile(f"{folder}/{RUN_RECORD}"):  # noqa: PTH113
+            tree.results.append(folder)
+            tree.ignored += sum(len(names) for _, _, names in os.walk(folder))
             continue
         below = []
         for entry in entries:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from nearfield.datasets import Query
+from nearfield.datasets import DatasetFiles, Query
 from nearfield.errors import (
     CatalogueError,
     CatalogueUnavailableError,
@@ -16,6 +16,8 @@ from nearfield.errors import (
     NearfieldError,
     UsageError,
 )
+
+MAX_PROBLEMS = 1000
 
 # Most particular class first: the first that fits gives the status.
 _STATUS: tuple[tuple[int, type[NearfieldError]], ...] = (
@@ -63,12 +65,40 @@ def query_from_params(params: Iterable[tuple[str, str]]) -> Query:
 
 def explain_validation(error: ValidationError) -> str:
     """pydantic's findings, each with its field's name."""
+    if error.error_count() > MAX_PROBLEMS:
+        # Listing them would take longer than it took to send them.
+        return f"{error.title}: {error.error_count()} things that do not fit"
     found = []
     for problem in error.errors(include_input=False, include_url=False):
-        where = ".".join(str(part) for part in problem["loc"]) or "body"
+        where = ".".join(str(part) for part in problem["loc"])
         message = "unknown name" if problem["type"] == "extra_forbidden" else problem["msg"]
-        found.append(f"{where}: {message.removeprefix('Value error, ')}")
+        if not where and problem["type"] == "value_error":
+            # A rule about several fields: its message names them.
+            found.append(message.removeprefix("Value error, "))
+        else:
+            found.append(f"{where or 'body'}: {message.removeprefix('Value error, ')}")
     return "; ".join(found[:20])
+
+
+def links_body(found: DatasetFiles) -> dict[str, Any]:
+    """The JSON of ``GET datasets/PID/links``."""
+    said = found.model_dump(mode="json")
+    files = said.pop("paths")
+    return {**said, "root": found.root, "files": files}
+
+
+def links_from_body(said: dict[str, Any]) -> DatasetFiles:
+    """What :func:`links_body` says.
+
+    Raises:
+        ValueError: it says something else.
+    """
+    fields = {("paths" if name == "files" else name): value for name, value in said.items()}
+    root = fields.pop("root", None)
+    found = DatasetFiles.model_validate(fields)
+    if found.root != root:
+        raise ValueError("root: not the first of files")
+    return found
 
 
 def error_body(message: str, hint: str | None) -> dict[str, Any]:

@@ -11,15 +11,16 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from nearfield.catalogue._protocol import Capabilities
-from nearfield.catalogue._wire import error_of, query_to_params
+from nearfield.catalogue._wire import error_of, links_from_body, query_to_params
 from nearfield.catalogue.sqlite import not_found
-from nearfield.datasets import DataFile, Dataset, DerivedDataset, Page, Query
+from nearfield.datasets import DataFile, Dataset, DatasetFiles, DerivedDataset, Page, Query
 from nearfield.errors import CatalogueError, CatalogueUnavailableError
 
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 _FILES: TypeAdapter[tuple[DataFile, ...]] = TypeAdapter(tuple[DataFile, ...])
 _FACETS: TypeAdapter[dict[str, dict[str, int]]] = TypeAdapter(dict[str, dict[str, int]])
 _PID: TypeAdapter[dict[str, str]] = TypeAdapter(dict[str, str])
+_OBJECT: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
 _PAGE: TypeAdapter[Page] = TypeAdapter(Page)
 _DATASET: TypeAdapter[Dataset] = TypeAdapter(Dataset)
 _T = TypeVar("_T")
@@ -72,6 +73,14 @@ class ServiceCatalogue:
         answer = await self._ask("GET", f"{_path_of(pid)}/files")
         return self._read(_FILES, answer)
 
+    async def links(self, pid: str) -> DatasetFiles:
+        """What of a dataset is linked into a session; small, whatever the record holds."""
+        said = self._read(_OBJECT, await self._ask("GET", f"{_path_of(pid)}/links"))
+        try:
+            return links_from_body(said)
+        except ValueError as error:
+            raise self._strange() from error
+
     async def derive(self, dataset: DerivedDataset) -> str:
         answer = await self._ask(
             "POST",
@@ -116,10 +125,13 @@ class ServiceCatalogue:
         try:
             return adapter.validate_json(body)
         except ValidationError as error:
-            raise CatalogueError(
-                f"catalogue {self.url}: an answer that is not a catalogue's",
-                hint="check catalogue.url, and that both sides run the same version of nearfield",
-            ) from error
+            raise self._strange() from error
+
+    def _strange(self) -> CatalogueError:
+        return CatalogueError(
+            f"catalogue {self.url}: an answer that is not a catalogue's",
+            hint="check catalogue.url, and that both sides run the same version of nearfield",
+        )
 
 
 @functools.cache

@@ -33,6 +33,7 @@ from nearfield.catalogue._links import Groups, Resolver, group
 from nearfield.catalogue._posix import AccessReader, AccessRule
 from nearfield.catalogue._store import CatalogueStore, fetch, is_input, put, remove
 from nearfield.catalogue._tree import Failure, Tree, list_tree, on_tape, shown
+from nearfield.catalogue._unreadable import mark_unreadable, with_state
 from nearfield.catalogue._writers import open_for_writing
 from nearfield.catalogue.metadata import FileMetadata, read_file
 from nearfield.catalogue.metadata.reader import OPEN_FOR_WRITING, PERMISSION_DENIED
@@ -43,6 +44,7 @@ from nearfield.errors import DataFileError, UsageError
 BATCH_FILES = 100
 BATCH_SECONDS = 2.0
 _MISSING = "missing"
+ABSORBED = "now part of another dataset"
 
 
 class OnProgress(Protocol):
@@ -111,6 +113,8 @@ def scan(
         CatalogueError: the catalogue cannot be written.
     """
     where = os.path.abspath(root)  # noqa: PTH100  # resolve() would lose the storage's own path
+    if where.startswith("//"):
+        where = where[1:]  # POSIX lets two slashes at the beginning stand; every path has one
     if not os.path.isdir(where):  # noqa: PTH112
         raise UsageError(
             f"{shown(where)}: not a folder", hint="name the folder that holds the data"
@@ -153,11 +157,23 @@ class _Scan:
             if path not in tree.files and path not in tree.plain and not tree.may_hold(path)
         )
         readable = {path: known for path, known in now.items() if known.error is None}
+        unreadable = {
+            path: known
+            for path, known in {**before, **now}.items()
+            if path not in readable and (path in tree.files or tree.may_hold(path))
+        }
         resolver = Resolver(tree)
-        groups = group(readable, resolver, self._claimed_elsewhere(ledger, resolver))
+        claimed = self._claimed_elsewhere(ledger, resolver)
+        groups = group(readable, resolver, claimed, unreadable)
         roots_before = ledger.datasets()
         self._register(ledger, tree, groups, readable, roots_before)
-        self._retire(groups, readable, roots_before)
+        self._retire(tree, groups, readable, roots_before)
+        reasons = {failure.path: failure.reason for failure in self.failed}
+        mark_unreadable(
+            self.store,
+            roots_before,
+            {root: reasons.get(root, "") for root in roots_before if root in unreadable},
+        )
         gone = self._mark_missing(tree, roots_before)
         return ScanReport(
             **self.counts,
@@ -201,7 +217,7 @@ class _Scan:
                 if known.error is not None:
                     self.failed.append(Failure(path, known.error))
                 continue
-            outcome = self._read_one(path, status, mark)
+            outcome = self._read_one(path, status, mark, known)
             if outcome is not None:
                 now[path] = outcome[0]
                 batch.append((path, *outcome))
@@ -213,14 +229,14 @@ class _Scan:
         return now
 
     def _read_one(
-        self, path: str, status: os.stat_result, mark: str
+        self, path: str, status: os.stat_result, mark: str, known: Remembered | None
     ) -> tuple[Remembered, FileMetadata | None] | None:
         """Read one file; ``None`` where the next scan must try again though nothing changes."""
         if on_tape(status) and not self.recall:
             self.failed.append(Failure(path, "on tape: not opened; scan with --recall to fetch it"))
             return None
         if status.st_size == 0:
-            return self._unreadable(path, mark, "empty: zero bytes")
+            return self._unreadable(path, mark, "empty: zero bytes", known)
         if open_for_writing(status):
             self.failed.append(Failure(path, OPEN_FOR_WRITING))
             return None
@@ -243,11 +259,16 @@ class _Scan:
             # Depends on others, not on the file.
             self.failed.append(Failure(path, reason))
             return None
-        return self._unreadable(path, mark, reason)
+        return self._unreadable(path, mark, reason, known)
 
-    def _unreadable(self, path: str, mark: str, reason: str) -> tuple[Remembered, None]:
+    def _unreadable(
+        self, path: str, mark: str, reason: str, known: Remembered | None
+    ) -> tuple[Remembered, None]:
+        """What the file referred to when it was read stays its own."""
         self.failed.append(Failure(path, reason))
-        return Remembered(mark, error=reason), None
+        if known is None:
+            return Remembered(mark, error=reason), None
+        return Remembered(mark, known.links, known.series, error=reason), None
 
     def _claimed_elsewhere(self, ledger: Ledger, resolver: Resolver) -> set[str]:
         """Files of this folder that belong to datasets registered from other folders."""
@@ -301,10 +322,21 @@ class _Scan:
                 save_dataset(connection, root, known)
 
     def _retire(
-        self, groups: Groups, readable: dict[str, Remembered], before: dict[str, KnownDataset]
+        self,
+        tree: Tree,
+        groups: Groups,
+        readable: dict[str, Remembered],
+        before: dict[str, KnownDataset],
     ) -> None:
-        """Datasets whose root file has become part of another one, usually a new master file."""
-        absorbed = [root for root in before if root in readable and root not in groups.members]
+        """Datasets whose root file has become part of another one, usually a new master file,
+
+        or turns out to be the result of a run.
+        """
+        absorbed = [
+            root
+            for root in before
+            if (root in readable and root not in groups.members) or tree.in_results(root)
+        ]
         if not absorbed:
             return
         with self.store.writing() as connection:
@@ -315,13 +347,18 @@ class _Scan:
                     remove(connection, pid)
                 elif (dataset := fetch(connection, pid)) is not None:
                     # Results refer to it: it stays, and says what has become of it.
-                    note = "its file is now part of another dataset"
+                    result = tree.in_results(root)
+                    note = f"its file is {'a result of a run' if result else ABSORBED}"
                     if note not in dataset.warnings:
-                        put(connection, _with_warning(dataset, note))
+                        put(connection, with_state(dataset, note))
 
     def _mark_missing(self, tree: Tree, before: dict[str, KnownDataset]) -> list[str]:
         """Datasets whose root file is gone stay, because results refer to them, and say so."""
-        gone = [root for root in before if root not in tree.files and not tree.may_hold(root)]
+        gone = [
+            root
+            for root in before
+            if root not in tree.files and not tree.may_hold(root) and not tree.in_results(root)
+        ]
         news = [root for root in gone if before[root].state != _MISSING]
         if news:
             today = datetime.now(UTC).strftime("%Y-%m-%d")
@@ -329,15 +366,11 @@ class _Scan:
                 for root in news:
                     dataset = fetch(connection, before[root].pid)
                     if dataset is not None:
-                        put(connection, _with_warning(dataset, f"missing since {today}: {root}"))
+                        put(connection, with_state(dataset, f"missing since {today}: {root}"))
                     save_dataset(
                         connection, root, replace(before[root], state=_MISSING, problems=())
                     )
         return sorted(gone)
-
-
-def _with_warning(dataset: Dataset, warning: str) -> Dataset:
-    return dataset.model_copy(update={"warnings": (*dataset.warnings, warning)})
 
 
 def _digest(value: object) -> str:

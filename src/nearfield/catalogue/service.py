@@ -1,9 +1,10 @@
 """``nearfield catalogue serve``: the embedded catalogue for all users of a hub, over HTTP.
 
 Runs as a service that JupyterHub manages (``JUPYTERHUB_API_URL``, ``JUPYTERHUB_API_TOKEN``,
-``JUPYTERHUB_SERVICE_PREFIX``, ``JUPYTERHUB_SERVICE_URL`` in the environment). Every request is
-answered with the rights of the user whose hub token it carries; cookies count for nothing, so
-no web page can ask in a user's name. The routes are in ``docs/reference/catalogue.md``.
+``JUPYTERHUB_SERVICE_PREFIX``, ``JUPYTERHUB_SERVICE_URL``, ``JUPYTERHUB_SERVICE_NAME`` in the
+environment). Every request is answered with the rights of the user whose hub token it carries,
+if that token may access this service; cookies count for nothing, so no web page can ask in a
+user's name. The routes are in ``docs/reference/catalogue.md``.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from nearfield.catalogue._store import CatalogueStore
 from nearfield.catalogue._wire import (
     error_body,
     explain_validation,
+    links_body,
     query_from_params,
     status_of,
 )
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-MAX_BODY = 8 * 1024 * 1024
+MAX_BODY = 4 * 1024 * 1024
 _FILES: TypeAdapter[tuple[DataFile, ...]] = TypeAdapter(tuple[DataFile, ...])
 
 
@@ -104,12 +106,18 @@ def make_app(store: CatalogueStore, hub: HubAuthenticator, prefix: str = "/") ->
         return JSONResponse(found, headers={"Cache-Control": "no-store"})
 
     async def one(request: Request, catalogue: SqliteCatalogue) -> Response:
-        pid, want_files = _pid_of(request, base)
+        pid, part = _pid_of(request, base)
+        if part == "links":
+            found = links_body(await catalogue.links(pid))
+            return JSONResponse(found, headers={"Cache-Control": "no-store"})
         dataset = await catalogue.get(pid)
-        return answer(_FILES.dump_json(dataset.files) if want_files else dataset.model_dump_json())
+        if part == "files":
+            return answer(_FILES.dump_json(dataset.files))
+        return answer(dataset.model_dump_json())
 
     async def derive(request: Request, catalogue: SqliteCatalogue) -> Response:
-        wanted = DerivedDataset.model_validate_json(await _body(request))
+        body = await _body(request)
+        wanted = await asyncio.to_thread(DerivedDataset.model_validate_json, body)
         return JSONResponse({"pid": await catalogue.derive(wanted)}, 201)
 
     async def nowhere(request: Request, error: Exception) -> Response:
@@ -140,11 +148,11 @@ def make_app(store: CatalogueStore, hub: HubAuthenticator, prefix: str = "/") ->
     )
 
 
-def _pid_of(request: Request, base: str) -> tuple[str, bool]:
-    """PID and "files wanted", from the path as it was sent.
+def _pid_of(request: Request, base: str) -> tuple[str, str | None]:
+    """PID and the part that is wanted, ``None`` for all, from the path as it was sent.
 
     A PID may hold ``/``: encoded as ``%2F`` it is one segment, and even one that ends in
-    ``/files`` cannot be mistaken.
+    ``/files`` or ``/links`` cannot be mistaken.
     """
     raw: bytes = request.scope.get("raw_path") or request.url.path.encode()
     path = raw.decode("latin-1").partition("?")[0]
@@ -152,9 +160,8 @@ def _pid_of(request: Request, base: str) -> tuple[str, bool]:
     # A proxy may have encoded the prefix in its own way: then what the router found must do.
     rest = path[len(above) :] if path.startswith(above) else quote(request.path_params["rest"])
     segments = rest.split("/")
-    want_files = len(segments) > 1 and segments[-1] == "files"
-    pid = unquote("/".join(segments[:-1] if want_files else segments))
-    return pid, want_files
+    part = segments[-1] if len(segments) > 1 and segments[-1] in ("files", "links") else None
+    return unquote("/".join(segments[:-1] if part else segments)), part
 
 
 async def _body(request: Request) -> bytes:
@@ -191,7 +198,11 @@ def serve(file: Path, name: str, bind: str | None = None) -> None:
     host, port = _address(bind or os.environ.get("JUPYTERHUB_SERVICE_URL") or "")
     prefix = os.environ.get("JUPYTERHUB_SERVICE_PREFIX", "/")
     store = CatalogueStore(file, name)
-    hub = HubAuthenticator(api_url, os.environ.get("JUPYTERHUB_API_TOKEN"))
+    hub = HubAuthenticator(
+        api_url,
+        os.environ.get("JUPYTERHUB_API_TOKEN"),
+        service_name=os.environ.get("JUPYTERHUB_SERVICE_NAME") or "catalogue",
+    )
     config = uvicorn.Config(
         make_app(store, hub, prefix),
         host=host,

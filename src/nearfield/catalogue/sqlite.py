@@ -17,11 +17,13 @@ from nearfield.catalogue.metadata.values import instant
 from nearfield.datasets import (
     DataFile,
     Dataset,
+    DatasetFiles,
     DerivedDataset,
     Page,
     Principal,
     Query,
     derived_pid,
+    links_of,
 )
 from nearfield.errors import DatasetNotFoundError
 
@@ -84,6 +86,10 @@ class SqliteCatalogue:
     async def files(self, pid: str) -> tuple[DataFile, ...]:
         return (await self.get(pid)).files
 
+    async def links(self, pid: str) -> DatasetFiles:
+        """What of a dataset is linked into a session."""
+        return await asyncio.to_thread(lambda: links_of(self._get(pid)))
+
     async def derive(self, dataset: DerivedDataset) -> str:
         return await asyncio.to_thread(self._derive, dataset)
 
@@ -140,7 +146,9 @@ class SqliteCatalogue:
                     wanted.run_id, digest, known[2], owner=known[1], user=self.principal.name
                 )
                 return str(known[0])
-            inputs = [self._visible(connection, name) for name in wanted.input_datasets]
+            inputs = [
+                self._visible(connection, name) for name in dict.fromkeys(wanted.input_datasets)
+            ]
             dataset = derived_dataset(pid, wanted, inputs, self.principal, datetime.now(UTC))
             put(connection, dataset, request=digest)
         return pid

@@ -57,6 +57,8 @@ def start(
         print(f"nearfield: note: {note}", file=sys.stderr)
     with progress(card.name) as show:
         record = carry_out(plan, show)
+    for note in record.notes[len(plan.notes) :]:
+        print(f"nearfield: note: {note}", file=sys.stderr)
     if json_:
         emit_json(record.model_dump(mode="json"))
     _tell(record, catalogue, quiet=json_)
@@ -79,9 +81,22 @@ def _tell(record: Record, catalogue: Path | None, *, quiet: bool) -> None:
     print(f"run {record.run_id} completed in {record.folder}")
     for output in record.outputs:
         print(f"  {output.path}  {_size(output.size)}  {output.title or ''}".rstrip())
+    if what := _reduced(record):
+        print(what)
     words = ["nearfield", "publish", record.folder]
     words += ["--catalogue", str(catalogue.absolute())] if catalogue else []
     print(f"publish it:  {shlex.join(words)}")
+
+
+def _reduced(record: Record) -> str:
+    """Which array it was, where the summary tells; and that there was a choice."""
+    array, images = record.summary.get("array"), record.summary.get("image_arrays")
+    if not isinstance(array, str) or not array:
+        return ""
+    choice = ""
+    if isinstance(images, int) and images > 1 and record.parameters.get("array") == "":
+        choice = f"  (1 of {images} image arrays; choose another with -p array=…)"
+    return f"array {array}{choice}"
 
 
 def send(

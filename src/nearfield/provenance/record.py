@@ -37,9 +37,9 @@ class InputFile(_Model):
     size: int = Field(ge=0)
     mtime: datetime
     sha256: Sha256 | None = None
-    """The catalogue's checksum, kept where size and time are still the catalogue's."""
+    """The catalogue's checksum, kept where size and time are exactly the catalogue's."""
     changed: bool = False
-    """The file is not as the catalogue has it: another size, or another time."""
+    """The file is not as the catalogue has it, or was changed or replaced during the run."""
 
 
 class Input(_Model):
@@ -138,6 +138,8 @@ class Record(_Model):
     """The means by which inputs and outputs were observed."""
     completeness: str
     """What those means cannot see, in words."""
+    notes: tuple[str, ...] = ()
+    """What a reader of the result should know: the catalogue's warnings, inputs that changed."""
 
 
 def new_run_id(now: datetime | None = None) -> str:

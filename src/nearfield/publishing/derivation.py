@@ -84,6 +84,7 @@ def describe(
         "agent": record.agent,
         "capture_layers": list(record.capture_layers),
         **({"job": record.job} if record.job else {}),
+        **({"notes": list(record.notes)} if record.notes else {}),
     }
     inputs = record.inputs
     of = inputs[0].title or inputs[0].pid

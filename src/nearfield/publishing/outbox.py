@@ -1,7 +1,8 @@
 """The outbox: what is about to be published, and what is, kept in the run folder.
 
 One folder per catalogue, ``DIR/.nearfield/outbox-<target>/``, with ``intent.json`` (what will be
-derived, whole and final) and, once the catalogue has answered, ``done.json``. The folder is
+derived, whole and final) and, once the catalogue has answered, ``done.json``. An intent that the
+catalogue refused is marked by ``refused.json``, and is no longer final. The folder is
 prepared under another name and then renamed: renaming onto a folder that is not empty fails, so
 of several publishers exactly one intent wins, and nobody ever sees half of one.
 """
@@ -101,6 +102,26 @@ class Outbox:
         for left in self.private.glob(f".{self.folder.name}.*"):
             with contextlib.suppress(OSError):
                 shutil.rmtree(left)
+
+    def mark_refused(self, why: str) -> None:
+        """Remember that the catalogue has not taken the intent, and never had."""
+        # Where that cannot be written, the intent stays final.
+        with contextlib.suppress(OSError):
+            write_atomic(self.folder / "refused.json", _bytes({"format": FORMAT, "why": why}))
+
+    def withdraw_refused(self) -> bool:
+        """Put a refused intent away, so that another can be decided; True where one was."""
+        if self._read("refused.json") is None or self._read("done.json") is not None:
+            return False
+        away = self.private / f".{self.folder.name}.{secrets.token_hex(6)}"
+        # Of several publishers one puts it away; the others find what is decided next.
+        with contextlib.suppress(FileNotFoundError):
+            self.folder.rename(away)
+            if not (away / "refused.json").exists():
+                away.rename(self.folder)  # it had been put away before; this is what came next
+            else:
+                shutil.rmtree(away, ignore_errors=True)
+        return True
 
     def _read(self, name: str) -> dict[str, Any] | None:
         path = self.folder / name

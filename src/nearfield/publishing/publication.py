@@ -2,7 +2,8 @@
 
 Hash → claim the intent → derive in the catalogue with the run id as idempotency key → mark done.
 The intent is final: every attempt after the first sends the same bytes, and the catalogue
-answers the same PID.
+answers the same PID. Only an intent that the catalogue refused outright, at its first attempt, is
+decided anew: after an attempt without an answer nobody knows whether the catalogue has it.
 """
 
 from __future__ import annotations
@@ -84,6 +85,7 @@ async def _publish(
     intent = outbox.intent()
     if intent is not None and (pid := outbox.published_pid()) and await _knows(catalogue, pid):
         notes = _title_note(intent, title)
+        notes += await asyncio.to_thread(_since, folder, record, intent)
         return Publication(pid, record.run_id, intent.title, already=True, notes=notes)
     if not catalogue.capabilities.derive:
         raise PublishError(
@@ -92,10 +94,20 @@ async def _publish(
         )
     files, added = await asyncio.to_thread(verify_outputs, folder, record)
     on_step("verified")
+    if intent is not None and outbox.withdraw_refused():
+        intent = outbox.intent()
+    first = intent is None
     if intent is None:
-        intent = outbox.claim(describe(folder, record, files, title))
+        wanted = describe(folder, record, files, title)
+        intent = outbox.claim(wanted)
+        first = intent == wanted
     _still_ours(folder, record, intent)
-    pid = await catalogue.derive(intent)
+    try:
+        pid = await catalogue.derive(intent)
+    except (DatasetNotFoundError, DatasetNotPermittedError) as error:
+        if first:
+            outbox.mark_refused(error.message)
+        raise
     on_step("derived")
     outbox.mark_done(pid)
     on_step("done")
@@ -130,6 +142,26 @@ def _still_ours(folder: Path, record: Record, intent: DerivedDataset) -> None:
             f"{folder}: run {record.run_id} is being published from {intent.source_folder}",
             hint="publish it from there, or move the folder back",
         )
+
+
+def _since(folder: Path, record: Record, intent: DerivedDataset) -> tuple[str, ...]:
+    """What is no longer as it was published."""
+    notes = []
+    if intent.source_folder != str(folder):
+        notes.append(
+            f"the catalogue has it in {intent.source_folder}: this folder was moved or copied since"
+        )
+    try:
+        files, _ = verify_outputs(folder, record)
+    except PublishError as error:
+        notes.append(f"what was published has changed since: {error.message}")
+    except OSError as error:
+        notes.append(f"{error.filename or folder}: {error.strerror}: not verified")
+    else:
+        published = {Path(file.path).name: file.sha256 for file in intent.files[-1:]}
+        if published != {Path(file.path).name: file.sha256 for file in files[-1:]}:
+            notes.append("the run's record has changed since it was published")
+    return tuple(notes)
 
 
 def _title_note(intent: DerivedDataset, title: str | None) -> tuple[str, ...]:

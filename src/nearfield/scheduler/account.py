@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import pwd
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from nearfield.config import Cluster
@@ -88,7 +89,26 @@ class SlurmAccount:
         )
         if done.code != 0 and not done.unknown_id:
             raise SchedulerUnavailableError(f"squeue: {done.words}")
-        return done.out.rstrip("\n") or None
+        return done.out.removesuffix("\n") or None  # a name may end in another
+
+    def names_of(self, numbers: Iterable[str]) -> dict[str, str]:
+        """The names of those jobs of this account that queue or accounting know.
+
+        A name may hold a newline, and so forge a line: about a job of the same account only.
+        """
+        asked = [_valid(n) for n in numbers]
+        if not asked:
+            return {}
+        jobs = ",".join(asked)
+        done = self._query("squeue", "-h", "-t", "all", "-u", self.user, "-j", jobs, "-o", "%A|%j")
+        if done.code != 0 and not done.unknown_id:
+            raise SchedulerUnavailableError(f"squeue: {done.words}")
+        names = _named(done.out)
+        if absent := ",".join(n for n in asked if n not in names):
+            with suppress(SchedulerUnavailableError):
+                found = self._query("sacct", "-nPX", "-j", absent, "-o", "JobIDRaw,JobName")
+                names = _named(found.out) | names
+        return names
 
     def status(self, numbers: Iterable[str]) -> dict[str, JobStatus]:
         """What the queue, the accounting and the controller say of these jobs of this account."""
@@ -96,7 +116,9 @@ class SlurmAccount:
         if not asked:
             return {}
         live, complaint = self._live(asked)
-        ended = self._accounted(asked)
+        # The queue tells of a living job all there is; of an ended one not the exit code.
+        unsure = [n for n in asked if not live or n not in live or live[n].state.finished]
+        ended = self._accounted(unsure) if unsure else {}
         return {n: self._judge(n, live, ended.get(n), complaint) for n in asked}
 
     def find(self, name: str) -> str | None:
@@ -169,6 +191,11 @@ class SlurmAccount:
             env=query_environment(self.cluster.conf),
             timeout=self._query_seconds,
         )
+
+
+def _named(out: str) -> dict[str, str]:
+    rows = (line.split("|", 1) for line in out.splitlines() if "|" in line)
+    return {number: name for number, name in rows if is_job_number(number)}
 
 
 def _valid(number: str) -> str:

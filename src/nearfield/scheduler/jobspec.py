@@ -8,12 +8,15 @@ and narrow enough that no value can be more than one argument of ``sbatch``.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
 from nearfield.config import Hardware, SlurmWord
+
+MAX_PATH = 4096
 
 
 def _absolute(path: str) -> str:
@@ -24,7 +27,7 @@ def _absolute(path: str) -> str:
 
 JobName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 UserName = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_.-]{0,31}$")]
-AbsolutePath = Annotated[str, StringConstraints(max_length=4096), AfterValidator(_absolute)]
+AbsolutePath = Annotated[str, StringConstraints(max_length=MAX_PATH), AfterValidator(_absolute)]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
 EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,63}$")]
 
@@ -51,6 +54,43 @@ class DatasetLink(_Model):
     folder: AbsolutePath
     """The folder that holds the root file: links keep their path relative to it."""
     files: tuple[AbsolutePath, ...] = Field(min_length=1, max_length=1000)
+
+
+def why_not_linked(folder: str, files: Iterable[str]) -> str:
+    """Why no links may be made for these files below ``folder``; "" if they may.
+
+    The paths are a catalogue's word. One that is a parent of another would have the second link
+    made through the first, in a folder of somebody else's choice.
+    """
+    paths = list(files)
+    for path in (folder, *paths):
+        if why := _why_no_path(path):
+            return f"{_shown(path)} {why}"
+    start, named = folder.rstrip("/") + "/", set(paths)
+    for path in paths:
+        if not path.startswith(start) or path == start:
+            return f"{_shown(path)} is not in {_shown(folder)}"
+    for path in paths:
+        for parent in PurePosixPath(path).parents:
+            if str(parent) in named:
+                return f"{_shown(path)} lies below {_shown(str(parent))}, which is a file too"
+    return ""
+
+
+def _why_no_path(path: str) -> str:
+    if not path.startswith("/") or path.startswith("//"):
+        return "is not absolute"
+    if len(path) > MAX_PATH:
+        return f"is longer than {MAX_PATH} characters"
+    if "\0" in path:
+        return "holds a NUL"
+    if path != "/" and any(part in {"", ".", ".."} for part in path[1:].split("/")):
+        return "has empty, '.' or '..' components"
+    return ""
+
+
+def _shown(path: str) -> str:
+    return repr(path if len(path) <= 300 else path[:300] + "…")
 
 
 class SessionTask(_Model):

@@ -25,15 +25,22 @@ from nearfield.config import Config
 from nearfield.datasets import Principal
 from nearfield.errors import NearfieldError, SchedulerError, SpecRefusedError
 from nearfield.scheduler import wire
+from nearfield.scheduler._protocol import JobState, JobStatus
 from nearfield.scheduler.account import SlurmAccount
 from nearfield.scheduler.jobspec import JobSpec
-from nearfield.scheduler.launcher_guard import audit, groups_of, root_owned_config
+from nearfield.scheduler.launcher_guard import (
+    audit,
+    groups_of,
+    only_roots_code,
+    root_owned_config,
+)
 from nearfield.scheduler.policy import check
 from nearfield.scheduler.slurm_output import is_job_number
 
 SECONDS = 90
 """After this the launcher ends, whatever it waits for."""
 _MIN_UID = 1000
+_NO_SESSION = JobStatus(state=JobState.UNKNOWN, reason="not a session")
 
 
 def main() -> None:
@@ -44,11 +51,23 @@ def main() -> None:
     signal.alarm(SECONDS)
     os.umask(0o077)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold tokens
-    text = _serve(sys.stdin.buffer.read(wire.MAX_REQUEST + 1))
+    refusal = _refuse_untrusted_code()
+    raw = sys.stdin.buffer.read(wire.MAX_REQUEST + 1)
+    text = refusal or _serve(raw)
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
     # A thread that hangs in a dead file system must not keep the process.
     os._exit(0)
+
+
+def _refuse_untrusted_code() -> str | None:
+    """The answer, if this Python may have been given modules by somebody but root."""
+    try:
+        only_roots_code()
+    except NearfieldError as error:
+        audit(None, {"verb": "?"}, f"{type(error).__name__}: {error.message}")
+        return wire.failure(error)
+    return None
 
 
 def _serve(raw: bytes) -> str:
@@ -163,7 +182,11 @@ def _cancel(data: dict[str, Any], slurm: SlurmAccount, *context: Any) -> None:
 
 def _status(data: dict[str, Any], slurm: SlurmAccount, *_context: Any) -> object:
     numbers = [_number(n) for n in _strings(data["numbers"], 1000)]
-    return {n: s.model_dump(mode="json") for n, s in slurm.status(numbers).items()}
+    names = slurm.names_of(numbers)
+    # A job without a name is in neither queue nor accounting: nothing is told of it but that.
+    ours = [n for n in numbers if n not in names or wire.is_session_name(names[n])]
+    found = dict.fromkeys(numbers, _NO_SESSION) | slurm.status(ours)
+    return {n: s.model_dump(mode="json") for n, s in found.items()}
 
 
 def _find(data: dict[str, Any], slurm: SlurmAccount, *_context: Any) -> str | None:
@@ -199,7 +222,7 @@ def _ours(slurm: SlurmAccount, number: str) -> bool:
     name = slurm.name_of(number)
     if name is None:
         return False
-    if not name.startswith(wire.JOB_PREFIX):
+    if not wire.is_session_name(name):
         raise SpecRefusedError(f"refused: job {number} is not a session")
     return True
 
@@ -211,10 +234,8 @@ def _number(value: object) -> str:
 
 
 def _job_name(value: object) -> str:
-    import re
-
-    if not isinstance(value, str) or not re.fullmatch(r"nf-[A-Za-z0-9._-]{1,60}", value):
-        raise SpecRefusedError(f"refused: a session's name starts with {wire.JOB_PREFIX!r}")
+    if not isinstance(value, str) or not wire.is_session_name(value):
+        raise SpecRefusedError(f"refused: a session's name is {wire.SESSION_NAME}")
     return value
 
 

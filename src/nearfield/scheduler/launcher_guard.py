@@ -7,6 +7,7 @@ import os
 import pwd
 import stat
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from nearfield.config import Config, parse_config
@@ -52,6 +53,48 @@ def _check(path: Path, found: os.stat_result, uid: int) -> None:
         raise SpecRefusedError(
             f"refused: accounts other than root may write {path}", hint=f"chmod go-w {path}"
         )
+
+
+def only_roots_code(
+    paths: Iterable[str] | None = None,
+    environment: Mapping[str, str] | None = None,
+    *,
+    uid: int = _TRUSTED_UID,
+) -> None:
+    """An installed script starts Python without ``-I``, so this is looked at afterwards.
+
+    Raises:
+        SpecRefusedError: a variable or a folder lets others than root choose what is imported.
+    """
+    for name in os.environ if environment is None else environment:
+        if name.startswith("PYTHON"):
+            raise SpecRefusedError(
+                f"refused: the variable {name} is set", hint="sudoers needs env_reset and !setenv"
+            )
+    given = map(Path, sys.path if paths is None else paths)
+    entries = [path if path.is_absolute() else Path.cwd() / path for path in given]
+    if not sys.flags.no_user_site and Path(_user_site()) in entries:
+        raise SpecRefusedError(
+            f"refused: {_user_site()} is on the module path",
+            hint="install the launcher in a virtual environment without the system's packages",
+        )
+    seen: set[Path] = set()
+    for entry in entries:
+        real = Path(os.path.realpath(entry))
+        # The folders above too, also of an entry that is not there: who may write them can make it.
+        seen |= {entry, real, *entry.parents, *real.parents}
+    for part in seen:
+        try:
+            found = part.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        _check(part, found, uid)
+
+
+def _user_site() -> str:
+    import site
+
+    return site.getusersitepackages()
 
 
 def groups_of(account: pwd.struct_passwd) -> frozenset[str]:

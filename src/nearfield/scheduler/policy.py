@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 from nearfield.config import Config
 from nearfield.datasets import Principal
 from nearfield.errors import SpecRefusedError, UnknownNameError
 from nearfield.profiles import choose
-from nearfield.scheduler.jobspec import DatasetLink, JobSpec, SessionTask
+from nearfield.scheduler.jobspec import DatasetLink, JobSpec, SessionTask, why_not_linked
 from nearfield.scheduler.sessions import hardware_of, session_spec
-from nearfield.scheduler.wire import JOB_PREFIX
+from nearfield.scheduler.wire import SESSION_NAME, is_session_name
 from nearfield.storage import locate, near
 
 CALLBACK_PATH = "/hub/api/nearfield/port"
@@ -83,8 +82,8 @@ def check(spec: JobSpec, config: Config, account: Principal) -> JobSpec:
         raise _refused("task.kind", "only sessions are started here, no commands")
     if spec.user != account.name:
         raise _refused("user", f"is {spec.user!r}, this account is {account.name!r}")
-    if not spec.name.startswith(JOB_PREFIX):
-        raise _refused("name", f"must start with {JOB_PREFIX!r}")
+    if not is_session_name(spec.name):
+        raise _refused("name", f"must be {SESSION_NAME}")
     try:
         choose(config, account, spec.profile)
     except UnknownNameError as error:
@@ -161,9 +160,9 @@ def _check_links(config: Config, spec: JobSpec, links: tuple[DatasetLink, ...]) 
         if not re.fullmatch(r"[\x21-\x7e]{1,400}", link.pid):
             raise _refused(f"task.datasets.{link.slug}.pid", "is not a PID")
         field = f"task.datasets.{link.slug}.files"
+        if why := why_not_linked(link.folder, link.files):
+            raise _refused(field, why)
         for path in link.files:
-            if path == link.folder or not PurePosixPath(path).is_relative_to(link.folder):
-                raise _refused(field, f"{path!r} is not in {link.folder!r}")
             if config.storages and locate(config, path)[0] not in allowed:
                 raise _refused(field, f"{path!r} is in no storage of the profile")
 

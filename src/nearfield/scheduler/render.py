@@ -47,6 +47,8 @@ def sbatch_argv(spec: JobSpec, bin_dir: Path, session_dir: Path) -> list[str]:
         f"--job-name={spec.name}",
         # A node failure would start the session again on another host, with a stale address.
         "--no-requeue",
+        # The limits of the hub's service (file size, core) are not the job's.
+        "--propagate=NONE",
         # sbatch runs in an environment that we made (see commands.job_environment): ALL is
         # exactly that. NONE, NIL and a list of names make slurmd run a login shell of the user.
         "--export=ALL",

@@ -13,9 +13,9 @@ from pathlib import PurePosixPath
 from pydantic import SecretStr
 
 from nearfield.config import Config, Hardware, ProfileConfig
-from nearfield.datasets import Dataset
+from nearfield.datasets import DatasetFiles
 from nearfield.errors import UnknownNameError, UsageError
-from nearfield.scheduler.jobspec import DatasetLink, JobSpec, Mount, SessionTask
+from nearfield.scheduler.jobspec import DatasetLink, JobSpec, Mount, SessionTask, why_not_linked
 from nearfield.storage import locate, near
 
 
@@ -53,28 +53,39 @@ def mounts_of(config: Config, profile: ProfileConfig, cluster: str) -> tuple[Mou
     return tuple(mounts)
 
 
-def link_of(config: Config, profile: ProfileConfig, dataset: Dataset) -> DatasetLink:
+def link_of(config: Config, profile: ProfileConfig, dataset: DatasetFiles) -> DatasetLink:
     """How a chosen dataset appears under ``$NEARFIELD_DATA``.
 
     Raises:
-        UsageError: the dataset has no files, or lies outside the profile's storages.
+        UsageError: the dataset has no files, lies outside the profile's storages, or its record
+            has paths that no link can be made for.
     """
-    root = dataset.root_file
+    root = dataset.root
     if root is None:
         raise UsageError(f"dataset {dataset.pid} has no files to open")
+    folder = str(PurePosixPath(root).parent)
+    _must_be_linkable(dataset, folder, [root])
     if config.storages:
         allowed = config.storages if profile.storages is None else profile.storages
-        storage, _ = locate(config, root.path)
+        storage, _ = locate(config, root)
         if storage is None or storage not in allowed:
             raise UsageError(
-                f"dataset {dataset.pid} lies at {root.path}, which this profile does not bind",
+                f"dataset {dataset.pid} lies at {root}, which this profile does not bind",
                 hint=f"it binds: {', '.join(sorted(allowed)) or 'nothing'}",
             )
-    folder = PurePosixPath(root.path).parent
     # Linked files elsewhere need no link of their own: they are found at their original path.
-    inside = [f.path for f in dataset.files if PurePosixPath(f.path).is_relative_to(folder)]
-    files = [root.path, *(p for p in inside if p != root.path)][:1000]
-    return DatasetLink(pid=dataset.pid, slug=dataset.slug, folder=str(folder), files=tuple(files))
+    inside = [path for path in dataset.paths if PurePosixPath(path).is_relative_to(folder)]
+    files = list(dict.fromkeys([root, *inside]))[:1000]
+    _must_be_linkable(dataset, folder, files)
+    return DatasetLink(pid=dataset.pid, slug=dataset.slug, folder=folder, files=tuple(files))
+
+
+def _must_be_linkable(dataset: DatasetFiles, folder: str, files: Iterable[str]) -> None:
+    if why := why_not_linked(folder, files):
+        raise UsageError(
+            f"dataset {dataset.pid} cannot be opened: {why}",
+            hint="its catalogue record is wrong: tell who runs the catalogue",
+        )
 
 
 def session_spec(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from nearfield.config import Cluster
 from nearfield.errors import NearfieldError, SchedulerUnavailableError
@@ -16,9 +17,15 @@ from nearfield.scheduler.submitters import Submitter
 
 OWNERS_PER_LOOK = 32
 """Second looks cost one command as each owner: more than this many wait for the next look."""
+ANSWER_SECONDS = 30.0
+"""So long an owner's word about a running job is repeated before the owner is asked again."""
+OWNER_SECONDS = 3.0
+"""No owner is asked more often than this, whatever is in doubt."""
+ENDS_SECONDS = 600.0
 JOBS_PER_COMMAND = 1000
 """Keeps the longest argument well below the kernel's 128 KiB."""
 
+_SHORT_LIVED = frozenset({JobState.PENDING, JobState.COMPLETING, JobState.UNKNOWN})
 _UNASKED = JobStatus(state=JobState.UNKNOWN, reason="not asked yet")
 
 
@@ -33,13 +40,20 @@ class SlurmScheduler:
         *,
         query_seconds: float = 15,
         owners_per_look: int = OWNERS_PER_LOOK,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.cluster = cluster
         self._settings = settings
         self._submitter = submitter
         self._query_seconds = query_seconds
         self._owners_per_look = owners_per_look
-        self._next_owner = 0
+        self._clock = clock
+        # Of second looks only: what each owner said and when, when each was asked, for what jobs
+        # that had to wait, and whose end was asked for.
+        self._told: dict[JobId, tuple[float, JobStatus]] = {}
+        self._asked_at: dict[str, float] = {}
+        self._waiting: dict[str, set[JobId]] = defaultdict(set)
+        self._ends: dict[JobId, float] = {}
 
     async def submit(self, spec: JobSpec) -> JobId:
         number = await self._submitter.submit(spec)
@@ -62,7 +76,8 @@ class SlurmScheduler:
         """One squeue for all; what it does not list alive is asked again as its owner.
 
         A site may hide jobs of others (PrivateData), so a job that is missing from the hub's look
-        may well run. And squeue knows no exit code.
+        may well run. And squeue knows no exit code. What an owner has said is good for
+        ANSWER_SECONDS while the job runs.
         """
         asked = list(dict.fromkeys(ids))
         found = dict.fromkeys(asked, _UNASKED)
@@ -72,20 +87,22 @@ class SlurmScheduler:
             # Slurm does not answer the hub; asking once more for each owner would not help it.
             return {job: JobStatus(state=JobState.UNKNOWN, reason=complaint) for job in asked}
         again: dict[str, list[JobId]] = defaultdict(list)
+        self._forget()
         for job in asked:
             status = listed.get(job.number)
             if status is not None and job.cluster == self.cluster:
                 found[job] = status
             if status is None or status.state.finished:
                 again[job.user].append(job)
-        for owner, answers in await self._second_look(again):
-            for job in again[owner]:
-                answer = answers.get(job.number)
-                # The owner's look adds an exit code; it does not turn an end into a doubt.
-                if answer is not None and not (
-                    found[job].state.finished and not answer.state.finished
-                ):
-                    found[job] = answer
+            else:
+                self._told.pop(job, None)  # when it leaves the list, that is news
+        ended = {job for job, status in found.items() if status.state.finished}
+        await self._second_look(again, ended)
+        for job in (job for jobs in again.values() for job in jobs):
+            answer = self._last_told(job)
+            # The owner's look adds an exit code; it does not turn an end into a doubt.
+            if answer is not None and not (job in ended and not answer.state.finished):
+                found[job] = answer
         return found
 
     async def _look(self, numbers: list[str]) -> tuple[dict[str, JobStatus] | None, str]:
@@ -116,24 +133,58 @@ class SlurmScheduler:
             listed |= parse_squeue(done.out)
         return listed, ""
 
-    async def _second_look(
-        self, again: dict[str, list[JobId]]
-    ) -> list[tuple[str, dict[str, JobStatus]]]:
-        owners = self._turn(sorted(again))
-        return list(await asyncio.gather(*(self._ask_owner(o, again[o]) for o in owners)))
+    async def _second_look(self, again: dict[str, list[JobId]], ended: set[JobId]) -> None:
+        due = [owner for owner, jobs in again.items() if self._due(owner, jobs, ended)]
+        for owner, jobs in again.items():
+            if unsure := {job for job in jobs if not self._settled(job)}:
+                self._waiting[owner] |= unsure
+        # Who was asked longest ago comes first; the others take the next look.
+        due.sort(key=lambda owner: (self._asked_at.get(owner, float("-inf")), owner))
+        now, calls = self._clock(), []
+        for owner in due[: self._owners_per_look]:
+            jobs = list(dict.fromkeys([*again[owner], *self._waiting.pop(owner, ())]))
+            self._asked_at[owner] = now
+            self._ends.update(dict.fromkeys(ended.intersection(jobs), now))
+            calls.append(self._ask_owner(owner, jobs))
+        await asyncio.gather(*calls)
 
-    def _turn(self, owners: list[str]) -> list[str]:
-        """At most so many owners; who is left out now comes first the next time."""
-        if len(owners) <= self._owners_per_look:
-            return owners
-        start = self._next_owner % len(owners)
-        self._next_owner = start + self._owners_per_look
-        return (owners[start:] + owners[:start])[: self._owners_per_look]
+    def _due(self, owner: str, jobs: list[JobId], ended: set[JobId]) -> bool:
+        """Is it worth a command as this owner?"""
+        if any(job in ended and job not in self._ends for job in jobs):
+            return True  # its exit code is asked for at once, and once
+        asked = self._asked_at.get(owner)
+        if asked is not None and self._clock() - asked < OWNER_SECONDS:
+            return False
+        return any(not self._settled(job) for job in jobs)
 
-    async def _ask_owner(self, owner: str, jobs: list[JobId]) -> tuple[str, dict[str, JobStatus]]:
-        numbers = [j.number for j in jobs if j.cluster == self.cluster and is_job_number(j.number)]
+    def _settled(self, job: JobId) -> bool:
+        """The owner's answer will do. A job that waits, or is about to end, changes soon."""
+        answer = self._last_told(job)
+        return answer is not None and answer.state not in _SHORT_LIVED
+
+    def _last_told(self, job: JobId) -> JobStatus | None:
+        at, answer = self._told.get(job, (0.0, None))
+        return answer if answer is not None and self._clock() - at < ANSWER_SECONDS else None
+
+    def _forget(self) -> None:
+        """What is too old to be of use. Jobs come and go for as long as the hub lives."""
+        now = self._clock()
+        old = now - ANSWER_SECONDS
+        self._told = {job: told for job, told in self._told.items() if told[0] > old}
+        self._asked_at = {o: at for o, at in self._asked_at.items() if at > old}
+        self._ends = {job: at for job, at in self._ends.items() if at > now - ENDS_SECONDS}
+
+    async def _ask_owner(self, owner: str, jobs: list[JobId]) -> None:
+        asked = [j for j in jobs if j.cluster == self.cluster and is_job_number(j.number)]
+        asked = asked[:JOBS_PER_COMMAND]
         try:
-            return owner, await self._submitter.status(owner, numbers[:JOBS_PER_COMMAND])
+            answers = await self._submitter.status(owner, [job.number for job in asked])
         except NearfieldError as error:
             unknown = JobStatus(state=JobState.UNKNOWN, reason=error.message)
-            return owner, dict.fromkeys(numbers, unknown)
+            answers = {job.number: unknown for job in asked}
+        now = self._clock()
+        for job in asked:
+            if (answer := answers.get(job.number)) is not None:
+                self._told[job] = (now, answer)
+            else:
+                self._told.pop(job, None)

@@ -50,12 +50,18 @@ _STATES = {
     "NODE_FAIL": JobState.NODE_FAIL,
     "PREEMPTED": JobState.PREEMPTED,
 }
+_HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}", re.ASCII)
 _NUMBER = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
 
 
 def is_job_number(text: str) -> bool:
     """A plain job number; array and heterogeneous parts are never ours."""
     return bool(_NUMBER.fullmatch(text))
+
+
+def is_host(text: str) -> bool:
+    """A host name and nothing more: it becomes part of a URL."""
+    return bool(_HOST.fullmatch(text))
 
 
 def state_of(word: str) -> JobState:
@@ -142,7 +148,8 @@ def _host(nodes: str) -> str | None:
     if not nodes or nodes in {"n/a", "N/A", "(null)", "None assigned", "None"}:
         return None
     first = re.match(r"([A-Za-z0-9_.-]+)(?:\[([0-9]+))?", nodes, re.ASCII)
-    return first[1] + (first[2] or "") if first else None
+    host = first[1] + (first[2] or "") if first else ""
+    return host if is_host(host) else None
 
 
 def _time(text: str) -> datetime | None:

@@ -9,12 +9,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from pydantic import ValidationError
+
 from nearfield.config import Cluster
 from nearfield.errors import SchedulerError, SchedulerUnavailableError
 from nearfield.scheduler import wire
-from nearfield.scheduler._protocol import JobStatus, PathAccess
+from nearfield.scheduler._protocol import JobState, JobStatus, PathAccess
 from nearfield.scheduler.account import SlurmAccount
 from nearfield.scheduler.jobspec import JobSpec
+from nearfield.scheduler.slurm_output import is_host
 
 T = TypeVar("T")
 _USER = re.compile(r"[a-z_][a-z0-9_.-]{0,31}", re.ASCII)
@@ -64,6 +67,17 @@ class DirectSubmitter:
         return await asyncio.to_thread(verb, *args)
 
 
+def _status_of(told: object) -> JobStatus:
+    """A launcher's word about a job. What does not read as one is no knowledge."""
+    try:
+        status = JobStatus.model_validate(told)
+    except ValidationError:
+        return JobStatus(state=JobState.UNKNOWN, reason="the launcher's answer cannot be read")
+    if status.host is not None and not is_host(status.host):
+        return JobStatus(state=JobState.UNKNOWN, reason="the launcher's answer names no host")
+    return status
+
+
 class SudoSubmitter:
     """Acts as each user by ``sudo -n -u USER -- LAUNCHER``, with a request on standard input."""
 
@@ -93,8 +107,11 @@ class SudoSubmitter:
         await self._ask(user, "cancel", number=number)
 
     async def status(self, user: str, numbers: Iterable[str]) -> dict[str, JobStatus]:
-        found = await self._ask(user, "status", numbers=list(numbers))
-        return {n: JobStatus.model_validate(s) for n, s in dict(found).items()}
+        asked = list(numbers)
+        found = await self._ask(user, "status", numbers=asked)
+        if not isinstance(found, dict):
+            raise SchedulerUnavailableError("the launcher's answer holds no states")
+        return {n: _status_of(found[n]) for n in asked if n in found}
 
     async def find(self, user: str, name: str) -> str | None:
         found = await self._ask(user, "find", name=name)

@@ -12,6 +12,7 @@ Secrets travel on standard input only: arguments and environment of a process ca
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from nearfield import errors
@@ -19,7 +20,8 @@ from nearfield.errors import NearfieldError, SchedulerError, SchedulerUnavailabl
 
 VERSION = 1
 MAX_REQUEST = 4 * 1024 * 1024
-JOB_PREFIX = "nf-"
+JOB_PREFIX = "nearfield-"
+SESSION_NAME = f"{JOB_PREFIX}<16 hexadecimal digits>"
 """Jobs of other names are not the launcher's to touch."""
 FIELDS: dict[str, frozenset[str]] = {
     "submit": frozenset({"spec"}),
@@ -38,6 +40,11 @@ _KINDS = (
     "SchedulerError",
     "ConfigError",
 )
+
+
+def is_session_name(name: str) -> bool:
+    """Is it a name that only a session has? A prefix alone is anybody's."""
+    return re.fullmatch(rf"{JOB_PREFIX}[0-9a-f]{{16}}", name) is not None
 
 
 def request(verb: str, cluster: str, **fields: Any) -> str:

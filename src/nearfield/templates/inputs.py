@@ -8,7 +8,7 @@ import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from pydantic import ValidationError
@@ -21,6 +21,8 @@ from nearfield.templates.card import Card
 
 INPUTS_FORMAT = "nearfield-inputs/1"
 
+HDF5_SUFFIXES = frozenset((".h5", ".hdf5", ".hdf", ".he5", ".nx", ".nx5", ".nxs"))
+
 # A file system may keep the bytes of a small file in its inode, without any block.
 _INODE_BYTES = 4096
 
@@ -32,6 +34,8 @@ class Given:
     dataset: Dataset
     root: str
     record: Input
+    seen: tuple[tuple[int, ...], ...]
+    """What told each file, as it was, from every other: a rewritten one differs in something."""
 
 
 async def resolve(catalogue: Catalogue, pids: Sequence[str]) -> list[Dataset]:
@@ -71,7 +75,8 @@ def look_at(card: Card, dataset: Dataset) -> Given:
     """Check that ``card`` fits ``dataset`` and that this account can read its files.
 
     Raises:
-        UsageError: the dataset is not of the kind that the template needs.
+        UsageError: the dataset is not of the kind that the template needs, or is derived and
+            has no HDF5 file.
         DataFileError: a file is missing, may not be read, or is on tape.
     """
     misfits = card.misfits(dataset)
@@ -80,9 +85,8 @@ def look_at(card: Card, dataset: Dataset) -> Given:
             f"{card.name} does not fit dataset {dataset.pid} ({dataset.title or 'no title'}): "
             + "; ".join(misfits)
         )
-    root = dataset.root_file
-    if root is None:
-        raise UsageError(f"dataset {dataset.pid} has no files in the catalogue: nothing to read")
+    root = _root(dataset)
+    looked = [_look_at_file(file) for file in dataset.files]
     return Given(
         dataset=dataset,
         root=root.path,
@@ -90,12 +94,62 @@ def look_at(card: Card, dataset: Dataset) -> Given:
             pid=dataset.pid,
             title=dataset.title,
             techniques=dataset.techniques,
-            files=tuple(_look_at_file(file) for file in dataset.files),
+            files=tuple(file for file, _ in looked),
         ),
+        seen=tuple(seen for _, seen in looked),
     )
 
 
-def _look_at_file(file: DataFile) -> InputFile:
+def look_again(given: Given) -> tuple[Input, list[str]]:
+    """The input as it has to be recorded after the run, and what became of its files."""
+    files, notes = [], []
+    for file, seen in zip(given.record.files, given.seen, strict=True):
+        try:
+            same = _identity(Path(file.path).stat()) == seen
+            what = "was changed or replaced"
+        except OSError as error:
+            same, what = False, f"could not be looked at again ({error.strerror})"
+        if not same:
+            notes.append(f"{file.path} {what} while the run was going on: what was read is unknown")
+        files.append(file if same else file.model_copy(update={"changed": True, "sha256": None}))
+    return given.record.model_copy(update={"files": tuple(files)}), notes
+
+
+def without_checksum(inputs: Sequence[Input]) -> str:
+    """Says how many input files are only known by size and time; empty where none is."""
+    files = [file for given in inputs for file in given.files]
+    bare = sum(file.sha256 is None for file in files)
+    if not bare:
+        return ""
+    return (
+        f"Of the {len(files)} input file{'s' * (len(files) != 1)}, {bare} "
+        f"{'have' if bare > 1 else 'has'} no checksum: size and time are all that tells whether "
+        "the bytes are still those that were read."
+    )
+
+
+def _root(dataset: Dataset) -> DataFile:
+    """The file that a notebook opens; of a run's results, the first in HDF5."""
+    if dataset.type == "derived":
+        for file in dataset.files:
+            if PurePath(file.path).suffix.lower() in HDF5_SUFFIXES:
+                return file
+        raise UsageError(
+            f"dataset {dataset.pid} ({dataset.title or 'no title'}) is derived and has no HDF5 "
+            "file: a template has nothing to read in it",
+            hint="use the datasets that it was made from: "
+            + (", ".join(dataset.input_datasets) or "the catalogue names none"),
+        )
+    if dataset.root_file is None:
+        raise UsageError(f"dataset {dataset.pid} has no files in the catalogue: nothing to read")
+    return dataset.root_file
+
+
+def _identity(found: os.stat_result) -> tuple[int, ...]:
+    return (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_dev)
+
+
+def _look_at_file(file: DataFile) -> tuple[InputFile, tuple[int, ...]]:
     try:
         found = Path(file.path).stat()
         if not stat.S_ISREG(found.st_mode):
@@ -121,16 +175,18 @@ def _look_at_file(file: DataFile) -> InputFile:
         ) from error
     mtime = datetime.fromtimestamp(found.st_mtime, UTC)
     known = file.mtime if file.mtime.tzinfo else file.mtime.replace(tzinfo=UTC)
-    # Catalogues keep times to the second.
+    # Some catalogues keep times to the second only. A file may be rewritten within one: its
+    # checksum is believed where the times agree as exactly as they are kept here.
     same = found.st_size == file.size and abs(mtime - known) < timedelta(seconds=1)
-    return InputFile(
+    looked = InputFile(
         path=file.path,
         role=file.role,
         size=found.st_size,
         mtime=mtime,
-        sha256=file.sha256 if same else None,
+        sha256=file.sha256 if same and mtime == known else None,
         changed=not same,
     )
+    return looked, _identity(found)
 
 
 def inputs_bytes(run_id: str, folder: Path, given: Sequence[Given]) -> bytes:

@@ -17,6 +17,7 @@ from nearfield.provenance import surroundings
 from nearfield.provenance.files import hash_file, list_files, media_type, write_new
 from nearfield.provenance.record import (
     Failure,
+    Input,
     NotRecorded,
     Output,
     Record,
@@ -29,7 +30,14 @@ from nearfield.templates.check import check_template
 from nearfield.templates.destination import check_destination, occupy
 from nearfield.templates.execution import OnCell, Outcome, Work, execute, find_kernel
 from nearfield.templates.find import Template, find_template
-from nearfield.templates.inputs import Given, check_number, inputs_bytes, look_at
+from nearfield.templates.inputs import (
+    Given,
+    check_number,
+    inputs_bytes,
+    look_again,
+    look_at,
+    without_checksum,
+)
 from nearfield.templates.origin import template_used
 from nearfield.templates.parameters import complete
 from nearfield.templates.stopping import Stop, Stopped, stop_on_signals
@@ -91,7 +99,7 @@ def make_plan(request: Request, datasets: Sequence[Dataset]) -> Plan:
     """Check the datasets and their files.
 
     Raises:
-        UsageError: the template does not fit a dataset.
+        UsageError: the template does not fit a dataset, or cannot read it.
         DataFileError: a file is missing, may not be read, or is on tape.
     """
     card = request.template.card
@@ -107,6 +115,9 @@ def make_plan(request: Request, datasets: Sequence[Dataset]) -> Plan:
         for one in given
         for file in one.record.files
         if file.changed
+    ]
+    notes += [
+        f"dataset {one.dataset.pid}: {warning}" for one in given for warning in one.dataset.warnings
     ]
     return Plan(request, given, tuple(notes))
 
@@ -138,6 +149,7 @@ def carry_out(plan: Plan, on_cell: OnCell, stop: Stop | None = None) -> Record:
                 record = _last_record(record, outcome, plan.request.template.card, stop)
             except Stopped:
                 record = record.model_copy(update={"status": "aborted", "ended": _now()})
+            record = _inputs_again(record, plan)
             write_record(folder, record)
     except OSError as error:
         raise RunError(
@@ -150,11 +162,12 @@ def carry_out(plan: Plan, on_cell: OnCell, stop: Stop | None = None) -> Record:
 def _first_record(plan: Plan, notebook: bytes) -> Record:
     request = plan.request
     started = _now()
+    inputs = tuple(one.record for one in plan.given)
     return Record(
         run_id=new_run_id(started),
         status="running",
         template=template_used(request.template, notebook),
-        inputs=tuple(one.record for one in plan.given),
+        inputs=inputs,
         parameters=request.parameters,
         folder=str(request.folder),
         notebook=f"{request.template.card.name}.ipynb",
@@ -165,8 +178,29 @@ def _first_record(plan: Plan, notebook: bytes) -> Record:
         environment=surroundings.environment(),
         job=surroundings.job(),
         capture_layers=LAYERS,
-        completeness=COMPLETENESS,
+        completeness=_completeness(inputs),
+        notes=plan.notes,
     )
+
+
+def _inputs_again(record: Record, plan: Plan) -> Record:
+    """The record with what became of the inputs while the run was going on."""
+    inputs, notes = [], list(record.notes)
+    for one in plan.given:
+        given, changes = look_again(one)
+        inputs.append(given)
+        notes += changes
+    return record.model_copy(
+        update={
+            "inputs": tuple(inputs),
+            "notes": tuple(notes),
+            "completeness": _completeness(inputs),
+        }
+    )
+
+
+def _completeness(inputs: Sequence[Input]) -> str:
+    return f"{COMPLETENESS} {without_checksum(inputs)}".rstrip()
 
 
 def _work(plan: Plan, record: Record, notebook: bytes, inputs: Path, log: Path) -> Work:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pydantic import ValidationError
 
 from nearfield.catalogue import Catalogue
 from nearfield.datasets import (
@@ -84,6 +85,13 @@ BOBS = synthetic_dataset(
     access=Access(owner="bob", owner_group="physicists"),
 )
 SEED: tuple[Dataset, ...] = (PUBLIC, ALICES, CHEMISTS, GUESTS, BOBS)
+
+
+WRONG_PATHS = ("", "r/x", "./x", "../x", "/r/../x", "/r/./x", "/r//x", "//r/x", "/r/", "/r/x\0y")
+
+
+def _file(path: str) -> DataFile:
+    return DataFile(path=path, size=1, mtime=DAY_ONE, role="result")
 
 
 def a_result(run_id: str = "run-00000001", **fields: object) -> DerivedDataset:
@@ -283,6 +291,37 @@ class CatalogueContract:
             await alice.derive(a_result(title="something else"))
         with pytest.raises(CatalogueError):
             await bob.derive(a_result(input_datasets=(PUBLIC.pid,)))
+
+    @pytest.mark.parametrize(
+        "wrong",
+        (
+            *({"source_folder": path} for path in WRONG_PATHS),
+            *({"files": (_file("/home/alice/x"), _file(path))} for path in WRONG_PATHS),
+            {"files": (_file("/"),)},
+            {"files": (_file("/r/a"), _file("/r/a"))},
+            {"files": (_file("/r/a/b"), _file("/r/a-b"), _file("/r/a"))},
+            {"files": (_file("/r/a"), _file("/r/a.b"), _file("/r/a/b/c"))},
+            {"title": "x" * 1001},
+        ),
+    )
+    async def test_paths_are_absolute_and_normal_and_of_files(
+        self, alice: Catalogue, wrong: dict[str, object]
+    ) -> None:
+        if not alice.capabilities.derive:
+            pytest.skip(f"{alice.name} takes no derived datasets")
+        with pytest.raises(ValidationError):
+            a_result("run-00000001", **wrong)
+        # The driver does not rely on how the object was made.
+        with pytest.raises((UsageError, CatalogueError)):
+            await alice.derive(a_result().model_copy(update=wrong))
+        assert await self.pids(alice, type="derived") == []
+
+    async def test_names_that_only_look_alike_are_taken(self, alice: Catalogue) -> None:
+        if not alice.capabilities.derive:
+            pytest.skip(f"{alice.name} takes no derived datasets")
+        names = ("/r/a", "/r/a-b", "/r/ab", "/r/a.b/c", "/r/...", "/r/..b", "/r/c\n", "/r/\\")
+        files = tuple(_file(name) for name in names)
+        assert await alice.files(await alice.derive(a_result(files=files))) == files
 
     @pytest.mark.parametrize("wrong", ["nope/404", BOBS.pid])
     async def test_inputs_must_exist_and_be_visible(self, alice: Catalogue, wrong: str) -> None:

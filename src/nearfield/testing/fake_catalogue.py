@@ -9,17 +9,19 @@ from datetime import UTC, datetime
 
 from nearfield.catalogue import Capabilities
 from nearfield.catalogue._derive import check_same_request, derived_dataset, request_digest
-from nearfield.catalogue._words import matches, text_of_dataset, words_of
+from nearfield.catalogue._words import is_blank, matches, text_of_dataset, words_of
 from nearfield.catalogue.metadata.values import instant
 from nearfield.catalogue.sqlite import not_found
 from nearfield.datasets import (
     DataFile,
     Dataset,
+    DatasetFiles,
     DerivedDataset,
     Page,
     Principal,
     Query,
     derived_pid,
+    links_of,
 )
 from nearfield.errors import CatalogueUnavailableError
 
@@ -80,6 +82,10 @@ class FakeCatalogue:
     async def files(self, pid: str) -> tuple[DataFile, ...]:
         return (await self.get(pid)).files
 
+    async def links(self, pid: str) -> DatasetFiles:
+        """As the catalogues of the spawner have it; not of the protocol."""
+        return links_of(await self.get(pid))
+
     async def derive(self, dataset: DerivedDataset) -> str:
         self._check()
         pid, digest = derived_pid(self.name, dataset.run_id), request_digest(dataset)
@@ -109,6 +115,8 @@ class FakeCatalogue:
 
     def _matching(self, query: Query) -> Iterator[Dataset]:
         words = words_of(query.text)
+        if not words and not is_blank(query.text):
+            return
         for dataset in self.store.datasets.values():
             time = _time(dataset)
             if (

@@ -78,7 +78,7 @@ class SchedulerContract:
         self, scheduler: Scheduler, *argv: str, environment: Mapping[str, str] | None = None
     ) -> JobSpec:
         return JobSpec(
-            name=f"nf-{secrets.token_hex(8)}",
+            name=f"nearfield-{secrets.token_hex(8)}",
             cluster=scheduler.cluster,
             user=self.user,
             profile="contract",
@@ -161,7 +161,7 @@ class SchedulerContract:
         spec = self.command(scheduler, "/bin/sleep", "100")
         job = await scheduler.submit(spec)
         assert await scheduler.find(self.user, spec.name) == job
-        assert await scheduler.find(self.user, "nf-no-such-job") is None
+        assert await scheduler.find(self.user, "nearfield-0000000000000000") is None
         await scheduler.cancel(job)
         await self.until(scheduler, job, finished=True)
         assert await scheduler.find(self.user, spec.name) is None
@@ -172,7 +172,7 @@ class SchedulerContract:
         assert status.state in {JobState.UNKNOWN, JobState.FAILED}
         assert status.reason
         await scheduler.cancel(strange)
-        assert await scheduler.log_tail(strange, "nf-no-such-job") == ""
+        assert await scheduler.log_tail(strange, "nearfield-0000000000000000") == ""
 
     async def test_asking_for_nothing_answers_nothing(self, scheduler: Scheduler) -> None:
         assert await scheduler.status([]) == {}

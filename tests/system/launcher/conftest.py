@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -108,7 +108,8 @@ class Site:
             "JUPYTERHUB_SERVICE_URL": "http://127.0.0.1:1/user/alice/",
             "JUPYTERHUB_USER": "a $(id)\n'\"",
         }
-        given = {"name": f"nf-{time.time_ns()}", "user": "alice", "environment": environment} | more
+        name = f"nearfield-{secrets.token_hex(8)}"
+        given = {"name": name, "user": "alice", "environment": environment} | more
         return session_spec(self.config, profile_name=profile, **given)
 
     def ask(self, user: str, request: str | bytes) -> Any:

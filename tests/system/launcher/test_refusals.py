@@ -19,6 +19,11 @@ from nearfield.scheduler.submitters import SudoSubmitter
 pytestmark = pytest.mark.system
 
 TOKEN = "s3cret-of-the-session"
+NAME = "nearfield-00000000000000aa"
+
+
+def asks(verb: str, **more: Any) -> bytes:
+    return json.dumps({"verb": verb, "version": 1, "cluster": "lab"} | more).encode()
 
 
 def submit_request(site: Any, change: dict[str, Any], **spec: Any) -> str:
@@ -55,8 +60,10 @@ def submit_request(site: Any, change: dict[str, Any], **spec: Any) -> str:
         ({"task|callback_url": "file:///etc/passwd/hub/api/nearfield/port"}, "task.callback_url"),
         ({"user": "bob"}, "user"),
         ({"name": "backup"}, "name"),
-        ({"name": "nf-../../x"}, "name"),
-        ({"name": "nf-x\n#SBATCH --uid=0"}, "name"),
+        ({"name": "nf-core"}, "name"),
+        ({"name": "nearfield-../../x"}, "name"),
+        ({"name": "nearfield-x"}, "name"),
+        ({"name": NAME + "\n#SBATCH --uid=0"}, "name"),
         ({"profile": "closed"}, "profile"),
         ({"profile": "nosuch"}, "profile"),
         ({"comment": "hello"}, "comment"),
@@ -89,7 +96,7 @@ async def test_links_outside_their_folder_are_refused(site: Any, cluster: Any) -
 
 
 def test_accounts_that_are_nobodys_business(site: Any) -> None:
-    request = wire.request("find", "lab", name="nf-x")
+    request = wire.request("find", "lab", name=NAME)
     for user, words in (
         ("root", "system account"),
         ("daemon", "system account"),
@@ -122,10 +129,10 @@ async def test_the_refusal_of_sudo_names_the_line_that_is_missing(
 ) -> None:
     submitter = SudoSubmitter("lab", Path("/opt/other/nearfield-launch"), sudo=site.sudo)
     with pytest.raises(SchedulerError, match=r"NOPASSWD:NOSETENV: /opt/other/nearfield-launch"):
-        await submitter.find("alice", "nf-x")
+        await submitter.find("alice", NAME)
     for bad in ("-u", "root;id", "alice\n", "#0", ""):
         with pytest.raises(SchedulerError, match="not a user name"):
-            await submitter.find(bad, "nf-x")
+            await submitter.find(bad, NAME)
 
 
 @pytest.mark.parametrize(
@@ -138,29 +145,38 @@ async def test_the_refusal_of_sudo_names_the_line_that_is_missing(
         (b"{}", "no such verb"),
         (b'{"verb": ["submit"]}', "no such verb"),
         (b'{"verb": "__class__"}', "no such verb"),
-        (b'{"verb": "find", "version": 2, "cluster": "lab", "name": "nf-x"}', "version"),
-        (b'{"verb": "find", "version": 1, "cluster": "lab"}', "find takes"),
-        (b'{"verb": "find", "version": 1, "cluster": "lab", "name": "nf-x", "x": 1}', "find takes"),
-        (b'{"verb": "find", "version": 1, "cluster": "prod", "name": "nf-x"}', "no such Slurm"),
-        (b'{"verb": "find", "version": 1, "cluster": "lab", "name": "--all"}', "name starts"),
         (
-            b'{"verb": "log_tail", "version": 1, "cluster": "lab", "name": "nf-../x", "lines": 5}',
+            asks("find", version=2, name=NAME),
+            "version",
+        ),
+        (asks("find"), "find takes"),
+        (
+            asks("find", name=NAME, x=1),
+            "find takes",
+        ),
+        (
+            asks("find", cluster="prod", name=NAME),
+            "no such Slurm",
+        ),
+        (asks("find", name="--all"), "name is"),
+        (
+            asks("log_tail", name="nearfield-../x", lines=5),
             "name",
         ),
         (
-            b'{"verb": "log_tail", "version": 1, "cluster": "lab", "name": "nf-x", "lines": true}',
+            asks("log_tail", name=NAME, lines=True),
             "lines",
         ),
         (
-            b'{"verb": "cancel", "version": 1, "cluster": "lab", "number": "--user=bob"}',
+            asks("cancel", number="--user=bob"),
             "job number",
         ),
-        (b'{"verb": "cancel", "version": 1, "cluster": "lab", "number": "1,2"}', "job number"),
+        (asks("cancel", number="1,2"), "job number"),
         (
-            b'{"verb": "status", "version": 1, "cluster": "lab", "numbers": ["1 --all"]}',
+            asks("status", numbers=["1 --all"]),
             "job number",
         ),
-        (b'{"verb": "access", "version": 1, "cluster": "lab", "paths": ["relative"]}', "absolute"),
+        (asks("access", paths=["relative"]), "absolute"),
         (b" " * (wire.MAX_REQUEST + 1), "longer than"),
     ],
     ids=range(19),
@@ -171,22 +187,34 @@ def test_garbage_is_refused_in_words(site: Any, request_: bytes, words: str) -> 
 
 
 def test_jobs_that_are_no_sessions_are_left_alone(site: Any, idle: Any) -> None:
-    own = idle.sbatch("alice", "--mem=50", "--job-name=thesis", script="sleep 60")
-    others = idle.sbatch("bob", "--mem=50", "--job-name=nf-of-bob", script="sleep 60")
+    names = ("thesis", "nf-core", "nearfield-x", f"{NAME}0", f"{NAME}\n")
+    own = [
+        idle.sbatch("alice", "--mem=50", f"--job-name={name}", script="sleep 60") for name in names
+    ]
+    others = idle.sbatch("bob", "--mem=50", f"--job-name={NAME}", script="sleep 60")
     idle.wait_job(others, {"RUNNING"})
-    with pytest.raises(SpecRefusedError, match="not a session"):
-        site.ask("alice", wire.request("cancel", "lab", number=own))
+    for number, name in zip(own, names, strict=True):
+        with pytest.raises(SpecRefusedError, match="not a session"):
+            site.ask("alice", wire.request("cancel", "lab", number=number))
+        if not name.endswith("\n"):
+            told = site.ask("alice", wire.request("status", "lab", numbers=[number]))
+            assert (told[number]["state"], told[number]["host"]) == ("unknown", None)
+            for verb, more in (("find", {}), ("log_tail", {"lines": 5})):
+                with pytest.raises(SpecRefusedError, match="session's name"):
+                    site.ask("alice", wire.request(verb, "lab", name=name, **more))
     assert site.ask("alice", wire.request("cancel", "lab", number=others)) is None
     time.sleep(0.5)
-    assert idle.squeue()[own] == idle.squeue()[others] == "RUNNING"
+    seen = idle.squeue()
+    assert {seen[number] for number in own} <= {"RUNNING", "PENDING"}
+    assert seen[others] == "RUNNING"
 
 
 def test_a_log_that_is_a_link_is_not_read(site: Any, cluster: Any) -> None:
     sessions = cluster.home("alice") / ".local/share/nearfield/sessions"
-    folder = sessions / "nf-evil"
+    folder = sessions / NAME
     cluster.run_as("alice", ["mkdir", "-p", "-m", "700", str(folder)])
     cluster.run_as("alice", ["ln", "-s", "/etc/passwd", str(folder / "log")])
-    request = wire.request("log_tail", "lab", name="nf-evil", lines=5)
+    request = wire.request("log_tail", "lab", name=NAME, lines=5)
     assert site.ask("alice", request) == ""
     shutil.rmtree(folder)
     cluster.run_as("alice", ["ln", "-s", "/etc", str(folder)])
@@ -195,7 +223,7 @@ def test_a_log_that_is_a_link_is_not_read(site: Any, cluster: Any) -> None:
 
 
 def test_a_configuration_that_others_can_write_is_refused(site: Any) -> None:
-    request = wire.request("find", "lab", name="nf-x")
+    request = wire.request("find", "lab", name=NAME)
     alice = 20001
     for path, spoil, mend in (
         (site.yaml, lambda p: p.chmod(0o664), lambda p: p.chmod(0o644)),
@@ -220,7 +248,7 @@ def test_a_link_to_a_configuration_of_somebody_else_is_refused(site: Any, cluste
     site.yaml.symlink_to(own)
     try:
         with pytest.raises(SpecRefusedError, match="home/alice"):
-            site.ask("alice", wire.request("find", "lab", name="nf-x"))
+            site.ask("alice", wire.request("find", "lab", name=NAME))
     finally:
         kept.rename(site.yaml)
         own.unlink()
@@ -231,7 +259,7 @@ def test_the_callers_environment_chooses_nothing(site: Any, cluster: Any, tmp_pa
     done = cluster.run_as(
         "alice",
         [str(site.launcher)],
-        input=wire.request("find", "prod", name="nf-x"),
+        input=wire.request("find", "prod", name=NAME),
         env={
             "NEARFIELD_CONFIG": "/nosuch.yaml",
             "NEARFIELD_HOME": "/tmp/x",
@@ -242,6 +270,22 @@ def test_the_callers_environment_chooses_nothing(site: Any, cluster: Any, tmp_pa
         wire.read_answer(done.stdout)
     argument = cluster.run_as("alice", [str(site.launcher), "x"], input="{}")
     assert argument.returncode == 2
+
+
+def test_modules_of_somebody_else_are_refused(site: Any, cluster: Any) -> None:
+    request = wire.request("find", "lab", name=NAME)
+    for name, value in (("PYTHONPATH", "/tmp"), ("PYTHONDONTWRITEBYTECODE", "1")):
+        done = cluster.run_as("alice", [str(site.launcher)], input=request, env={name: value})
+        with pytest.raises(SpecRefusedError, match=f"variable {name} is set"):
+            wire.read_answer(done.stdout)
+    programs = site.launcher.parent  # the script's folder comes first on the path
+    os.chown(programs, 20001, 0)
+    try:
+        with pytest.raises(SpecRefusedError, match=f"{programs} belongs to uid 20001"):
+            site.ask("alice", request)
+    finally:
+        os.chown(programs, 0, 0)
+    assert site.ask("alice", request) is None
 
 
 def test_it_starts_fast(site: Any, cluster: Any) -> None:

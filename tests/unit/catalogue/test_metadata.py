@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nearfield.catalogue import CatalogueStore, SqliteCatalogue, scan
-from nearfield.catalogue.metadata import contains, read_file
+from nearfield.catalogue.metadata import read_file, targets
 from nearfield.catalogue.metadata import walk as walk_module
 from nearfield.catalogue.metadata.values import instant, number_of, text_of, time_of
 from nearfield.config import Config
@@ -226,7 +226,7 @@ def test_huge_files_are_cut_and_say_so(made: Made, monkeypatch: pytest.MonkeyPat
 
     found = made(write)
     assert len(found.arrays) == 10
-    assert any("60 objects" in warning for warning in found.warnings)
+    assert any("60 objects" in problem for problem in found.problems)
     # Breadth first: the cut costs detail, not entries.
     assert found.title == "t0; t1; t2; t3; t4"
 
@@ -240,7 +240,7 @@ def test_very_many_links_are_cut_and_say_so(made: Made, monkeypatch: pytest.Monk
 
     found = made(write)
     assert len(found.links) == 5
-    assert len(found.warnings) == 1
+    assert len(found.problems) == 1
 
 
 def test_plain_hdf5(made: Made) -> None:
@@ -266,22 +266,29 @@ def test_an_openpmd_extension_and_a_bad_date(made: Made) -> None:
     assert "some day" in found.warnings[0]
 
 
-def test_contains(tmp_path: Path) -> None:
+def test_what_links_lead_to(tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
     with h5py.File(path, "w") as file:
         file["a/b"] = 1
+        file["a/d"] = np.zeros((2, 3))
         file["soft"] = h5py.SoftLink("/a")
+        file["loop"] = h5py.SoftLink("/loop/x")
         file["out"] = h5py.ExternalLink("gone.h5", "/x")
-    names = ["/a/b", "a/./b", "/a/c", "soft/b", "/out/deep", "/", "/a/b/c"]
-    assert contains(str(path), names) == {
-        "/a/b": True,
-        "a/./b": True,
-        "/a/c": False,
-        "soft/b": True,
-        "/out/deep": True,
-        "/": True,
-        "/a/b/c": False,
+    names = ["/a/b", "a/./b", "/a/c", "soft/d", "/out/deep", "/", "/a/b/c", "loop"]
+    found = targets(str(path), names)
+    assert {name: target and target.path for name, target in found.items()} == {
+        "/a/b": "/a/b",
+        "a/./b": "/a/b",
+        "/a/c": None,
+        "soft/d": "/a/d",
+        "/out/deep": "/out/deep",
+        "/": "/",
+        "/a/b/c": None,
+        "loop": None,
     }
+    assert (array := found["soft/d"]) is not None
+    assert array.array is not None
+    assert array.array.shape == (2, 3)
 
 
 @given(st.one_of(st.binary(max_size=50), st.text(max_size=50), st.none(), st.integers()))

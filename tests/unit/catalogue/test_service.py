@@ -31,9 +31,10 @@ from nearfield.errors import (
     DatasetNotPermittedError,
     UsageError,
 )
-from nearfield.testing.catalogue_contract import PUBLIC, SEED, a_result
+from nearfield.testing.catalogue_contract import ALICES, PUBLIC, SEED, a_result
 
 PREFIX = "/services/catalogue"
+ACCESS = "access:services!service=catalogue"
 
 
 class Hub:
@@ -42,9 +43,21 @@ class Hub:
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.answers: dict[str, Any] = {
-            "alice-token": {"name": "alice", "kind": "user", "groups": [], "admin": False},
-            "admin-token": {"name": "adm", "kind": "user", "groups": [], "admin": True},
-            "nogroups-token": {"name": "zoë/x", "kind": "user"},
+            "alice-token": {
+                "name": "alice",
+                "kind": "user",
+                "groups": [],
+                "admin": False,
+                "scopes": [ACCESS],
+            },
+            "admin-token": {
+                "name": "adm",
+                "kind": "user",
+                "groups": [],
+                "admin": True,
+                "scopes": ["access:services", "admin:users"],
+            },
+            "nogroups-token": {"name": "zoë/x", "kind": "user", "scopes": [ACCESS]},
             "service-token": {"name": "alice", "kind": "service", "admin": True},
             "nameless-token": {"kind": "user"},
         }
@@ -177,6 +190,74 @@ async def test_a_cookie_is_no_token(client: httpx.AsyncClient) -> None:
     assert answer.status_code == 401
 
 
+SCOPES_THAT_ARE_NOT_ENOUGH: tuple[object, ...] = (
+    *(None, "", "access:services", {ACCESS: 1}, [], ["read:users:name!user=alice"]),
+    ["access:servers!user=alice", "self", "inherit", "all", "read:services"],
+    ["access:services!service=other", "access:services!service=catalogue2"],
+    ["access:services!user=alice", "access:services!service", [ACCESS], None],
+)
+
+
+@pytest.mark.parametrize("scopes", SCOPES_THAT_ARE_NOT_ENOUGH)
+@pytest.mark.parametrize("admin", [False, True])
+async def test_a_token_that_may_not_access_the_service_opens_nothing(
+    client: httpx.AsyncClient, hub: Hub, scopes: object, admin: bool
+) -> None:
+    hub.answers["weak"] = {**hub.answers["alice-token"], "admin": admin, "scopes": scopes}
+    headers = {"authorization": "Bearer weak"}
+    for path in ("", "/alice-2", "/alice-2/files", "/alice-2/links"):
+        answer = await client.get(f"/datasets{path}", headers=headers)
+        assert answer.status_code == 403
+        assert set(answer.json()) == {"error", "hint"}
+        assert ACCESS in answer.json()["error"]
+        assert "new token" in answer.json()["hint"]
+        assert "restart your server" in answer.json()["hint"]
+    assert (await client.get("/facets", headers=headers)).status_code == 403
+    wanted = a_result().model_dump(mode="json")
+    assert (await client.post("/datasets", json=wanted, headers=headers)).status_code == 403
+    # Given the scope, the same token works at once: refusals are not remembered.
+    hub.answers["weak"]["scopes"] = ["access:servers!user=alice", ACCESS]
+    assert (await client.get("/datasets", headers=headers)).status_code == 200
+    hub.answers["strong"] = {**hub.answers["weak"], "scopes": ["access:services"]}
+    headers = {"authorization": "Bearer strong"}
+    assert (await client.get("/datasets", headers=headers)).status_code == 200
+
+
+async def test_the_scope_names_the_service(hub: Hub) -> None:
+    named = HubAuthenticator(
+        "http://hub.test/hub/api",
+        service_name="datasets",
+        transport=httpx.MockTransport(hub),
+        groups_of=lambda name: frozenset(),
+    )
+    with pytest.raises(DatasetNotPermittedError, match="access:services!service=datasets"):
+        await named.principal("Bearer alice-token")
+    hub.answers["alice-token"]["scopes"] = ["access:services!service=datasets"]
+    assert (await named.principal("Bearer alice-token")).name == "alice"
+    await named.aclose()
+
+
+@pytest.mark.parametrize(("said", "name"), [(None, "catalogue"), ("", "catalogue"), ("d2", "d2")])
+def test_the_services_name_is_the_hubs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str | None, name: str
+) -> None:
+    made: list[str] = []
+
+    class Noted(HubAuthenticator):
+        def __init__(self, *_: object, service_name: str) -> None:
+            made.append(service_name)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(service_module, "HubAuthenticator", Noted)
+    monkeypatch.setenv("JUPYTERHUB_API_URL", "http://127.0.0.1:9/hub/api")
+    monkeypatch.delenv("JUPYTERHUB_SERVICE_NAME", raising=False)
+    if said is not None:
+        monkeypatch.setenv("JUPYTERHUB_SERVICE_NAME", said)
+    with pytest.raises(KeyboardInterrupt):
+        service_module.serve(tmp_path / "c.sqlite", "x", "127.0.0.1:1")
+    assert made == [name]
+
+
 async def test_a_service_is_not_the_user_of_its_name(client: httpx.AsyncClient) -> None:
     answer = await client.get("/datasets", headers={"authorization": "Bearer service-token"})
     assert answer.status_code == 403
@@ -252,6 +333,93 @@ async def test_a_body_is_read_no_further_than_the_limit(
     answer = await client.post("/datasets", content=endless())
     assert answer.status_code == 413
     assert sent < 5000
+
+
+def a_file(path: str) -> dict[str, object]:
+    return {"path": path, "size": 1, "mtime": "2024-01-01T00:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"title": "x" * 1001}, "title"),
+        ({"description": "x" * 20_001}, "description"),
+        ({"files": [a_file(f"/r/{n}") for n in range(10_001)]}, "files"),
+        ({"input_datasets": ["public-1"] * 1001}, "input_datasets"),
+        ({"techniques": ["x"] * 1001}, "techniques"),
+        ({"used_software": ["x" * 2001]}, "used_software"),
+        ({"job_parameters": {"x": "y" * 262_144}}, "job_parameters"),
+        (
+            {"job_parameters": {"x": "y" * 140_000}, "scientific": {"x": ["é" * 70_000]}},
+            "scientific",
+        ),
+        ({"files": [a_file("r")]}, "files.0.path: not an absolute path"),
+        ({"files": [a_file("/a"), a_file("/r/../b")]}, "files.1.path"),
+        ({"files": [a_file("/r/a"), a_file("/r")]}, "'/r' is the folder of another file"),
+        ({"files": [a_file("/r"), a_file("/r")]}, "'/r' is there twice"),
+        ({"source_folder": "results"}, "source_folder: not an absolute path"),
+    ],
+)
+async def test_what_is_too_much_is_refused(
+    client: httpx.AsyncClient, store: CatalogueStore, change: dict[str, Any], named: str
+) -> None:
+    answer = await client.post("/datasets", json={**a_result().model_dump(mode="json"), **change})
+    assert answer.status_code == 400
+    assert named in answer.json()["error"]
+    assert len(answer.content) < 5000
+    assert store.count() == len(SEED)
+
+
+async def test_what_is_just_not_too_much_is_taken(client: httpx.AsyncClient) -> None:
+    change = {
+        "title": "x" * 1000,
+        "description": "é" * 20_000,
+        "files": [a_file(f"/r/{n}") for n in range(10_000)],
+        "job_parameters": {"x": "y" * 131_000},
+        "scientific": {"x": "y" * 131_000},
+    }
+    answer = await client.post("/datasets", json={**a_result().model_dump(mode="json"), **change})
+    assert answer.status_code == 201
+    links = await client.get(f"/datasets/{answer.json()['pid']}/links")
+    assert len(links.json()["files"]) == 1000
+    assert len(links.content) < 50_000
+
+
+async def test_a_flood_of_faults_has_a_short_answer(client: httpx.AsyncClient) -> None:
+    assert service_module.MAX_BODY <= 4 * 1024 * 1024
+    good = a_result().model_dump_json().encode()[:-1]
+    keys = ",".join(f'"{number}":0' for number in range(300_000)).encode()
+    for flood in (
+        b'"files":[' + b"{}," * 1_200_000 + b"{}]",
+        b'"files":[{' + keys + b"}]",
+        b'"input_datasets":[' + b"0," * 1_900_000 + b"0]",
+        b'"techniques":[' + b"0," * 1_900_000 + b"0]",
+        keys,
+    ):
+        start = time.process_time()
+        answer = await client.post("/datasets", content=good + b"," + flood + b"}")
+        assert answer.status_code == 400
+        assert len(answer.content) < 5000
+        assert time.process_time() - start < 5
+    answer = await client.post("/datasets", content=b" " * (4 * 1024 * 1024 + 1))
+    assert answer.status_code == 413
+
+
+async def test_links_over_http(client: httpx.AsyncClient) -> None:
+    answer = await client.get(f"/datasets/{ALICES.pid}/links")
+    assert answer.status_code == 200
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.json() == {
+        "pid": ALICES.pid,
+        "slug": ALICES.slug,
+        "title": ALICES.title,
+        "size": ALICES.size,
+        "root": "/data/synthetic/scan_00002.h5",
+        "files": ["/data/synthetic/scan_00002.h5"],
+    }
+    assert (await client.get("/datasets/bob-5%2Ffiles/links")).status_code == 404
+    assert (await client.get("/datasets/20.500%2Fchem%2F3/links")).status_code == 404
+    assert (await client.get(f"/datasets/{PUBLIC.pid}%2Flinks")).status_code == 404
 
 
 async def test_derive_over_http(client: httpx.AsyncClient) -> None:
@@ -338,6 +506,36 @@ class TestClient:
             await catalogue.get("x")
         assert type(failed.value) is CatalogueError
         assert "catalogue.url" in (failed.value.hint or "")
+
+    @pytest.mark.parametrize(
+        "change",
+        (
+            {"files": ["/d/a.h5"] * 1001},
+            {"files": ["/d/a.h5", "/d/../etc/passwd"]},
+            {"files": ["/d/a.h5", "/e/b.h5"]},
+            {"files": ["/d/b.h5", "/d/a.h5"]},
+            {"files": ["a.h5"], "root": "a.h5"},
+            {"files": []},
+            {"slug": "../x"},
+            {"size": -1},
+            {"paths": []},
+            {"access": {}},
+        ),
+    )
+    async def test_links_are_not_taken_on_trust(self, change: dict[str, object]) -> None:
+        good: dict[str, object] = {
+            "pid": "x",
+            "slug": "a-01234567",
+            "title": None,
+            "size": 1,
+            "root": "/d/a.h5",
+            "files": ["/d/a.h5", "/d/b/c.h5"],
+        }
+        found = await self.make(lambda request: httpx.Response(200, json=good)).links("x")
+        assert found.root == "/d/a.h5"
+        assert found.paths == ("/d/a.h5", "/d/b/c.h5")
+        with pytest.raises(CatalogueError, match="not a catalogue's"):
+            await self.make(lambda request: httpx.Response(200, json=good | change)).links("x")
 
     async def test_no_answer(self) -> None:
         def refuse(request: httpx.Request) -> httpx.Response:

@@ -64,9 +64,14 @@ def test_the_fake_finds_what_the_index_finds(
     assert found(index, query, " ".join(words)) == matches(words_of(query), " ".join(words))
 
 
-@pytest.mark.parametrize("text", ["", "  ", '"', "*", "- -", "&|()", "\0"])
-def test_without_letters_or_digits_there_is_no_condition(text: str) -> None:
+@pytest.mark.parametrize("text", ["", "  ", "\n\t", "\0"])
+def test_an_empty_text_is_no_condition(text: str) -> None:
     assert match_expression(text) is None
+
+
+@pytest.mark.parametrize("text", ['"', "*", "- -", "&|()", "_", "%", "😀", "\u0301"])
+def test_signs_alone_find_nothing(index: sqlite3.Connection, text: str) -> None:
+    assert not found(index, text, f"words of all kinds {text} _")
 
 
 def test_too_many_words() -> None:

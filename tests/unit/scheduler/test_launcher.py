@@ -6,12 +6,13 @@ import json
 import os
 import pwd
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from nearfield.config import Config, LauncherConfig
 from nearfield.errors import BlockedError, SpecRefusedError
-from nearfield.scheduler import launcher, launcher_guard, wire
+from nearfield.scheduler import JobState, JobStatus, launcher, launcher_guard, wire
 
 ROOT = os.geteuid() == 0
 
@@ -120,3 +121,100 @@ def test_importing_it_needs_no_asyncio() -> None:
     code = "import sys, nearfield.scheduler.launcher; print({'asyncio', 'httpx'} & {*sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+# ---------------------------------------------------------------------- names
+
+
+NAME = "nearfield-00000000000000aa"
+
+
+class Queue:
+    """An account with these jobs."""
+
+    def __init__(self, names: dict[str, str]) -> None:
+        self.names, self.ended, self.asked = names, list[str](), list[str]()
+
+    def name_of(self, number: str) -> str | None:
+        return self.names.get(number)
+
+    def names_of(self, numbers: list[str]) -> dict[str, str]:
+        return {n: self.names[n] for n in numbers if n in self.names}
+
+    def find(self, _name: str) -> None:
+        raise AssertionError
+
+    def log_tail(self, _name: str, _lines: int) -> None:
+        raise AssertionError
+
+    def cancel(self, number: str) -> None:
+        self.ended.append(number)
+
+    def status(self, numbers: list[str]) -> dict[str, JobStatus]:
+        self.asked += numbers
+        return {n: JobStatus(state=JobState.RUNNING, host="na1") for n in numbers}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["nf-core", "nearfield-x", "nearfield-", f"{NAME}0", f"{NAME}\n", NAME.upper(), f"x{NAME}"],
+)
+def test_a_job_of_another_name_is_not_the_hubs(name: str) -> None:
+    queue: Any = Queue({"7": name, "8": NAME})
+    with pytest.raises(SpecRefusedError, match="7 is not a session"):
+        launcher._cancel({"number": "7"}, queue, {})
+    for verb in (launcher._find, launcher._log_tail):
+        with pytest.raises(SpecRefusedError, match="session's name is nearfield-<16"):
+            verb({"name": name, "lines": 1}, queue)
+    told: Any = launcher._status({"numbers": ["7", "8", "9"]}, queue)
+    assert (told["7"]["state"], told["7"]["reason"]) == ("unknown", "not a session")
+    assert told["7"]["host"] is None
+    assert told["8"]["state"] == told["9"]["state"] == "running"
+    assert queue.asked == ["8", "9"]
+    launcher._cancel({"number": "8"}, queue, {})
+    assert queue.ended == ["8"]
+
+
+# ---------------------------------------------------------------------- whose code
+
+
+def test_a_python_variable_is_refused() -> None:
+    launcher_guard.only_roots_code([], {"PATH": "x", "MY_PYTHON": "x"})
+    for name in ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONX"):
+        with pytest.raises(SpecRefusedError, match=f"variable {name} is set"):
+            launcher_guard.only_roots_code([], {name: ""})
+
+
+def test_a_module_path_that_others_write_is_refused(tmp_path: Path) -> None:
+    """/tmp, where this is, may be written by everybody."""
+    launcher_guard.only_roots_code(["/usr", "/", "/usr/nosuch.zip"], {})
+    (tmp_path / "to-usr").symlink_to("/usr")
+    for path in (tmp_path, tmp_path / "nosuch", tmp_path / "to-usr"):
+        with pytest.raises(SpecRefusedError, match=r"may write|belongs to"):
+            launcher_guard.only_roots_code(["/usr", str(path)], {})
+
+
+def test_the_working_directory_is_no_place_for_modules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SpecRefusedError, match=r"may write|belongs to"):
+        launcher_guard.only_roots_code([""], {})
+
+
+def test_the_accounts_own_packages_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launcher_guard, "_user_site", lambda: "/usr/nosuch/site-packages")
+    with pytest.raises(SpecRefusedError, match="/usr/nosuch/site-packages is on the module path"):
+        launcher_guard.only_roots_code(["/usr/nosuch/site-packages"], {})
+
+
+def test_the_refusal_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = []
+    monkeypatch.setattr(launcher, "audit", lambda *words: told.append(words))
+    for name in [name for name in os.environ if name.startswith("PYTHON")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PYTHONPATH", "/x")
+    answer = json.loads(launcher._refuse_untrusted_code() or "")
+    assert answer["error"]["kind"] == "SpecRefusedError"
+    assert "PYTHONPATH" in answer["error"]["message"]
+    assert len(told) == 1

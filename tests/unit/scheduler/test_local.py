@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import pwd
 import signal
 import subprocess
 import sys
@@ -23,6 +24,8 @@ from nearfield.scheduler import (
     local_keeper,
 )
 from nearfield.scheduler.local import LocalScheduler
+
+ME = pwd.getpwuid(os.geteuid()).pw_name
 
 
 def keep(folder: Path, script: str, minutes: int = 1) -> dict[str, object]:
@@ -64,7 +67,7 @@ def test_what_a_job_leaves_behind_is_ended(tmp_path: Path) -> None:
 
 
 def spec(name: str, task: CommandTask | SessionTask) -> JobSpec:
-    return JobSpec(name=name, cluster="local", user="me", profile="p", task=task)
+    return JobSpec(name=name, cluster="local", user=ME, profile="p", task=task)
 
 
 def keeper_lives(scheduler: LocalScheduler, job: JobId) -> bool:

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from shutil import which
 from typing import Any
@@ -267,6 +268,48 @@ def test_links_keep_the_structure_and_stay_inside(tmp_path: Path) -> None:
     assert made == ["data/s/a.h5", "data/s/sub/b c.h5"]
     assert (session / "data/s/sub/b c.h5").read_text() == "b"
     assert (session / "data/s/a.h5").readlink() == raw / "a.h5"
+
+
+def test_no_link_is_made_through_a_link(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A record of a user names his link to a colleague's home, and a file "below" it."""
+    home, raw, session = tmp_path / "victim", tmp_path / "raw", tmp_path / "nf-1"
+    for folder in (home, raw, session / "data"):
+        folder.mkdir(parents=True)
+    (raw / "root.h5").write_text("")
+    (raw / "evil").symlink_to(home)
+    (raw / ".bash_profile").write_text("id")
+    bad = ["evil/.bash_profile", "evil/new/folder/x", "root.h5/x", "./y", "a/../../../z", "x" * 300]
+    files = [f"{raw}/{name}" for name in ("root.h5", "evil", *bad, "last.h5")]
+    link = {"pid": "p/1", "slug": "s", "folder": str(raw), "files": files}
+    checks.make_links(str(session), [link])
+    assert list(home.iterdir()) == []
+    assert sorted(p.name for p in (session / "data/s").iterdir()) == ["evil", "last.h5", "root.h5"]
+    assert sorted(p.name for p in session.iterdir()) == ["data"]
+    said = capsys.readouterr().out
+    assert "evil/.bash_profile' of dataset p/1 is not linked: Not a directory" in said
+    assert said.count("is not linked") == 4
+
+
+@pytest.mark.parametrize("at", ["data", "data/s"])
+def test_the_folders_of_the_links_are_no_links(tmp_path: Path, at: str) -> None:
+    session, home = tmp_path / "nf-1", tmp_path / "victim"
+    home.mkdir()
+    (session / at).parent.mkdir(parents=True)
+    (session / at).symlink_to(home)
+    with suppress(OSError):
+        checks.make_links(
+            str(session), [{"pid": "p", "slug": "s", "folder": "/raw", "files": ["/raw/a.h5"]}]
+        )
+    assert list(home.iterdir()) == []
+
+
+def test_what_is_there_already_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "data/s").mkdir(parents=True)
+    (tmp_path / "data/s/a.h5").write_text("mine")
+    link = {"pid": "p", "slug": "s", "folder": "/raw", "files": ["/raw/a.h5"]}
+    checks.make_links(str(tmp_path), [link])
+    assert (tmp_path / "data/s/a.h5").read_text() == "mine"
+    assert "'/raw/a.h5' of dataset p is not linked: File exists" in capsys.readouterr().out
 
 
 # ---------------------------------------------------------------------- image and environment

@@ -48,7 +48,11 @@ LINK = {"pid": "p/1", "slug": "s", "folder": "/raw/x", "files": ["/raw/x/a.h5", 
 
 
 def spec(profile: str = "open", **more: Any) -> JobSpec:
-    given = {"name": "nf-1", "user": "alice", "environment": {"JUPYTERHUB_API_TOKEN": "s3cret"}}
+    given = {
+        "name": "nearfield-00000000000000aa",
+        "user": "alice",
+        "environment": {"JUPYTERHUB_API_TOKEN": "s3cret"},
+    }
     return session_spec(CONFIG, profile_name=profile, **given | more)
 
 
@@ -153,6 +157,11 @@ def test_other_callbacks_are_refused(url: str) -> None:
     [
         (LINK | {"files": ["/raw/xy/a.h5"]}, "is not in"),
         (LINK | {"files": ["/raw/x"]}, "is not in"),
+        (LINK | {"files": ["/raw/x/a.h5", "/raw/x/d", "/raw/x/d/.profile"]}, "lies below"),
+        (LINK | {"files": ["/raw/x/d/e/.profile", "/raw/x/d"]}, "lies below"),
+        (LINK | {"files": ["/raw/x/./a.h5"]}, "components"),
+        (LINK | {"files": ["/raw/x//a.h5"]}, "components"),
+        (LINK | {"files": ["/raw/x/"]}, "components"),
         (LINK | {"folder": "/closed", "files": ["/closed/a.h5"]}, "no storage"),
         (LINK | {"folder": "/etc", "files": ["/etc/passwd"]}, "no storage"),
         (LINK | {"pid": "p\n1"}, "PID"),
@@ -200,6 +209,11 @@ def test_everything_of_the_hardware_is_the_profiles() -> None:
     [
         ("user", "bob"),
         ("name", "x-1"),
+        ("name", "nf-core"),
+        ("name", "nearfield-x"),
+        ("name", "nearfield-00000000000000AA"),
+        ("name", "nearfield-00000000000000aa\n"),
+        ("name", "nearfield-00000000000000aa0"),
         ("cluster", "other"),
         ("comment", "x"),
         ("profile", "nosuch"),

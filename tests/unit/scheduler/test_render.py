@@ -133,3 +133,7 @@ def test_what_is_left_open_is_left_out() -> None:
     for option in ("partition", "account", "qos", "gres", "reservation", "constraint", "comment"):
         assert not any(a.startswith(f"--{option}") for a in argv)
     assert "--no-requeue" in argv
+
+
+def test_the_limits_of_the_hub_are_not_the_jobs() -> None:
+    assert "--propagate=NONE" in sbatch_argv(SPEC, BIN, SESSIONS / "nf-1")

@@ -1,6 +1,6 @@
 """What a data file says about itself: one small reader per format, no guesses."""
 
 from nearfield.catalogue.metadata.model import FileLink, FileMetadata, Series
-from nearfield.catalogue.metadata.reader import contains, read_file
+from nearfield.catalogue.metadata.reader import Target, read_file, targets
 
-__all__ = ["FileLink", "FileMetadata", "Series", "contains", "read_file"]
+__all__ = ["FileLink", "FileMetadata", "Series", "Target", "read_file", "targets"]

@@ -25,6 +25,14 @@ class FileLink(_Model):
     """HDF5 path inside the other file; ``None`` for raw bytes (external storage)."""
     kind: str = "external link"
 
+    @property
+    def pattern(self) -> str:
+        """The file as H5Pset_virtual spells it: ``%b`` a block's number, ``%%`` one ``%``.
+
+        Only virtual sources are patterns; in any other link ``%`` is a letter like others.
+        """
+        return self.file if self.kind == "virtual source" else self.file.replace("%", "%%")
+
 
 class Series(_Model):
     """An openPMD file-based series: one file per iteration, named by a pattern with ``%T``."""
@@ -50,6 +58,8 @@ class FileMetadata(_Model):
     scientific: dict[str, Any] = Field(default_factory=dict)
     links: tuple[FileLink, ...] = ()
     series: Series | None = None
+    signal_link: str | None = None
+    """Where in this file the plot's signal, or its NXdata, is linked from another file."""
     warnings: tuple[str, ...] = ()
     """Limits that were reached and values that make no sense: the dataset is fine."""
     problems: tuple[str, ...] = ()

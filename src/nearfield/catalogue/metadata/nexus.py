@@ -21,6 +21,7 @@ from nearfield.catalogue.metadata.walk import (
     Walk,
     attribute,
     child,
+    follow,
     identity,
     scalar,
     text,
@@ -35,6 +36,7 @@ _TECHNIQUE_WORDS = (
     "absorption", "dichroism", "photoemission",
 )  # fmt: skip
 MAX_SCIENTIFIC = 200
+MAX_DEFAULTS = 10
 _QUANTITIES = {
     "NXmonochromator": ("energy", "wavelength"),
     "NXbeam": ("incident_energy", "incident_wavelength"),
@@ -55,8 +57,8 @@ def is_nexus(found: Walk) -> bool:
 
 def read_nexus(found: Walk) -> FileMetadata:
     """Metadata of all entries; where entries differ, their distinct values joined by ``"; "``."""
-    entries = _entries(found)
-    plots = [plot for entry in entries if (plot := _default_data(found, entry)) is not None]
+    entries, plots, elsewhere = _plots(found)
+    arrays, signal_link = _arrays(found, plots, elsewhere)
     plot_titles = [_title_of_data(plot) for plot in plots]
     definitions = unique(
         name
@@ -81,7 +83,8 @@ def read_nexus(found: Walk) -> FileMetadata:
         proposal=joined(_proposals(found, entries)),
         start_time=min(starts[0], key=instant, default=None),
         end_time=max(ends[0], key=instant, default=None),
-        arrays=_arrays(found, plots),
+        arrays=arrays,
+        signal_link=signal_link,
         scientific=_scientific(found),
         links=tuple(found.links),
         warnings=tuple(warnings),
@@ -89,11 +92,71 @@ def read_nexus(found: Walk) -> FileMetadata:
     )
 
 
-def _entries(found: Walk) -> list[Group]:
-    """All NXentry groups, the file's default first."""
+def _plots(found: Walk) -> tuple[list[Group], list[Group], str | None]:
+    """The entries and what plots of them show, the file's default first.
+
+    Last, where the file's default plot is if it is in another file.
+    """
     entries = list(found.of_class("NXentry"))
-    default = text_of(attribute(found.root, "default"))
-    return sorted(entries, key=lambda entry: entry.path != f"/{default}")
+    first = _default(found, Group("/", found.root, None))
+    if isinstance(first, Group):
+        inside = f"{first.path}/"
+        entries.sort(key=lambda entry: not inside.startswith(f"{entry.path}/"))
+    plots: list[Group] = []
+    elsewhere = first if isinstance(first, str) else None
+    for entry in entries:
+        is_first = isinstance(first, Group) and f"{first.path}/".startswith(f"{entry.path}/")
+        plot: Group | str | None = first if is_first and _is_data(first) else None
+        plot = plot or _default(found, entry)
+        if isinstance(plot, str):
+            elsewhere = elsewhere or (None if plots else plot)
+            continue
+        if plot is None or not _is_data(plot):
+            below = plot.path if plot is not None else entry.path
+            plot = next(found.of_class("NXdata", under=below), None) or next(
+                found.of_class("NXdata", under=entry.path), None
+            )
+        if plot is not None:
+            plots.append(plot)
+    return entries, plots, elsewhere
+
+
+def _is_data(group: Group | str | None) -> bool:
+    return isinstance(group, Group) and group.nx_class == "NXdata"
+
+
+def _default(found: Walk, start: Group) -> Group | str | None:
+    """The group that ``default`` names, and that one's ``default``, down to an NXdata.
+
+    A path if it leads into another file. From the root, not below the entry: entries have
+    their own say.
+    """
+    at: Group | None = None
+    here = start
+    for _ in range(MAX_DEFAULTS):
+        name = text_of(attribute(here.handle, "default"))
+        if name is None or _is_data(here):
+            return at
+        place = follow(here.handle, name, here.path)
+        if place is not None and place.handle is None:
+            return place.path
+        group = None if place is None else _known(found, place.handle)
+        if group is None:
+            found.warnings.append(f"{here.path}: default {name!r} names no group that is there")
+            return at
+        at = here = group
+        if start.path == "/" and group.nx_class == "NXentry":
+            return at
+    return at
+
+
+def _known(found: Walk, handle: Any) -> Group | None:
+    """The group of the walk that this is, whatever path led to it."""
+    try:
+        key = identity(handle)
+        return next((group for group in found.groups if identity(group.handle) == key), None)
+    except READ_ERRORS:
+        return None
 
 
 def _instrument(found: Walk, entries: list[Group]) -> str | None:
@@ -128,14 +191,6 @@ def _times(entries: list[Group], name: str) -> tuple[list[Any], list[str]]:
     return [t for _, t in times if t is not None], [word for word, t in times if t is None]
 
 
-def _default_data(found: Walk, entry: Group) -> Group | None:
-    """The NXdata that a plot of the entry shows: ``default`` if given, else the first."""
-    plots = list(found.of_class("NXdata", under=entry.path))
-    default = text_of(attribute(entry.handle, "default"))
-    wanted = f"{entry.path.rstrip('/')}/{default}"
-    return next((p for p in plots if p.path == wanted), plots[0] if plots else None)
-
-
 def _title_of_data(plot: Group) -> str | None:
     return text(plot.handle, "title") or text_of(attribute(plot.handle, "title"))
 
@@ -156,23 +211,30 @@ def _signal_name(plot: Group) -> str | None:
     return "data" if "data" in names else None
 
 
-def _arrays(found: Walk, plots: list[Group]) -> tuple[Any, ...]:
-    """The arrays, the one that a plot shows first marked and in front."""
+def _arrays(
+    found: Walk, plots: list[Group], elsewhere: str | None
+) -> tuple[tuple[Any, ...], str | None]:
+    """The arrays, the one that a plot shows first marked and in front.
+
+    None is marked if that one is in another file: then, second, where it is linked.
+    """
     arrays = dict(found.arrays)
-    for plot in plots:
+    for plot in plots if elsewhere is None else ():
         name = _signal_name(plot)
-        handle = child(plot.handle, name) if name else None
-        if handle is None:
+        place = follow(plot.handle, name, plot.path) if name else None
+        if place is None:
             continue
+        if place.handle is None:
+            return tuple(arrays.values()), place.path
         try:
-            key = identity(handle)
+            key = identity(place.handle)
         except READ_ERRORS:
             continue
         if key in arrays:
             path = f"{plot.path}/{name}"
             first = arrays.pop(key).model_copy(update={"signal": True, "path": path})
-            return (first, *arrays.values())
-    return tuple(arrays.values())
+            return (first, *arrays.values()), None
+    return tuple(arrays.values()), elsewhere
 
 
 def _scientific(found: Walk) -> dict[str, Any]:

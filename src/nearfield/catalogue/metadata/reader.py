@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from nearfield.catalogue.metadata.model import FileMetadata
 from nearfield.catalogue.metadata.nexus import is_nexus, read_nexus
 from nearfield.catalogue.metadata.openpmd import is_openpmd, read_openpmd
 from nearfield.catalogue.metadata.values import text_of, time_of
-from nearfield.catalogue.metadata.walk import READ_ERRORS, Walk, attribute, reason, walk
+from nearfield.catalogue.metadata.walk import (
+    READ_ERRORS,
+    Walk,
+    attribute,
+    describe,
+    follow,
+    reason,
+    walk,
+)
+from nearfield.datasets import ArrayInfo
 from nearfield.errors import BlockedError, DataFileError, NearfieldError
 
 # https://docs.hdfgroup.org/hdf5/v1_14/_f_m_t3.html, "Format Signature"
@@ -41,35 +51,35 @@ def read_file(path: str) -> FileMetadata:
         return _read_plain(found)
 
 
-def contains(path: str, objects: list[str]) -> dict[str, bool]:
-    """For each HDF5 path, whether it leads to an object of the file at ``path``.
+@dataclass(frozen=True)
+class Target:
+    """An object that a link leads to: its own path, and what it is if it is an array."""
 
+    path: str
+    array: ArrayInfo | None = None
+
+
+def targets(path: str, objects: list[str]) -> dict[str, Target | None]:
+    """What HDF5 paths lead to in the file at ``path``; ``None`` where nothing is there.
+
+    An external link on the way counts as reached: its own file is checked by itself.
     Raises as :func:`read_file`.
     """
     with _opened(path) as file:
-        return {name: _reachable(file, name) for name in objects}
+        return {name: _target(file, name) for name in objects}
 
 
-def _reachable(file: Any, name: str) -> bool:
-    """An external link on the way counts as reached: its own file is checked by itself."""
+def _target(file: Any, name: str) -> Target | None:
     import h5py
 
-    at = file
+    place = follow(file, name)
+    if place is None:
+        return None
     try:
-        for part in name.strip("/").split("/"):
-            if part in ("", "."):
-                continue
-            if not isinstance(at, h5py.Group):
-                return False
-            link = at.get(part, getlink=True)
-            if link is None:
-                return False
-            if isinstance(link, h5py.ExternalLink):
-                return True
-            at = at[part]
+        is_array = isinstance(place.handle, h5py.Dataset)
+        return Target(place.path, describe(place.path, place.handle) if is_array else None)
     except READ_ERRORS:
-        return False
-    return True
+        return Target(place.path)
 
 
 @contextmanager

@@ -15,9 +15,12 @@ from nearfield.catalogue.metadata.model import FileLink
 from nearfield.catalogue.metadata.values import text_of
 from nearfield.datasets import ArrayInfo
 
-MAX_OBJECTS = 5000
+MAX_OBJECTS = 50_000
 MAX_ARRAYS = 200
 MAX_LINKS = 10_000
+# Links are cheap, but a pass has an end whatever a file holds.
+MAX_MEMBERS = 200_000
+MAX_HOPS = 40
 # What h5py raises on damaged or exotic parts of a file that opens well.
 READ_ERRORS = (OSError, RuntimeError, ValueError, TypeError, KeyError, OverflowError, MemoryError)
 
@@ -43,7 +46,10 @@ class Walk:
     warnings: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     visited: int = 0
+    members: int = 0
     arrays_left_out: int = 0
+    sources: set[tuple[str | bytes, str | None]] = field(default_factory=set)
+    """Files and objects that virtual datasets and external storage are known to be in."""
 
     def of_class(self, *names: str, under: str = "/") -> Iterator[Group]:
         """Groups of these NeXus classes below ``under``, outermost first."""
@@ -69,13 +75,57 @@ def attribute(handle: Any, name: str) -> Any:
 
 def child(group: Any, name: str) -> Any:
     """A member that lives in this file, or ``None``. External links are never followed."""
+    place = follow(group, name)
+    return None if place is None else place.handle
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a path leads inside one file."""
+
+    path: str
+    handle: Any = None
+    """``None`` where the path leaves the file; ``path`` then goes through an external link."""
+
+
+def follow(group: Any, name: str, at: str = "/") -> Place | None:
+    """The object that ``name`` means in ``group`` (which is at ``at``), through soft links.
+
+    ``None`` if there is none. No other file is opened.
+    """
     import h5py
 
+    path, here = ("/", group.file) if name.startswith("/") else (at, group)
+    rest = deque(name.split("/"))
+    hops = 0
     try:
-        link = group.get(name, getlink=True)
-        return None if link is None or isinstance(link, h5py.ExternalLink) else group.get(name)
+        while rest:
+            part = rest.popleft()
+            if part in ("", "."):
+                continue
+            link = here.get(part, getlink=True) if isinstance(here, h5py.Group) else None
+            if link is None:
+                return None
+            below = f"{path.rstrip('/')}/{_shown(part)}"
+            if isinstance(link, h5py.ExternalLink):
+                return Place("/".join([below, *(p for p in rest if p not in ("", "."))]))
+            if isinstance(link, h5py.SoftLink):
+                hops += 1
+                if hops > MAX_HOPS:
+                    return None
+                if link.path.startswith("/"):
+                    path, here = "/", group.file
+                rest.extendleft(reversed(link.path.split("/")))
+                continue
+            path, here = below, here[part]
     except READ_ERRORS:
         return None
+    return Place(path, here)
+
+
+def _shown(name: str) -> str:
+    """A name that is not UTF-8 reaches us with surrogates, which no JSON can hold."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def scalar(group: Any, name: str, *, limit: int = 64) -> Any:
@@ -110,17 +160,17 @@ def walk(root: Any) -> Walk:
             found.problems.append(f"{path}: cannot be listed: {reason(error)}")
             continue
         for name in names:
-            found.visited += 1
-            if found.visited > MAX_OBJECTS:
-                found.warnings.append(
-                    f"more than {MAX_OBJECTS} objects: the rest was not looked at"
+            found.members += 1
+            if found.visited > MAX_OBJECTS or found.members > MAX_MEMBERS:
+                most = MAX_OBJECTS if found.visited > MAX_OBJECTS else MAX_MEMBERS
+                found.problems.append(
+                    f"more than {most} objects: the rest, and references from it to other"
+                    " files, was not looked at"
                 )
                 # Groups already met keep their say: every entry its title, if not its arrays.
                 found.groups += [_group(path, group) for path, group in queue]
                 return found
-            # A name that is not UTF-8 reaches us with surrogates, which no JSON can hold.
-            shown = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-            at = f"{path.rstrip('/')}/{shown}"
+            at = f"{path.rstrip('/')}/{_shown(name)}"
             try:
                 below = _visit(found, group, name, at, seen)
             except READ_ERRORS as error:
@@ -147,6 +197,7 @@ def _visit(found: Walk, group: Any, name: str, at: str, seen: set[Any]) -> Any:
         return None
     if isinstance(link, h5py.SoftLink):
         return None  # its target is visited where it lives
+    found.visited += 1
     handle = group[name]
     key = identity(handle)
     if key in seen:
@@ -180,10 +231,15 @@ def _sources(found: Walk, at: str, handle: Any) -> None:
     """Other files that this dataset's data is in: virtual sources and external storage."""
     if handle.is_virtual:
         for source in handle.virtual_sources():
-            if source.file_name != ".":
-                _note(found, at, source.file_name, source.dset_name, "virtual source")
+            # One mapping per frame is usual: thousands from one place.
+            place = (source.file_name, source.dset_name)
+            if source.file_name != "." and place not in found.sources:
+                found.sources.add(place)
+                _note(found, at, *place, "virtual source")
     for name, _offset, _size in handle.external or ():
-        _note(found, at, name, None, "external storage")
+        if (name, None) not in found.sources:
+            found.sources.add((name, None))
+            _note(found, at, name, None, "external storage")
 
 
 def _note(
@@ -191,8 +247,8 @@ def _note(
 ) -> None:
     if len(found.links) >= MAX_LINKS:
         limit = f"more than {MAX_LINKS} references to other files: the rest was not noted"
-        if limit not in found.warnings:
-            found.warnings.append(limit)
+        if limit not in found.problems:
+            found.problems.append(limit)
         return
     raw = file if isinstance(file, bytes) else file.encode("utf-8", "surrogateescape")
     try:

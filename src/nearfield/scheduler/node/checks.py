@@ -1,14 +1,17 @@
 """What only the node can tell: is everything there, and may this account read it?"""
 
+import errno
 import os
 import pwd
 import socket
+import stat
 import threading
 from typing import Any, Callable, Dict, List, Optional
 
 from nearfield.scheduler.node.session import NotStarted, say
 
 CHECK_SECONDS = 30.0
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def bounded(check: Callable[[str], Optional[str]], path: str) -> str:
@@ -102,16 +105,59 @@ def check_datasets(links: List[Any]) -> None:
             )
 
 
+# Skipped and told. The first three are the ways of a record that would lead us out of our folder.
+SKIPPED = (errno.ELOOP, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG)
+
+
 def make_links(folder: str, links: List[Any]) -> None:
-    """``data/<slug>/…``: links to the files at their original paths, in their own folders."""
-    for link in links:
-        for path in link["files"]:
-            inner = os.path.relpath(path, link["folder"])
-            if inner.startswith("..") or inner == ".":
-                continue
-            here = os.path.join(folder, "data", link["slug"], inner)
-            os.makedirs(os.path.dirname(here), exist_ok=True)
-            try:
-                os.symlink(path, here)
-            except FileExistsError:
-                pass
+    """``data/<slug>/…``: links to the files at their original paths, in their own folders.
+
+    The paths are a catalogue's word, and what they name may be another account's. No name is
+    looked up through a link here: with "evil" a link to somebody's home, "evil/.profile" must not
+    be made there.
+    """
+    data = os.open(os.path.join(folder, "data"), FOLDER)
+    try:
+        for link in links:
+            for path in link["files"]:
+                make_link(data, link, path)
+    finally:
+        os.close(data)
+
+
+def make_link(data: int, link: Dict[str, Any], path: str) -> None:
+    start = link["folder"].rstrip("/") + "/"
+    names = path[len(start) :].split("/")
+    if not path.startswith(start) or any(name in ("", ".", "..") for name in names):
+        return
+    here = os.dup(data)
+    try:
+        for name in [link["slug"], *names[:-1]]:
+            inner = inner_folder(here, name)
+            os.close(here)
+            here = inner
+        make_one_link(here, names[-1], path)
+    except OSError as error:
+        if error.errno not in SKIPPED:
+            raise
+        say("%r of dataset %s is not linked: %s" % (path, link["pid"], error.strerror))
+    finally:
+        os.close(here)
+
+
+def inner_folder(outer: int, name: str) -> int:
+    """The real folder ``name`` in ``outer``, made if need be; never through a link."""
+    try:
+        os.mkdir(name, 0o700, dir_fd=outer)
+    except FileExistsError:
+        pass
+    return os.open(name, FOLDER, dir_fd=outer)
+
+
+def make_one_link(outer: int, name: str, path: str) -> None:
+    try:
+        os.symlink(path, name, dir_fd=outer)
+    except FileExistsError:
+        found = os.lstat(name, dir_fd=outer)
+        if not stat.S_ISLNK(found.st_mode) or os.readlink(name, dir_fd=outer) != path:
+            raise
