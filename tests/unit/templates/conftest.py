@@ -1,14 +1,21 @@
-"""Template folders made for a test."""
+"""Template folders made for a test, and the template frames-projection without a kernel."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
 import pytest
 import yaml
+
+import nearfield
+from nearfield.datasets import ArrayInfo, Dataset
+from nearfield.templates.notebook import read_notebook, source, tags
+
+NOTEBOOK = Path(__file__).resolve().parents[3] / "notebooks/frames-projection/template.ipynb"
 
 
 def code(source: str, *tags: str) -> dict[str, Any]:
@@ -41,3 +48,46 @@ def make_template(tmp_path: Path) -> Callable[..., Path]:
         return folder
 
     return make
+
+
+@pytest.fixture
+def plotting() -> Iterator[None]:
+    mpl.use("Agg")
+    yield
+    mpl.pyplot.close("all")
+
+
+class Notebook:
+    """Executes the template's cells on a file."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder, self.monkeypatch = folder, monkeypatch
+
+    def run(
+        self, file: Path, *arrays: ArrayInfo, block: float = 0, plots: bool = False, **given: Any
+    ) -> dict[str, Any]:
+        """``block`` is the size of blocks in bytes; ``plots`` also draws, which takes a second."""
+        dataset = Dataset(pid="p-1", title="A $5 title", arrays=arrays)
+        self.monkeypatch.setattr(nearfield, "dataset", lambda pid: dataset, raising=False)
+        names: dict[str, Any] = {}
+        for cell in read_notebook(NOTEBOOK)["cells"]:
+            if cell["cell_type"] != "code":
+                continue
+            code = source(cell)
+            if "plt.subplots" in code and not plots:
+                continue
+            if block:
+                code = code.replace("BLOCK_BYTES = 64e6", f"BLOCK_BYTES = {block}")
+            exec(compile(code, "cell", "exec"), names)  # noqa: S102 - our own notebook
+            if "parameters" in tags(cell):
+                names |= {
+                    "dataset_pids": ["p-1"], "data_files": [str(file)],
+                    "output_dir": str(self.folder), **given,
+                }  # fmt: skip
+        return names
+
+
+@pytest.fixture
+def notebook(plotting: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Notebook:
+    (tmp_path / "out").mkdir()
+    return Notebook(tmp_path / "out", monkeypatch)

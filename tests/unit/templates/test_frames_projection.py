@@ -6,65 +6,18 @@ Its cells are executed here, without a kernel; tests/unit/runs runs the notebook
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import h5py
 import hdf5plugin
-import matplotlib as mpl
 import numpy as np
 import pytest
 
-import nearfield
-from nearfield.datasets import ArrayInfo, Dataset
-from nearfield.templates.notebook import read_notebook, source, tags
+from nearfield.datasets import ArrayInfo
 
-NOTEBOOK = Path(__file__).resolve().parents[3] / "notebooks/frames-projection/template.ipynb"
+Notebook = Any  # the class in conftest.py
 RANDOM = np.random.default_rng(7)
-
-
-@pytest.fixture(autouse=True)
-def plotting() -> Iterator[None]:
-    mpl.use("Agg")
-    yield
-    mpl.pyplot.close("all")
-
-
-class Notebook:
-    """Executes the template's cells on a file."""
-
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.folder, self.monkeypatch = folder, monkeypatch
-
-    def run(
-        self, file: Path, *arrays: ArrayInfo, block: float = 0, plots: bool = False, **given: Any
-    ) -> dict[str, Any]:
-        """``block`` is the size of blocks in bytes; ``plots`` also draws, which takes a second."""
-        dataset = Dataset(pid="p-1", title="A $5 title", arrays=arrays)
-        self.monkeypatch.setattr(nearfield, "dataset", lambda pid: dataset, raising=False)
-        names: dict[str, Any] = {}
-        for cell in read_notebook(NOTEBOOK)["cells"]:
-            if cell["cell_type"] != "code":
-                continue
-            code = source(cell)
-            if "plt.subplots" in code and not plots:
-                continue
-            if block:
-                code = code.replace("BLOCK_BYTES = 64e6", f"BLOCK_BYTES = {block}")
-            exec(compile(code, "cell", "exec"), names)  # noqa: S102 - our own notebook
-            if "parameters" in tags(cell):
-                names |= {
-                    "dataset_pids": ["p-1"], "data_files": [str(file)],
-                    "output_dir": str(self.folder), **given,
-                }  # fmt: skip
-        return names
-
-
-@pytest.fixture
-def notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Notebook:
-    (tmp_path / "out").mkdir()
-    return Notebook(tmp_path / "out", monkeypatch)
 
 
 def info(path: str, data: Any, signal: bool = True) -> ArrayInfo:
