@@ -62,7 +62,7 @@ def signal_job(sid: int, number: int) -> None:
             continue
 
 
-def keep(state: Path, number: str, session: Path, minutes: int, script: bytes) -> None:
+def keep(state: Path, number: str, session: Path, minutes: float, script: bytes) -> None:
     """Run the job to its end. This process is its keeper from now on."""
     log = os.open(session / "log", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     job = subprocess.Popen(
@@ -134,7 +134,7 @@ def main() -> None:
     write(Path(state) / f"{number}.pid", {"keeper": os.getpid(), "ticks": start_ticks(os.getpid())})
     os.write(say, b"1")
     os.close(say)
-    keep(Path(state), number, Path(session), int(minutes), script)
+    keep(Path(state), number, Path(session), float(minutes), script)
 
 
 if __name__ == "__main__":

@@ -202,3 +202,28 @@ def test_munge_away_loses_no_session_and_a_stop_is_made_up_for(
     while job in jobs_of(cluster, "alice"):
         assert time.monotonic() < deadline, f"job {job} was forgotten:\n{hub.tail()}"
         time.sleep(0.5)
+
+
+def test_a_stop_during_an_outage_is_made_up_for_by_the_next_hub(
+    cluster: Any, hub: Any, pids: dict[str, str]
+) -> None:
+    start(hub, pids["alice"])
+    [job] = jobs_of(cluster, "alice")
+    cluster.stop_daemon("munged")
+    try:
+        hub.api("DELETE", "users/alice/server")
+        deadline = time.monotonic() + 30
+        while hub.server("alice") is not None:
+            assert time.monotonic() < deadline, hub.tail()
+            time.sleep(0.2)
+        hub.kill()
+    finally:
+        cluster.start_daemon("munged")
+    assert job in jobs_of(cluster, "alice"), "nobody could have cancelled it yet"
+    hub.start()
+    # Anybody's session makes the new hub look through what the old one left.
+    hub.request_server("bob", {"profile": "nonsense"})
+    deadline = time.monotonic() + 45
+    while job in jobs_of(cluster, "alice"):
+        assert time.monotonic() < deadline, f"job {job} was forgotten:\n{hub.tail()}"
+        time.sleep(0.5)

@@ -28,7 +28,7 @@ from nearfield.scheduler.local import LocalScheduler
 ME = pwd.getpwuid(os.geteuid()).pw_name
 
 
-def keep(folder: Path, script: str, minutes: int = 1) -> dict[str, object]:
+def keep(folder: Path, script: str, minutes: float = 1) -> dict[str, object]:
     (folder / "nf-1").mkdir()
     argv = [
         sys.executable,
@@ -49,7 +49,7 @@ def keep(folder: Path, script: str, minutes: int = 1) -> dict[str, object]:
 
 
 def test_the_wall_time_is_enforced(tmp_path: Path) -> None:
-    ended = keep(tmp_path, "trap 'echo bye; exit 5' TERM\nsleep 30 & wait\n", minutes=0)
+    ended = keep(tmp_path, "trap 'echo bye; exit 5' TERM\nsleep 30 & wait\n", minutes=0.02)
     assert (ended["by"], ended["exit_code"]) == ("timeout", 5)
     assert (tmp_path / "nf-1/log").read_text() == "bye\n"
 
