@@ -138,7 +138,7 @@ class Cluster:
         return out[0] if out else self.squeue(cluster=cluster).get(jobid, "")
 
     def wait_job(
-        self, jobid: str, states: Iterable[str] = ENDED, timeout: float = 30, cluster: str = "lab"
+        self, jobid: str, states: Iterable[str] = ENDED, timeout: float = 90, cluster: str = "lab"
     ) -> str:
         """Wait for one of states and return it; fail at once if the job ended as something else."""
         wanted, end = set(states), time.monotonic() + timeout
@@ -174,6 +174,8 @@ class Cluster:
 
     def start_daemon(self, daemon: str) -> None:
         self._tool("start", daemon)
+        # Nodes that could not authenticate for a while are taken back one by one: `up` waits.
+        self._tool("up")
 
     def exec_on(
         self, node: str, argv: Sequence[str], timeout: float = 60
