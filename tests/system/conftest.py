@@ -174,8 +174,7 @@ class Cluster:
 
     def start_daemon(self, daemon: str) -> None:
         self._tool("start", daemon)
-        # Nodes that could not authenticate for a while are taken back one by one: `up` waits.
-        self._tool("up")
+        self._wait_for_nodes()
 
     def exec_on(
         self, node: str, argv: Sequence[str], timeout: float = 60
@@ -183,6 +182,16 @@ class Cluster:
         """Run argv as root inside the node's namespaces."""
         tool = [str(TOOLS / "cluster"), "exec", node, *argv]
         return subprocess.run(tool, timeout=timeout, capture_output=True, text=True, check=False)
+
+    def _wait_for_nodes(self, seconds: float = 45) -> None:
+        """Nodes that could not authenticate for a while are taken back one by one."""
+        usable = {"idle", "mixed", "allocated", "completing"}
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            states = set(self._slurm(["sinfo", "-hN", "-o", "%T"], "lab").split())
+            if states and states <= usable:
+                return
+            time.sleep(0.2)
 
     def _slurm(self, argv: Sequence[str], cluster: str) -> str:
         env = os.environ | {"SLURM_CONF": str(self.slurm_conf(cluster))}
