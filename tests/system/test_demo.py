@@ -84,6 +84,7 @@ def test_ctrl_c_leaves_nothing_behind(place: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=heed_ctrl_c,
     )
     assert process.stdout is not None
     said = ""
@@ -119,11 +120,17 @@ def test_ctrl_c_while_it_starts_leaves_nothing_behind(place: Path, seconds: floa
         [*NEARFIELD, "demo", "--dir", str(place)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        preexec_fn=heed_ctrl_c,
     )
     time.sleep(seconds)
     process.send_signal(signal.SIGINT)
     process.wait(60)
     assert left_behind(place) == []
+
+
+def heed_ctrl_c() -> None:
+    """Whoever started the tests in the background made them, and all below, ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def left_behind(place: Path) -> list[str]:

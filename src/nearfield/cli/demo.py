@@ -94,10 +94,14 @@ def _stoppable() -> Any:
         def interrupt(*_: object) -> None:
             raise KeyboardInterrupt
 
-        old = signal.signal(signal.SIGTERM, interrupt)
+        # INT too: a shell starts background commands with it ignored.
+        old = {
+            number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGINT)
+        }
         try:
             yield
         finally:
-            signal.signal(signal.SIGTERM, old)
+            for number, handler in old.items():
+                signal.signal(number, handler)
 
     return manager()
