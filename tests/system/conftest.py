@@ -183,7 +183,7 @@ class Cluster:
         tool = [str(TOOLS / "cluster"), "exec", node, *argv]
         return subprocess.run(tool, timeout=timeout, capture_output=True, text=True, check=False)
 
-    def _wait_for_nodes(self, seconds: float = 45) -> None:
+    def _wait_for_nodes(self, seconds: float = 25) -> None:
         """Nodes that could not authenticate for a while are taken back one by one."""
         usable = {"idle", "mixed", "allocated", "completing"}
         end = time.monotonic() + seconds

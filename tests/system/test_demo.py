@@ -84,7 +84,7 @@ def test_ctrl_c_leaves_nothing_behind(place: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=heed_ctrl_c,
+        preexec_fn=heed_ctrl_c,  # noqa: PLW1509 - the tests have one thread
     )
     assert process.stdout is not None
     said = ""
@@ -120,7 +120,7 @@ def test_ctrl_c_while_it_starts_leaves_nothing_behind(place: Path, seconds: floa
         [*NEARFIELD, "demo", "--dir", str(place)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        preexec_fn=heed_ctrl_c,
+        preexec_fn=heed_ctrl_c,  # noqa: PLW1509 - the tests have one thread
     )
     time.sleep(seconds)
     process.send_signal(signal.SIGINT)
