@@ -210,3 +210,5 @@ async def test_closing_twice_and_late_readers(tmp_path: Path) -> None:
     await catalogue.search(Query())
     await catalogue.aclose()
     await catalogue.aclose()
+    assert (await catalogue.search(Query())).total == 0, "a late reader opens the file again"
+    await catalogue.aclose()
