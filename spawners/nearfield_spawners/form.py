@@ -37,7 +37,7 @@ def options_form(spawner: Any) -> str:
     pids = "\n".join(map(str, listed)) if isinstance(listed, list | tuple) else ""
     rows = []
     for name, profile in allowed.items():
-        hardware = config.hardware[profile.hardware]
+        hardware = config.hardware[profile.hardware[0]]
         environment = config.environments[profile.environment]
         size = describe(hardware)
         key = escape(name, quote=True)

@@ -6,8 +6,9 @@ model, one check. It holds names only; none of them ever becomes part of a scrip
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import (
     BaseModel,
@@ -18,19 +19,44 @@ from pydantic import (
     field_validator,
 )
 
+from nearfield.config import ChoiceName, SlurmWord
 from nearfield.datasets import Pid
 from nearfield.errors import UsageError
+from nearfield.profiles import ChosenValue
 
+CHOICES: tuple[ChoiceName, ...] = get_args(ChoiceName)
+NUMBERS = frozenset({"cores", "memory_mb", "minutes", "gpus"})
 ProfileName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
 
 
+Count = Annotated[int, Field(strict=True, ge=0, le=2**31)]
+
+
 class SpawnOptions(BaseModel):
-    """``{"profile": NAME, "datasets": [PID, …]}``; the profile may be left to the only one."""
+    """``{"profile": NAME, "hardware": NAME, "datasets": [PID, …], "cores": 4, …}``.
+
+    The profile may be left to the only one, the hardware to the profile's first, each number and
+    word to the hardware's own.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     profile: ProfileName | None = None
+    hardware: ProfileName | None = None
     datasets: tuple[Pid, ...] = Field(default=(), max_length=200)
+    cores: Count | None = None
+    memory_mb: Count | None = None
+    minutes: Count | None = None
+    gpus: Count | None = None
+    gpu_type: SlurmWord | None = None
+    account: SlurmWord | None = None
+    qos: SlurmWord | None = None
+    reservation: SlurmWord | None = None
+
+    @property
+    def values(self) -> dict[ChoiceName, ChosenValue]:
+        """What was chosen of the hardware."""
+        return {name: found for name in CHOICES if (found := getattr(self, name)) is not None}
 
     @field_validator("datasets")
     @classmethod
@@ -49,8 +75,12 @@ def parse_options(data: Mapping[str, Any]) -> SpawnOptions:
             for e in error.errors(include_url=False, include_input=False)
         )
         raise UsageError(
-            f"spawn options refused: {problems}", hint="the options are: profile, datasets"
+            f"spawn options refused: {problems}",
+            hint=f"the options are: {', '.join(SpawnOptions.model_fields)}",
         ) from None
+
+
+_SINGLE = frozenset(SpawnOptions.model_fields) - {"datasets"}
 
 
 def from_form(fields: Mapping[str, list[str]]) -> dict[str, Any]:
@@ -64,9 +94,11 @@ def from_form(fields: Mapping[str, list[str]]) -> dict[str, Any]:
     for key, values in fields.items():
         if key in {"dataset", "datasets"}:
             pids += [pid for value in values for pid in value.split()]
-        elif key == "profile":
-            if chosen := [value for value in values if value]:
-                data["profile"] = chosen[-1]
+        elif key in _SINGLE:
+            # A field that was left empty says nothing.
+            if given := [value.strip() for value in values if value.strip()]:
+                number = key in NUMBERS and re.fullmatch(r"[0-9]{1,10}", given[-1])
+                data[key] = int(given[-1]) if number else given[-1]
         elif key != "_xsrf":
             data[key] = values
     if pids:

@@ -9,9 +9,9 @@ from nearfield.catalogue import ServiceCatalogue
 from nearfield.config import Config
 from nearfield.datasets import Principal
 from nearfield.errors import BlockedError, DatasetNotPermittedError, UsageError
-from nearfield.profiles import choose, usable
+from nearfield.profiles import choose, choose_hardware, usable, with_choices
 from nearfield.scheduler import PathAccess, Scheduler
-from nearfield.scheduler.jobspec import DatasetLink
+from nearfield.scheduler.jobspec import Chosen, DatasetLink
 from nearfield.scheduler.sessions import link_of
 from nearfield_spawners.options import SpawnOptions
 
@@ -21,6 +21,7 @@ class Plan:
     """A start that passed every check that can be made from the hub."""
 
     profile: str
+    chosen: Chosen
     cluster: str
     links: tuple[DatasetLink, ...]
     undecided: tuple[str, ...] = ()
@@ -39,6 +40,13 @@ def pick_profile(config: Config, user: Principal, options: SpawnOptions) -> str:
             hint=f"choose one of: {', '.join(allowed)}" if allowed else "ask the administrators",
         )
     return next(iter(allowed))
+
+
+def pick_hardware(config: Config, profile: str, options: SpawnOptions) -> tuple[str, Chosen]:
+    """The cluster, and what was chosen of it. Raises UsageError for what is not open to choice."""
+    name, hardware = choose_hardware(config, config.profiles[profile], options.hardware)
+    with_choices(hardware, options.values)
+    return hardware.cluster, Chosen(hardware=name, values=options.values)
 
 
 def user_catalogue(config: Config, token: str) -> ServiceCatalogue:

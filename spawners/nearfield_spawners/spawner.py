@@ -41,7 +41,7 @@ from nearfield_spawners.live_config import LiveConfig
 from nearfield_spawners.migration import with_req_traits
 from nearfield_spawners.monitor import QueueMonitor
 from nearfield_spawners.options import from_form, parse_options
-from nearfield_spawners.plan import Plan, check_rights, pick_profile, resolve
+from nearfield_spawners.plan import Plan, check_rights, pick_hardware, pick_profile, resolve
 from nearfield_spawners.refusal import failed, refusal
 from nearfield_spawners.state import SavedState
 
@@ -119,12 +119,14 @@ class NearfieldSpawner(SavedState):
             config = self.site
             chosen = parse_options(options)
             profile = pick_profile(config, self.principal, chosen)
-            cluster = config.hardware[config.profiles[profile].hardware].cluster
+            cluster, given = pick_hardware(config, profile, chosen)
             links = await resolve(config, profile, chosen.datasets, self.api_token)
             undecided = await check_rights(self.live.scheduler(cluster), self.user.name, links)
         except NearfieldError as error:
             raise refusal(error) from error
-        self._plan = Plan(profile=profile, cluster=cluster, links=links, undecided=undecided)
+        self._plan = Plan(
+            profile=profile, chosen=given, cluster=cluster, links=links, undecided=undecided
+        )
         return self._plan
 
     # ------------------------------------------------------------------ life
@@ -152,6 +154,7 @@ class NearfieldSpawner(SavedState):
                 datasets=plan.links,
                 environment=self._job_environment(),
                 callback_url=self._callback_url(),
+                chosen=plan.chosen,
             )
             self.job_id = str(await self.live.scheduler(plan.cluster).submit(spec))
         except NearfieldError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from nearfield.config import Config, Storage
+from nearfield.config import Config, Place, Storage
 
 
 def locate(config: Config, path: str) -> tuple[str | None, str]:
@@ -28,3 +28,8 @@ def locate(config: Config, path: str) -> tuple[str | None, str]:
 def near(storage: Storage, cluster: str) -> bool:
     """Does any node of ``cluster`` have this storage?"""
     return not storage.places or any(place.cluster == cluster for place in storage.places)
+
+
+def place_in(storage: Storage, cluster: str) -> Place | None:
+    """Where in ``cluster`` it is near; None if everywhere there, or nowhere."""
+    return next((place for place in storage.places if place.cluster == cluster), None)

@@ -105,3 +105,49 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [model for part in get_args(annotation) for model in _models_in(part)]
+
+
+HARDWARE = """
+hardware:
+  large:
+    cluster: local
+    cores: 8
+    choices:
+      cores: {least: 4, most: 64, step: 4}
+      minutes: [60, 240]
+      account: [proj-a, proj-b]
+      reservation: {pattern: "beam-[0-9]{8}"}
+profiles:
+  p: {environment: default, hardware: [large]}
+"""
+
+
+def test_what_a_user_may_choose() -> None:
+    choices = parse_config(HARDWARE).hardware["large"].choices.named()
+    allowed = {
+        "cores": ([4, 8, 64], [0, 5, 68, "8", True, 8.0]),
+        "minutes": ([60, 240], [61, "60", True]),
+        "account": (["proj-a"], ["proj", "proj-a ", "", 1]),
+        "reservation": (["beam-20261121"], ["beam-2026112", "beam-20261121\n", "x beam-20261121"]),
+    }
+    assert set(choices) == set(allowed)
+    for name, (good, bad) in allowed.items():
+        assert all(choices[name].allows(value) for value in good), name
+        assert not any(choices[name].allows(value) for value in bad), name
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (("cores: 8", "cores: 6"), "line 3, hardware.large: cores is 6, but choices.cores is"),
+        (("most: 64", "most: 2"), "line 7, hardware.large.choices.cores"),
+        (('"beam-[0-9]{8}"', '"beam-["'), "is not a regular expression"),
+        (("[large]", "[large, small]"), "line 12: profiles.p.hardware: no hardware 'small'"),
+        (("proj-a", "'proj a'"), "line 9, hardware.large.choices.account"),
+    ],
+)
+def test_choices_that_do_not_fit(change: tuple[str, str], expected: str) -> None:
+    text = HARDWARE.replace(*change)
+    with pytest.raises(ConfigError) as error:
+        parse_config(text, "f.yaml")
+    assert expected in str(error.value)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from nearfield.datasets import DataFile, DerivedDataset
+from pydantic import ValidationError
+
+from nearfield.datasets import MAX_TITLE, DataFile, DerivedDataset
 from nearfield.errors import PublishError
 from nearfield.provenance.files import hash_file, list_files
 from nearfield.provenance.record import Record, record_path
@@ -90,15 +92,25 @@ def describe(
     of = inputs[0].title or inputs[0].pid
     if len(inputs) > 1:
         of += f" and {len(inputs) - 1} more"
-    return DerivedDataset(
-        run_id=record.run_id,
-        title=title or f"{template.title}: {of}",
-        input_datasets=tuple(given.pid for given in inputs),
-        source_folder=str(folder),
-        files=files,
-        techniques=tuple(dict.fromkeys(name for given in inputs for name in given.techniques)),
-        used_software=tuple(software),
-        job_parameters=record.parameters,
-        scientific={"summary": record.summary, "provenance": provenance},
-        description=f"Made by the template {template.name} {template.version} from {of}.",
-    )
+    try:
+        return DerivedDataset(
+            run_id=record.run_id,
+            title=title or f"{template.title}: {of}"[:MAX_TITLE],
+            input_datasets=tuple(given.pid for given in inputs),
+            source_folder=str(folder),
+            files=files,
+            techniques=tuple(dict.fromkeys(name for given in inputs for name in given.techniques)),
+            used_software=tuple(software),
+            job_parameters=record.parameters,
+            scientific={"summary": record.summary, "provenance": provenance},
+            description=f"Made by the template {template.name} {template.version} from {of}.",
+        )
+    except ValidationError as error:
+        why = "; ".join(
+            f"{'.'.join(map(str, e['loc']))}: {e['msg']}".removeprefix(": ")
+            for e in error.errors(include_input=False)[:5]
+        )
+        raise PublishError(
+            f"{folder}: no catalogue record can be made of this run: {why}",
+            hint="the files stay where they are; publish again with what fits",
+        ) from error

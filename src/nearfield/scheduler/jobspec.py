@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
-from nearfield.config import Hardware, SlurmWord
+from nearfield.config import ChoiceName, Hardware, SlurmWord
 
 MAX_PATH = 4096
 
@@ -120,6 +120,19 @@ class CommandTask(_Model):
     environment: dict[EnvName, SecretStr] = Field(default_factory=dict)
 
 
+class Chosen(_Model):
+    """What was chosen of a profile. The launcher makes the hardware from it once more."""
+
+    hardware: Annotated[str, StringConstraints(max_length=63)] = ""
+    """Name of the hardware."""
+    values: dict[ChoiceName, Annotated[int, Field(strict=True)] | SlurmWord] = Field(
+        default_factory=dict
+    )
+    """Its choices."""
+    near: Annotated[str, StringConstraints(max_length=63)] | None = None
+    """The storage that the job is placed next to."""
+
+
 class JobSpec(_Model):
     """One job. ``name`` is unique (it holds a nonce) and is how a lost submit is found again."""
 
@@ -127,7 +140,9 @@ class JobSpec(_Model):
     cluster: SlurmWord
     user: UserName
     profile: str
+    chosen: Chosen = Chosen()
     hardware: Hardware = Hardware()
+    """What ``chosen`` comes to."""
     task: Annotated[SessionTask | CommandTask, Field(discriminator="kind")]
     comment: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9 ._:=-]{0,200}$")] = ""
 

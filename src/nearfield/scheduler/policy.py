@@ -13,12 +13,12 @@ from urllib.parse import urlsplit
 
 from nearfield.config import Config
 from nearfield.datasets import Principal
-from nearfield.errors import SpecRefusedError, UnknownNameError
+from nearfield.errors import SpecRefusedError, UnknownNameError, UsageError
 from nearfield.profiles import choose
 from nearfield.scheduler.jobspec import DatasetLink, JobSpec, SessionTask, why_not_linked
-from nearfield.scheduler.sessions import hardware_of, session_spec
+from nearfield.scheduler.sessions import bound_storages, session_spec
 from nearfield.scheduler.wire import SESSION_NAME, is_session_name
-from nearfield.storage import locate, near
+from nearfield.storage import locate
 
 CALLBACK_PATH = "/hub/api/nearfield/port"
 
@@ -92,16 +92,19 @@ def check(spec: JobSpec, config: Config, account: Principal) -> JobSpec:
     _check_environment(task)
     _check_callback(task.callback_url)
     _check_links(config, spec, task.datasets)
-    expected = session_spec(
-        config,
-        name=spec.name,
-        user=account.name,
-        profile_name=spec.profile,
-        datasets=task.datasets,
-        environment={k: v.get_secret_value() for k, v in task.environment.items()},
-        callback_url=task.callback_url,
-        constraint=_constraint(config, spec),
-    )
+    try:
+        expected = session_spec(
+            config,
+            name=spec.name,
+            user=account.name,
+            profile_name=spec.profile,
+            datasets=task.datasets,
+            environment={k: v.get_secret_value() for k, v in task.environment.items()},
+            callback_url=task.callback_url,
+            chosen=spec.chosen,
+        )
+    except UsageError as error:
+        raise _refused("chosen", f"is not what the profile allows: {error}", error.hint) from error
     for field, wanted, got in _differences(expected, spec):
         raise _refused(field, f"is {got!r}; profile {spec.profile!r} says {wanted!r}")
     return expected
@@ -154,8 +157,7 @@ def _check_links(config: Config, spec: JobSpec, links: tuple[DatasetLink, ...]) 
     slugs = [link.slug for link in links]
     if len(set(slugs)) != len(slugs):
         raise _refused("task.datasets", "has the same slug twice")
-    storages = config.profiles[spec.profile].storages
-    allowed = config.storages if storages is None else storages
+    allowed = bound_storages(config, config.profiles[spec.profile])
     for link in links:
         if not re.fullmatch(r"[\x21-\x7e]{1,400}", link.pid):
             raise _refused(f"task.datasets.{link.slug}.pid", "is not a PID")
@@ -167,26 +169,8 @@ def _check_links(config: Config, spec: JobSpec, links: tuple[DatasetLink, ...]) 
                 raise _refused(field, f"{path!r} is in no storage of the profile")
 
 
-def _constraint(config: Config, spec: JobSpec) -> str | None:
-    """The hub may ask for nodes near a storage, where the profile leaves that open."""
-    profile = config.profiles[spec.profile]
-    cluster, hardware = hardware_of(config, profile)
-    asked = spec.hardware.constraint
-    if hardware.constraint is not None or asked is None:
-        return None
-    names = config.storages if profile.storages is None else profile.storages
-    near_ones = {
-        place.constraint
-        for name in names
-        if near(config.storages[name], cluster)
-        for place in config.storages[name].places
-        if place.cluster == cluster
-    }
-    return asked if asked in near_ones else None
-
-
 def _differences(expected: JobSpec, got: JobSpec) -> Iterator[tuple[str, object, object]]:
-    for name in ("name", "cluster", "user", "profile", "comment"):
+    for name in ("name", "cluster", "user", "profile", "chosen", "comment"):
         yield from _differs(name, getattr(expected, name), getattr(got, name))
     for name in type(expected.hardware).model_fields:
         yield from _differs(

@@ -7,22 +7,66 @@ that differs (:mod:`nearfield.scheduler.policy`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 
 from pydantic import SecretStr
 
-from nearfield.config import Config, Hardware, ProfileConfig
+from nearfield.config import Config, Hardware, Place, ProfileConfig
 from nearfield.datasets import DatasetFiles
 from nearfield.errors import UnknownNameError, UsageError
-from nearfield.scheduler.jobspec import DatasetLink, JobSpec, Mount, SessionTask, why_not_linked
-from nearfield.storage import locate, near
+from nearfield.profiles import choose_hardware, with_choices
+from nearfield.scheduler.jobspec import (
+    Chosen,
+    DatasetLink,
+    JobSpec,
+    Mount,
+    SessionTask,
+    why_not_linked,
+)
+from nearfield.storage import locate, near, place_in
 
 
-def hardware_of(config: Config, profile: ProfileConfig) -> tuple[str, Hardware]:
-    """The cluster and what is asked of it."""
-    chosen = config.hardware[profile.hardware]
-    return chosen.cluster, Hardware(**chosen.model_dump(exclude={"title", "cluster"}))
+def bound_storages(config: Config, profile: ProfileConfig) -> tuple[str, ...]:
+    """Names of the storages that this profile may bind."""
+    return tuple(config.storages) if profile.storages is None else profile.storages
+
+
+def hardware_of(config: Config, profile: ProfileConfig, chosen: Chosen) -> tuple[str, Hardware]:
+    """The cluster, and what is asked of it.
+
+    Raises:
+        UnknownNameError: the profile has no such hardware or storage.
+        UsageError: a value is outside the limits.
+    """
+    _, entry = choose_hardware(config, profile, chosen.hardware or None)
+    hardware = with_choices(entry, chosen.values)
+    if chosen.near is None:
+        return entry.cluster, hardware
+    names = bound_storages(config, profile)
+    if chosen.near not in names:
+        raise UnknownNameError("storage", chosen.near, names)
+    place = place_in(config.storages[chosen.near], entry.cluster)
+    return entry.cluster, hardware if place is None else placed(hardware, place)
+
+
+def placed(hardware: Hardware, place: Place) -> Hardware:
+    """``hardware`` on the nodes of ``place``: only what the hardware leaves open is added."""
+    added: dict[str, str] = {}
+    if hardware.partition is None and place.partition is not None:
+        added["partition"] = place.partition
+    if place.constraint is not None:
+        if hardware.constraint is None:
+            added["constraint"] = place.constraint
+        elif _SIMPLE.fullmatch(hardware.constraint) and _SIMPLE.fullmatch(place.constraint):
+            both = [*hardware.constraint.split("&"), *place.constraint.split("&")]
+            added["constraint"] = "&".join(dict.fromkeys(both))
+    return hardware.model_copy(update=added)
+
+
+# Features joined by "and": two of these can be joined to one.
+_SIMPLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.&-]*")
 
 
 def mounts_of(config: Config, profile: ProfileConfig, cluster: str) -> tuple[Mount, ...]:
@@ -37,8 +81,7 @@ def mounts_of(config: Config, profile: ProfileConfig, cluster: str) -> tuple[Mou
         )
         for m in environment.mounts
     ]
-    names = config.storages if profile.storages is None else profile.storages
-    for name in names:
+    for name in bound_storages(config, profile):
         storage = config.storages[name]
         if near(storage, cluster):
             # Not every node of a cluster has every storage: a missing one is left out there.
@@ -66,7 +109,7 @@ def link_of(config: Config, profile: ProfileConfig, dataset: DatasetFiles) -> Da
     folder = str(PurePosixPath(root).parent)
     _must_be_linkable(dataset, folder, [root])
     if config.storages:
-        allowed = config.storages if profile.storages is None else profile.storages
+        allowed = bound_storages(config, profile)
         storage, _ = locate(config, root)
         if storage is None or storage not in allowed:
             raise UsageError(
@@ -97,30 +140,32 @@ def session_spec(
     datasets: Iterable[DatasetLink] = (),
     environment: Mapping[str, str] | None = None,
     callback_url: str | None = None,
-    constraint: str | None = None,
+    chosen: Chosen | None = None,
 ) -> JobSpec:
     """The JobSpec of a session. Everything but names, links and environment is the profile's.
 
     Raises:
-        UnknownNameError: no such profile.
+        UnknownNameError: no such profile, hardware or storage.
+        UsageError: a chosen value is outside the profile's limits.
     """
     if profile_name not in config.profiles:
         raise UnknownNameError("profile", profile_name, config.profiles)
     profile = config.profiles[profile_name]
-    cluster, hardware = hardware_of(config, profile)
-    if constraint is not None and hardware.constraint is None:
-        hardware = hardware.model_copy(update={"constraint": constraint})
-    chosen = config.environments[profile.environment]
+    if chosen is None or not chosen.hardware:
+        chosen = (chosen or Chosen()).model_copy(update={"hardware": profile.hardware[0]})
+    cluster, hardware = hardware_of(config, profile, chosen)
+    runtime = config.environments[profile.environment]
     return JobSpec(
         name=name,
         cluster=cluster,
         user=user,
         profile=profile_name,
+        chosen=chosen,
         hardware=hardware,
         task=SessionTask(
-            image=str(chosen.image) if chosen.image else None,
-            apptainer=str(chosen.apptainer) if chosen.image else None,
-            server=chosen.server,
+            image=str(runtime.image) if runtime.image else None,
+            apptainer=str(runtime.apptainer) if runtime.image else None,
+            server=runtime.server,
             mounts=mounts_of(config, profile, cluster),
             datasets=tuple(datasets),
             environment={k: SecretStr(v) for k, v in (environment or {}).items()},

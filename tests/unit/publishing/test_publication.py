@@ -219,3 +219,34 @@ async def test_a_folder_that_cannot_be_written(
         await publish_run(run_folder, catalogue, target="t")
     assert await derived(catalogue) == []
     await catalogue.aclose()
+
+
+@pytest.mark.parametrize(
+    ("title", "changes"),
+    [("x" * 1001, {}), (None, {"parameters": {"roi": "x" * 300_000}})],
+    ids=["title", "parameters"],
+)
+async def test_what_no_catalogue_takes_is_refused_in_words(
+    tmp_path: Path,
+    open_it: Open,
+    new_run: Callable[..., Record],
+    title: str | None,
+    changes: dict[str, object],
+) -> None:
+    folder, catalogue = tmp_path / "too-much", open_it()
+    new_run(folder, **changes)
+    with pytest.raises(PublishError, match=r"title|job_parameters") as error:
+        await publish_run(folder, catalogue, target="t", title=title)
+    assert len(str(error.value)) < 2000, "the value itself is not repeated"
+    assert await derived(catalogue) == []
+    await catalogue.aclose()
+
+
+async def test_a_long_title_made_by_us_is_cut(
+    tmp_path: Path, open_it: Open, new_run: Callable[..., Record]
+) -> None:
+    folder, catalogue = tmp_path / "long", open_it()
+    new_run(folder, inputs=[{"pid": "raw-1", "title": "R" * 1000}])
+    done = await publish_run(folder, catalogue, target="t")
+    assert len((await catalogue.get(done.pid)).title or "") == 1000
+    await catalogue.aclose()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from nearfield.config import (
 from nearfield.datasets import Principal
 from nearfield.errors import SpecRefusedError
 from nearfield.scheduler import JobSpec
+from nearfield.scheduler.jobspec import Chosen
 from nearfield.scheduler.policy import ENVIRONMENT, check
 from nearfield.scheduler.sessions import session_spec
 
@@ -35,7 +37,14 @@ CONFIG = Config(
     clusters={"lab": Cluster(), "other": Cluster()},
     environments={"image": EnvironmentConfig(image=Path("/images/a.sif"))},
     hardware={
-        "open": HardwareConfig(cluster="lab", cores=2),
+        "open": HardwareConfig(
+            cluster="lab",
+            cores=2,
+            choices={
+                "cores": {"least": 2, "most": 16, "step": 2},
+                "reservation": {"pattern": "beam-[0-9]+"},
+            },
+        ),
         "fixed": HardwareConfig(cluster="lab", constraint="fat"),
     },
     profiles={
@@ -73,14 +82,36 @@ def test_links_into_the_profiles_storages_are_allowed() -> None:
     assert check(made, CONFIG, ALICE) == made
 
 
-def test_a_constraint_of_a_storage_is_allowed_where_the_profile_leaves_it_open() -> None:
-    made = spec(constraint="near-raw")
+def test_a_job_is_placed_next_to_a_storage_of_the_profile() -> None:
+    made = spec(chosen=Chosen(near="raw"))
     assert made.hardware.constraint == "near-raw"
     assert check(made, CONFIG, ALICE) == made
-    assert check(spec("fixed"), CONFIG, ALICE).hardware.constraint == "fat"
-    for wrong in ("near-far", "fat"):  # another cluster's, another profile's
-        with pytest.raises(SpecRefusedError, match=r"hardware\.constraint"):
-            check(spec(constraint=wrong), CONFIG, ALICE)
+    both = spec("fixed", chosen=Chosen(near="raw"))
+    assert check(both, CONFIG, ALICE).hardware.constraint == "fat&near-raw"
+    # Near nothing of this cluster: nothing is added.
+    assert check(spec(chosen=Chosen(near="far")), CONFIG, ALICE).hardware.constraint is None
+    for wrong in ("closed", "nosuch"):
+        with pytest.raises(SpecRefusedError, match=f"unknown storage '{wrong}'"):
+            check(made.model_copy(update={"chosen": Chosen(near=wrong)}), CONFIG, ALICE)
+    forged = made.hardware.model_copy(update={"constraint": "fat"})
+    with pytest.raises(SpecRefusedError, match=r"hardware\.constraint"):
+        check(made.model_copy(update={"hardware": forged}), CONFIG, ALICE)
+
+
+def test_what_is_open_to_choice_is_allowed_within_its_limits() -> None:
+    made = spec(chosen=Chosen(hardware="open", values={"cores": 4, "reservation": "beam-7"}))
+    assert (made.hardware.cores, made.hardware.reservation) == (4, "beam-7")
+    assert check(made, CONFIG, ALICE) == made
+    for values, why in [
+        ({"cores": 5}, "cores must be a whole number from 2 to 16 in steps of 2, not '5'"),
+        ({"minutes": 600}, "minutes is not open to choice"),
+        ({"reservation": "beam-x"}, "reservation must be a word that matches"),
+    ]:
+        forged = made.model_copy(update={"chosen": Chosen(hardware="open", values=values)})
+        with pytest.raises(SpecRefusedError, match=re.escape(why)):
+            check(forged, CONFIG, ALICE)
+    with pytest.raises(SpecRefusedError, match="unknown hardware 'fixed'"):
+        check(made.model_copy(update={"chosen": Chosen(hardware="fixed")}), CONFIG, ALICE)
 
 
 def test_a_profile_of_other_groups_is_refused() -> None:

@@ -1,0 +1,58 @@
+"""``nearfield.yaml``: one file for catalogue, storages, clusters, environments and profiles.
+
+Where it is looked for, first found wins: an explicit path, ``$NEARFIELD_CONFIG``,
+``<sys.prefix>/etc/nearfield/nearfield.yaml``, ``/etc/nearfield/nearfield.yaml``. Without a file
+the defaults below hold: an embedded catalogue in the user's data folder and this machine as
+the only cluster.
+
+Errors name the file, the line and the key.
+"""
+
+from nearfield.config._base import AbsolutePath, ConfigModel, Constraint, Name, SlurmWord
+from nearfield.config.catalogue import CatalogueConfig, Place, Storage, user_data_dir
+from nearfield.config.clusters import Cluster, LauncherConfig
+from nearfield.config.environments import EnvironmentConfig, MountConfig
+from nearfield.config.hardware import (
+    ChoiceName,
+    Choices,
+    Hardware,
+    HardwareConfig,
+    Numbers,
+    Pattern,
+    Range,
+    Words,
+)
+from nearfield.config.loading import candidates, load_config, load_site_config, parse_config
+from nearfield.config.profiles import ProfileConfig, SessionsConfig
+from nearfield.config.site import Config
+
+__all__ = [
+    "AbsolutePath",
+    "CatalogueConfig",
+    "ChoiceName",
+    "Choices",
+    "Cluster",
+    "Config",
+    "ConfigModel",
+    "Constraint",
+    "EnvironmentConfig",
+    "Hardware",
+    "HardwareConfig",
+    "LauncherConfig",
+    "MountConfig",
+    "Name",
+    "Numbers",
+    "Pattern",
+    "Place",
+    "ProfileConfig",
+    "Range",
+    "SessionsConfig",
+    "SlurmWord",
+    "Storage",
+    "Words",
+    "candidates",
+    "load_config",
+    "load_site_config",
+    "parse_config",
+    "user_data_dir",
+]

@@ -1,0 +1,138 @@
+"""Reading ``nearfield.yaml``: found, parsed, checked; errors name file, line and key."""
+
+from __future__ import annotations
+
+import os
+import sys
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from nearfield.config.site import Config
+from nearfield.errors import ConfigError
+
+
+def candidates() -> list[Path]:
+    """Where a configuration is looked for when none is named, first found wins."""
+    found = [
+        Path(sys.prefix) / "etc/nearfield/nearfield.yaml",
+        Path("/etc/nearfield/nearfield.yaml"),
+    ]
+    if named := os.environ.get("NEARFIELD_CONFIG"):
+        found.insert(0, Path(named))
+    return found
+
+
+def load_config(path: Path | None = None) -> Config:
+    """Read and check the configuration.
+
+    Raises:
+        ConfigError: the named file is missing or unreadable, is not YAML, repeats a key, or
+            has a key or value that does not fit; the message names file, line and key.
+    """
+    if path is None:
+        named = os.environ.get("NEARFIELD_CONFIG")
+        path = Path(named) if named else next((p for p in candidates() if p.is_file()), None)
+        if path is None:
+            return Config()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from error
+    return parse_config(text, str(path))
+
+
+def parse_config(text: str, source: str = "nearfield.yaml") -> Config:
+    """Check the text of a configuration; ``source`` is what errors call it."""
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or str(error)
+        raise ConfigError(f"{source}{line}: not valid YAML: {problem}") from error
+    if root is None:
+        raise ConfigError(f"{source}: is empty", hint="a file with nothing to say is left out")
+    lines: dict[tuple[str, ...], int] = {}
+    _collect_lines(root, (), lines, source)
+    data = yaml.safe_load(text)
+    if not isinstance(data, dict):
+        raise ConfigError(f"{source}, line 1: must be a mapping, found {type(data).__name__}")
+    try:
+        return Config.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_explain(error, lines, source))) from error
+
+
+def _collect_lines(
+    node: yaml.Node, at: tuple[str, ...], lines: dict[tuple[str, ...], int], source: str
+) -> None:
+    lines.setdefault(at, node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            name = str(key.value)
+            if name in seen:
+                raise ConfigError(
+                    f"{source}, line {key.start_mark.line + 1}: key {name!r} is there twice"
+                )
+            seen.add(name)
+            lines[(*at, name)] = key.start_mark.line + 1
+            _collect_lines(value, (*at, name), lines, source)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            _collect_lines(value, (*at, str(index)), lines, source)
+
+
+def load_site_config(path: Path | None = None) -> Config:
+    """The configuration of a hub or launcher, which must say what jobs may be.
+
+    The defaults are for one person on one machine. A file that was cut short must not turn a
+    site into that.
+
+    Raises:
+        ConfigError: as :func:`load_config`, or the file lacks clusters, hardware or profiles.
+    """
+    config = load_config(path)
+    if path is not None:
+        for key in ("clusters", "hardware", "profiles"):
+            if key not in config.model_fields_set:
+                raise ConfigError(f"{path}: has no {key!r}", hint="a hub needs them said in full")
+    return config
+
+
+def _known_keys(model: type[BaseModel]) -> set[str]:
+    found = set(model.model_fields)
+    for field in model.model_fields.values():
+        for inner in _models_in(field.annotation):
+            found |= _known_keys(inner)
+    return found
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models_in(part)]
+
+
+def _explain(error: ValidationError, lines: dict[tuple[str, ...], int], source: str) -> list[str]:
+    found = []
+    for problem in error.errors():
+        at = tuple(str(part) for part in problem["loc"] if part != "[key]")
+        known: Any = next((at[:n] for n in range(len(at), -1, -1) if at[:n] in lines), ())
+        message = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "extra_forbidden":
+            near = get_close_matches(at[-1], _known_keys(Config), n=1)
+            message = "unknown key" + (f"; did you mean {near[0]!r}?" if near else "")
+        elif problem["type"] == "tuple_type":
+            message = "must be a list: [a, b]"
+        # A broken reference is found at the root: point at the key that it names.
+        if not at:
+            named = tuple(message.split(":", 1)[0].split("."))
+            known = named if named in lines else known
+        where = f"{source}, line {lines.get(known, 1)}"
+        found.append(f"{where}, {'.'.join(at)}: {message}" if at else f"{where}: {message}")
+    return found
