@@ -87,10 +87,10 @@ class RunManager:
         argv = ["run", request.template, "--out", str(folder), "--json"]
         for pid in request.datasets:
             argv += ["--dataset", pid]
-        for name, value in request.parameters.items():
-            text = value if isinstance(value, str) else json.dumps(value)
-            argv += ["-p", f"{name}={text}"]
-        self._tasks[key] = asyncio.create_task(self._follow(run, argv))
+        # Everybody on a shared node can read a process's arguments: parameters come on its input.
+        argv += ["--parameters-file", "-"]
+        given = json.dumps(request.parameters)
+        self._tasks[key] = asyncio.create_task(self._follow(run, argv, given))
         return run
 
     async def publish(self, key: str) -> Run:
@@ -108,9 +108,9 @@ class RunManager:
         run.published = str(json.loads(out)["pid"])
         return run
 
-    async def _follow(self, run: Run, argv: list[str]) -> None:
+    async def _follow(self, run: Run, argv: list[str], given: str) -> None:
         try:
-            code, out, err = await self._command(argv)
+            code, out, err = await self._command(argv, given)
             if code == 0:
                 told = json.loads(out)
                 run.run_id = told["run_id"]
@@ -121,17 +121,17 @@ class RunManager:
         except Exception as error:
             run.status, run.message = "failed", f"{type(error).__name__}: {error}"
 
-    async def _command(self, argv: list[str]) -> tuple[int, str, str]:
+    async def _command(self, argv: list[str], given: str = "") -> tuple[int, str, str]:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "nearfield", *argv),
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,
         )
         self._processes.add(process)
         try:
-            out, err = await process.communicate()
+            out, err = await process.communicate(given.encode())
         finally:
             self._processes.discard(process)
         return process.returncode or 0, out.decode(), err.decode(errors="replace")

@@ -38,18 +38,27 @@ def start(
         list[str] | None,
         typer.Option("-p", "--parameter", metavar="NAME=VALUE", help="A parameter; repeatable."),
     ] = None,
+    parameters_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--parameters-file",
+            metavar="FILE",
+            help="Parameters as YAML or JSON; - reads them from standard input. -p comes on top.",
+        ),
+    ] = None,
     catalogue: CatalogueOption = None,
     json_: JsonOption = False,
 ) -> None:
     """Run a template notebook over datasets and record what it did."""
     from nearfield.api import plan_run
     from nearfield.templates.find import find_template
-    from nearfield.templates.parameters import parse_assignments
+    from nearfield.templates.parameters import parse_assignments, read_mapping
     from nearfield.templates.runner import carry_out
 
     config = settings(context).config
     card = find_template(config, template).card
-    values = parse_assignments(card, parameter or [])
+    values = read_mapping(*_text_of(parameters_file)) if parameters_file else {}
+    values |= parse_assignments(card, parameter or [])
     plan = plan_run(
         template, dataset, out=out, parameters=values, catalogue=catalogue, config=config
     )
@@ -62,6 +71,17 @@ def start(
     if json_:
         emit_json(record.model_dump(mode="json"))
     _tell(record, catalogue, quiet=json_)
+
+
+def _text_of(file: Path) -> tuple[str, str]:
+    from nearfield.errors import ParameterError
+
+    if str(file) == "-":
+        return sys.stdin.read(), "standard input"
+    try:
+        return file.read_text(encoding="utf-8"), str(file)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ParameterError(f"{file}: cannot be read: {error}") from error
 
 
 def _tell(record: Record, catalogue: Path | None, *, quiet: bool) -> None:

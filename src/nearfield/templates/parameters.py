@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import yaml
 from jsonschema import Draft202012Validator
 
 from nearfield.errors import ParameterError, UnknownNameError
@@ -31,6 +32,24 @@ def parse_assignments(card: Card, assignments: Iterable[str]) -> dict[str, Any]:
         if name in values:
             raise ParameterError(f"parameter {name!r} is given twice")
         values[name] = _read(name, text, card.properties[name])
+    return values
+
+
+def read_mapping(text: str, source: str) -> dict[str, Any]:
+    """Values from a YAML or JSON mapping; what they must be is checked by :func:`complete`.
+
+    Raises:
+        ParameterError: it is not a mapping of names to values.
+    """
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "cannot be read"
+        raise ParameterError(f"{source}{line}: not valid YAML or JSON: {problem}") from error
+    if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
+        raise ParameterError(f"{source}: must be a mapping of parameter names to values")
     return values
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,8 @@ class Scripted(RunManager):
         super().__init__(root)
         self.answers, self.asked = answers, []  # type: ignore[var-annotated]
 
-    async def _command(self, argv: list[str]) -> tuple[int, str, str]:
-        self.asked.append(argv)
+    async def _command(self, argv: list[str], given: str = "") -> tuple[int, str, str]:
+        self.asked.append((argv, given))
         return self.answers.pop(0)
 
 
@@ -55,10 +56,11 @@ async def test_a_run_and_its_publication(tmp_path: Path) -> None:
     run = manager.get(run.id)
     assert (run.status, run.run_id, run.outputs) == ("completed", "r-1", ("a.h5",))
     assert Path(run.folder).parent == tmp_path / "runs"
-    argv = manager.asked[0]
+    argv, given = manager.asked[0]
     assert argv[:3] == ["run", "t", "--out"]
     assert [argv[i + 1] for i, a in enumerate(argv) if a == "--dataset"] == ["p1", "p2"]
-    assert [argv[i + 1] for i, a in enumerate(argv) if a == "-p"] == ["roi=[1, 2]", "name=a b"]
+    assert argv[-2:] == ["--parameters-file", "-"] and "roi" not in " ".join(argv)
+    assert json.loads(given) == {"roi": [1, 2], "name": "a b"}
     assert (await manager.publish(run.id)).published == "new"
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from nearfield.errors import ParameterError, UnknownNameError, UsageError
 from nearfield.templates.card import Card
-from nearfield.templates.parameters import complete, parse_assignments
+from nearfield.templates.parameters import complete, parse_assignments, read_mapping
 
 PROPERTIES: dict[str, Any] = {
     "text": {"type": "string", "default": ""},
@@ -106,3 +106,21 @@ def test_rules_across_parameters_hold() -> None:
 def test_what_json_cannot_hold_is_refused(value: Any) -> None:
     with pytest.raises(UsageError, match="not a JSON value"):
         complete(CARD, {"free": value})
+
+
+def test_a_file_of_parameters() -> None:
+    assert read_mapping("count: 3\nname: a b\n", "f.yaml") == {"count": 3, "name": "a b"}
+    assert read_mapping('{"count": 3}', "standard input") == {"count": 3}
+    for text, expected in [
+        ("count: [1", "f.yaml, line 1: not valid YAML or JSON"),
+        ("- 1", "f.yaml: must be a mapping"),
+        ("", "f.yaml: must be a mapping"),
+        ("1: 2", "f.yaml: must be a mapping of parameter names"),
+    ]:
+        with pytest.raises(ParameterError, match=expected):
+            read_mapping(text, "f.yaml")
+    with pytest.raises(ParameterError, match="when: not a JSON value"):
+        complete(
+            CARD.model_copy(update={"parameters": {"properties": {"when": {}}}}),
+            read_mapping("when: 2026-11-21", "f.yaml"),
+        )
