@@ -12,6 +12,7 @@ from nearfield.errors import (
     SchedulerUnavailableError,
     SpecRefusedError,
     SubmitError,
+    TooManySessionsError,
     UsageError,
 )
 
@@ -23,6 +24,7 @@ _REASONS: tuple[tuple[type[NearfieldError], str, int], ...] = (
     (SpecRefusedError, "refused", 403),
     (SubmitError, "submit", 502),
     (SchedulerUnavailableError, "scheduler-unavailable", 503),
+    (TooManySessionsError, "limit", 429),
     (UsageError, "options", 400),
     (NearfieldError, "failed", 500),
 )

@@ -37,6 +37,7 @@ from nearfield_spawners.callback import ROUTE, token_digest
 from nearfield_spawners.endings import explain
 from nearfield_spawners.form import options_form
 from nearfield_spawners.leftovers import Leftover, Leftovers, sweep_once
+from nearfield_spawners.limits import Seat, check_limits, seats_of
 from nearfield_spawners.live_config import LiveConfig
 from nearfield_spawners.migration import with_req_traits
 from nearfield_spawners.monitor import QueueMonitor
@@ -62,6 +63,7 @@ class NearfieldSpawner(SavedState):
 
     def __init__(self, **kwargs: Any) -> None:
         self._plan: Plan | None = None
+        self._planned_profile = ""
         self._port_reported = asyncio.Event()
         self._stages: list[tuple[int, str]] = []
         self._stage_added = asyncio.Event()
@@ -108,9 +110,18 @@ class NearfieldSpawner(SavedState):
 
     # ------------------------------------------------------------------ checks
 
+    @property
+    def seat(self) -> Seat | None:
+        """What this server takes of its user's limits: from the check of a start to its end."""
+        if self.job_name:
+            return Seat(self.name, self.profile_name, self.job.number if self.job else "")
+        starting = self._planned_profile and self._start_pending
+        return Seat(self.name, self._planned_profile) if starting else None
+
     async def make_plan(self, options: dict[str, Any]) -> Plan:
         """Every check that can be made before a job exists, for form and REST alike."""
         self._plan = None
+        self._planned_profile = ""
         self._stages = []
         self._stage(5, "Checking rights")
         try:
@@ -120,9 +131,13 @@ class NearfieldSpawner(SavedState):
             chosen = parse_options(options)
             profile = pick_profile(config, self.principal, chosen)
             cluster, given = pick_hardware(config, profile, chosen)
+            taken = seats_of(self.user.spawners.values(), but=self)
+            check_limits(config, self.name, profile, taken)
+            self._planned_profile = profile  # the seat is ours before anything is awaited
             links = await resolve(config, profile, chosen.datasets, self.api_token)
             undecided = await check_rights(self.live.scheduler(cluster), self.user.name, links)
         except NearfieldError as error:
+            self._planned_profile = ""
             raise refusal(error) from error
         self._plan = Plan(
             profile=profile, chosen=given, cluster=cluster, links=links, undecided=undecided

@@ -6,6 +6,7 @@
     ├── UsageError                  exit 2   a wrong argument, an unknown name
     │   ├── ConfigError                      nearfield.yaml: file, line, key
     │   ├── ParameterError                   a template parameter
+    │   ├── TooManySessionsError             a limit per user; names those that run
     │   └── UnknownNameError                 names the choices that exist
     ├── BlockedError                exit 3   a needed part is missing
     ├── CatalogueError              exit 1
@@ -55,6 +56,10 @@ class ConfigError(UsageError):
 
 class ParameterError(UsageError):
     """A template parameter that does not exist, is missing, or has a value out of its schema."""
+
+
+class TooManySessionsError(UsageError):
+    """A user has as many sessions as the configuration allows."""
 
 
 class UnknownNameError(UsageError):
