@@ -54,11 +54,6 @@ def open_scheduler(config: Config, cluster_name: str) -> Scheduler:
 
         return LocalScheduler(cluster_name, state=cluster.state)
     from nearfield.scheduler.slurm import SlurmScheduler
-    from nearfield.scheduler.submitters import DirectSubmitter, Submitter, SudoSubmitter
+    from nearfield.scheduler.submitters import open_submitter
 
-    submitter: Submitter
-    if cluster.submitter == "sudo" and cluster.launcher is not None:
-        submitter = SudoSubmitter(cluster_name, cluster.launcher)
-    else:
-        submitter = DirectSubmitter(cluster)
-    return SlurmScheduler(cluster_name, cluster, submitter)
+    return SlurmScheduler(cluster_name, cluster, open_submitter(cluster_name, cluster))

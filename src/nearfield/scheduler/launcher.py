@@ -207,6 +207,12 @@ def _access(data: dict[str, Any], slurm: SlurmAccount, *_context: Any) -> object
     return {path: word.value for path, word in slurm.access(paths).items()}
 
 
+def _examine(_data: dict[str, Any], _slurm: SlurmAccount, config: Config, *_context: Any) -> object:
+    from nearfield.scheduler.examination import examine
+
+    return examine(config).model_dump(mode="json")
+
+
 _VERBS: dict[str, Callable[..., object]] = {
     "submit": _submit,
     "cancel": _cancel,
@@ -214,6 +220,7 @@ _VERBS: dict[str, Callable[..., object]] = {
     "find": _find,
     "log_tail": _log_tail,
     "access": _access,
+    "examine": _examine,
 }
 
 

@@ -11,11 +11,12 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic import ValidationError
 
-from nearfield.config import Cluster
+from nearfield.config import Cluster, Config
 from nearfield.errors import SchedulerError, SchedulerUnavailableError
 from nearfield.scheduler import wire
 from nearfield.scheduler._protocol import JobState, JobStatus, PathAccess
 from nearfield.scheduler.account import SlurmAccount
+from nearfield.scheduler.examination import Examination, examine
 from nearfield.scheduler.jobspec import JobSpec
 from nearfield.scheduler.slurm_output import is_host
 
@@ -32,6 +33,7 @@ class Submitter(Protocol):
     async def find(self, user: str, name: str) -> str | None: ...
     async def log_tail(self, user: str, name: str, lines: int) -> str: ...
     async def access(self, user: str, paths: Iterable[str]) -> dict[str, PathAccess]: ...
+    async def examine(self, user: str, config: Config) -> Examination: ...
 
 
 class DirectSubmitter:
@@ -57,6 +59,9 @@ class DirectSubmitter:
 
     async def access(self, user: str, paths: Iterable[str]) -> dict[str, PathAccess]:
         return await self._as(user, self._account.access, list(paths))
+
+    async def examine(self, user: str, config: Config) -> Examination:
+        return await self._as(user, examine, config, self._account.sessions)
 
     async def _as(self, user: str, verb: Callable[..., T], *args: Any) -> T:
         if user != self._account.user:
@@ -124,6 +129,17 @@ class SudoSubmitter:
         found = await self._ask(user, "access", paths=list(paths))
         return {path: PathAccess(word) for path, word in dict(found).items()}
 
+    async def examine(self, user: str, config: Config) -> Examination:
+        """What the account finds, by the launcher's own configuration: ``config`` is not sent."""
+        found = await self._ask(user, "examine")
+        try:
+            return Examination.model_validate(found)
+        except ValidationError as error:
+            raise SchedulerUnavailableError(
+                "the launcher's answer cannot be read",
+                hint="do hub and launcher run the same release of nearfield?",
+            ) from error
+
     async def _ask(self, user: str, verb: str, **fields: Any) -> Any:
         if not _USER.fullmatch(user):
             raise SchedulerError(f"not a user name of this site: {user[:64]!r}")
@@ -177,3 +193,10 @@ class SudoSubmitter:
                 hint=f'sudoers needs: HUB ALL=(%GROUP) NOPASSWD:NOSETENV: {self._launcher} ""',
             )
         return SchedulerUnavailableError(f"the launcher failed as {user}: {words}")
+
+
+def open_submitter(cluster_name: str, cluster: Cluster) -> Submitter:
+    """How the configuration says that this cluster is spoken to."""
+    if cluster.submitter == "sudo" and cluster.launcher is not None:
+        return SudoSubmitter(cluster_name, cluster.launcher)
+    return DirectSubmitter(cluster)

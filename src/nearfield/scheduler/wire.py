@@ -30,6 +30,7 @@ FIELDS: dict[str, frozenset[str]] = {
     "find": frozenset({"name"}),
     "log_tail": frozenset({"name", "lines"}),
     "access": frozenset({"paths"}),
+    "examine": frozenset(),
 }
 """Every verb and what it takes besides version, verb and cluster."""
 
