@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
+
+import h5py
+import numpy as np
 
 from nearfield.datasets import Access, DataFile, Dataset
 from nearfield.sample_data import (
@@ -15,6 +19,7 @@ from nearfield.sample_data import (
 )
 
 __all__ = [
+    "make_linked",
     "make_master",
     "make_openpmd",
     "make_sample_data",
@@ -40,3 +45,14 @@ def synthetic_dataset(number: int = 0, **fields: Any) -> Dataset:
         "access": Access(owner="alice", public=True),
     }
     return Dataset(**{**values, **fields})
+
+
+def make_linked(path: Path, title: str | None = None, **links: str) -> Path:
+    """A small file; ``links`` are external links by name, to ``/x`` of another file."""
+    with h5py.File(path, "w") as file:
+        file["x"] = np.arange(5)
+        if title:
+            file.attrs["title"] = title
+        for name, target in links.items():
+            file[name] = h5py.ExternalLink(target, "/x")
+    return path

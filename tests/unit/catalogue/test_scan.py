@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
 import pytest
 
-from nearfield.catalogue import AccessRule, CatalogueStore, ScanReport, scan, scan_into
+from nearfield.catalogue import CatalogueStore, ScanReport, scan, scan_into
 from nearfield.config import Config
 from nearfield.datasets import Dataset, dataset_pid
 from nearfield.errors import UsageError
-from nearfield.testing.synthetic import make_master, make_openpmd, make_sample_data, make_stack
+from nearfield.testing.synthetic import (
+    make_linked,
+    make_openpmd,
+    make_sample_data,
+    make_stack,
+)
 
 Rescan = Callable[..., ScanReport]
 Datasets = Callable[[], list[Dataset]]
@@ -26,17 +26,6 @@ Datasets = Callable[[], list[Dataset]]
 
 def names(dataset: Dataset) -> list[str]:
     return [file.path.rpartition("/")[2] for file in dataset.files]
-
-
-def simple(path: Path, title: str | None = None, **links: str) -> Path:
-    """A small file; ``links`` are external links by name, to ``/x`` of another file."""
-    with h5py.File(path, "w") as file:
-        file["x"] = np.arange(5)
-        if title:
-            file.attrs["title"] = title
-        for name, target in links.items():
-            file[name] = h5py.ExternalLink(target, "/x")
-    return path
 
 
 def counts(report: ScanReport) -> tuple[int, int, int, int]:
@@ -72,7 +61,7 @@ def test_the_pid_is_made_of_storage_and_relative_path(
     folder: Path, store: CatalogueStore, datasets: Datasets
 ) -> None:
     (folder / "sub").mkdir()
-    simple(folder / "sub/a.h5")
+    make_linked(folder / "sub/a.h5")
     config = Config.model_validate({"storages": {"raw": {"prefix": str(folder)}}})
     scan(store, folder / "sub", config)
     (dataset,) = datasets()
@@ -86,7 +75,7 @@ def test_a_second_scan_changes_nothing_and_opens_nothing(
     folder: Path, rescan: Rescan, store: CatalogueStore, opens: list[str]
 ) -> None:
     make_sample_data(folder)
-    simple(folder / "dangling.h5", other="gone.h5")
+    make_linked(folder / "dangling.h5", other="gone.h5")
     (folder / "empty.h5").touch()
     (folder / "text.nxs").write_text("not HDF5 at all")
     (folder / "no_suffix").write_bytes((folder / "dangling.h5").read_bytes())
@@ -108,11 +97,11 @@ def test_a_second_scan_changes_nothing_and_opens_nothing(
 def test_only_what_changed_is_read_again(
     folder: Path, rescan: Rescan, datasets: Datasets, opens: list[str]
 ) -> None:
-    simple(folder / "a.h5", "a")
-    simple(folder / "b.h5", "b")
+    make_linked(folder / "a.h5", "a")
+    make_linked(folder / "b.h5", "b")
     rescan()
     pid = datasets()[1].pid
-    simple(folder / "b.h5", "b again")
+    make_linked(folder / "b.h5", "b again")
     opens.clear()
     assert counts(rescan()) == (0, 1, 1, 0)
     assert opens == [str(folder / "b.h5")]
@@ -122,7 +111,7 @@ def test_only_what_changed_is_read_again(
 def test_a_repaired_file_is_registered(folder: Path, rescan: Rescan) -> None:
     (folder / "a.h5").write_text("broken")
     assert len(rescan().failed) == 1
-    simple(folder / "a.h5")
+    make_linked(folder / "a.h5")
     report = rescan()
     assert (report.registered, report.failed) == (1, ())
 
@@ -130,8 +119,8 @@ def test_a_repaired_file_is_registered(folder: Path, rescan: Rescan) -> None:
 def test_a_missing_dataset_stays_and_says_so(
     folder: Path, rescan: Rescan, datasets: Datasets
 ) -> None:
-    simple(folder / "a.h5", "a")
-    simple(folder / "b.h5", "b")
+    make_linked(folder / "a.h5", "a")
+    make_linked(folder / "b.h5", "b")
     rescan()
     content = (folder / "a.h5").read_bytes()
     (folder / "a.h5").unlink()
@@ -152,7 +141,7 @@ def test_scans_of_two_folders_do_not_disturb_each_other(
 ) -> None:
     for name in ("run1", "run10"):
         (folder / name).mkdir()
-        simple(folder / name / "a.h5", name)
+        make_linked(folder / name / "a.h5", name)
     for name in ("run1", "run10", "run1"):
         report = scan(store, folder / name, Config())
         assert report.missing == 0
@@ -160,12 +149,12 @@ def test_scans_of_two_folders_do_not_disturb_each_other(
 
 
 def test_links_of_links_and_rings(folder: Path, rescan: Rescan, datasets: Datasets) -> None:
-    simple(folder / "master.h5", "chain", next="middle.h5")
-    simple(folder / "middle.h5", next="last.h5")
-    simple(folder / "last.h5")
-    simple(folder / "ring_a.h5", "ring", other="ring_b.h5")
-    simple(folder / "ring_b.h5", other="ring_a.h5")
-    simple(folder / "self.h5", "self", other="self.h5")
+    make_linked(folder / "master.h5", "chain", next="middle.h5")
+    make_linked(folder / "middle.h5", next="last.h5")
+    make_linked(folder / "last.h5")
+    make_linked(folder / "ring_a.h5", "ring", other="ring_b.h5")
+    make_linked(folder / "ring_b.h5", other="ring_a.h5")
+    make_linked(folder / "self.h5", "self", other="self.h5")
     report = rescan()
     assert (report.registered, report.failed) == (3, ())
     assert [names(d) for d in datasets()] == [
@@ -178,9 +167,9 @@ def test_links_of_links_and_rings(folder: Path, rescan: Rescan, datasets: Datase
 def test_a_master_that_comes_later_takes_its_files_in(
     folder: Path, rescan: Rescan, datasets: Datasets
 ) -> None:
-    simple(folder / "data.h5", "data")
+    make_linked(folder / "data.h5", "data")
     rescan()
-    simple(folder / "master.h5", "master", d="data.h5")
+    make_linked(folder / "master.h5", "master", d="data.h5")
     assert counts(rescan()) == (1, 0, 0, 0)
     assert [(d.title, names(d)) for d in datasets()] == [("master", ["master.h5", "data.h5"])]
     (folder / "master.h5").unlink()
@@ -192,8 +181,8 @@ def test_files_that_belong_to_a_master_elsewhere(
 ) -> None:
     (folder / "masters").mkdir()
     (folder / "data").mkdir()
-    simple(folder / "data/d.h5", "data")
-    simple(folder / "masters/m.h5", "master", d="../data/d.h5")
+    make_linked(folder / "data/d.h5", "data")
+    make_linked(folder / "masters/m.h5", "master", d="../data/d.h5")
     assert scan(store, folder / "masters", Config()).registered == 1
     assert scan(store, folder / "data", Config()).registered == 0
     (dataset,) = datasets()
@@ -203,10 +192,10 @@ def test_files_that_belong_to_a_master_elsewhere(
 
 
 def test_absolute_links_and_moved_trees(folder: Path, rescan: Rescan, datasets: Datasets) -> None:
-    simple(folder / "a.h5", "a", d=str(folder / "a_data.h5"))
-    simple(folder / "a_data.h5")
-    simple(folder / "b.h5", "b", d="/where/it/was/once/b_data.h5")
-    simple(folder / "b_data.h5")
+    make_linked(folder / "a.h5", "a", d=str(folder / "a_data.h5"))
+    make_linked(folder / "a_data.h5")
+    make_linked(folder / "b.h5", "b", d="/where/it/was/once/b_data.h5")
+    make_linked(folder / "b_data.h5")
     assert rescan().failed == ()
     assert [names(d) for d in datasets()] == [["a.h5", "a_data.h5"], ["b.h5", "b_data.h5"]]
 
@@ -214,7 +203,7 @@ def test_absolute_links_and_moved_trees(folder: Path, rescan: Rescan, datasets: 
 def test_a_link_to_an_object_that_is_not_there(
     folder: Path, rescan: Rescan, datasets: Datasets
 ) -> None:
-    simple(folder / "data.h5")
+    make_linked(folder / "data.h5")
     with h5py.File(folder / "master.h5", "w") as file:
         file["good"] = h5py.ExternalLink("data.h5", "/x")
         file["bad"] = h5py.ExternalLink("data.h5", "/entry/y")
@@ -230,12 +219,12 @@ def test_a_link_to_an_object_that_is_not_there(
 def test_a_dangling_link_that_is_mended(
     folder: Path, rescan: Rescan, datasets: Datasets, opens: list[str]
 ) -> None:
-    simple(folder / "master.h5", "m", d="late.h5")
+    make_linked(folder / "master.h5", "m", d="late.h5")
     report = rescan()
     assert report.registered == 1
     assert "late.h5" in report.failed[0].reason
     assert "late.h5" in datasets()[0].warnings[0]
-    simple(folder / "late.h5")
+    make_linked(folder / "late.h5")
     opens.clear()
     report = rescan()
     assert (counts(report), report.failed) == ((0, 0, 1, 0), ())
@@ -308,7 +297,7 @@ def test_data_without_a_suffix_and_names_of_all_kinds(
         "-n.h5",
     ]
     for name in odd:
-        simple(folder / name, name)
+        make_linked(folder / name, name)
     report = rescan()
     assert (report.registered, report.failed) == (len(odd), ())
     assert sorted(names(d)[0] for d in datasets()) == sorted(odd)
@@ -316,8 +305,8 @@ def test_data_without_a_suffix_and_names_of_all_kinds(
 
 def test_snapshots_and_links_into_the_tree_are_not_more_data(folder: Path, rescan: Rescan) -> None:
     (folder / ".snapshot/daily").mkdir(parents=True)
-    simple(folder / ".snapshot/daily/a.h5")
-    simple(folder / "a.h5")
+    make_linked(folder / ".snapshot/daily/a.h5")
+    make_linked(folder / "a.h5")
     (folder / "latest.h5").symlink_to("a.h5")
     (folder / "again").symlink_to(".")
     report = rescan()
@@ -328,100 +317,15 @@ def test_links_through_a_linked_folder_are_the_real_file(
     folder: Path, rescan: Rescan, datasets: Datasets
 ) -> None:
     (folder / "real").mkdir()
-    simple(folder / "real/d.h5")
+    make_linked(folder / "real/d.h5")
     (folder / "alias").symlink_to("real")
-    simple(folder / "m.h5", "m", d="alias/d.h5")
+    make_linked(folder / "m.h5", "m", d="alias/d.h5")
     assert rescan().failed == ()
     (dataset,) = datasets()
     assert [file.path for file in dataset.files] == [
         str(folder / "m.h5"),
         str(folder / "real/d.h5"),
     ]
-
-
-class TestAccess:
-    def test_from_the_file_system(self, open_folder: Path, store: CatalogueStore) -> None:
-        data = open_folder / "d"
-        data.mkdir()
-        simple(data / "a.h5")
-        open_folder.chmod(0o755)
-        me, group = _me()
-
-        def access(file: int, above: int) -> tuple[str | None, str | None, bool]:
-            (data / "a.h5").chmod(file)
-            data.chmod(above)
-            scan(store, data, Config())
-            with store.reading() as connection:
-                (text,) = connection.execute("SELECT document FROM record").fetchone()
-            found = Dataset.model_validate_json(text).access
-            return found.owner, found.owner_group, found.public
-
-        assert access(0o644, 0o755) == (me, group, True)
-        assert access(0o640, 0o755) == (me, group, False)
-        assert access(0o600, 0o755) == (me, None, False)
-        # Nobody gets through a closed folder, whatever the file says.
-        assert access(0o644, 0o700) == (me, None, False)
-        assert access(0o644, 0o750) == (me, group, False)
-
-    def test_a_private_part_makes_all_private(
-        self, open_folder: Path, store: CatalogueStore
-    ) -> None:
-        open_folder.chmod(0o755)
-        make_master(open_folder / "s_master.h5").chmod(0o644)
-        for number in (1, 2):
-            (open_folder / f"s_data_{number:06d}.h5").chmod(0o644)
-        scan(store, open_folder, Config())
-        assert _only(store).access.public
-        (open_folder / "s_data_000002.h5").chmod(0o600)
-        scan(store, open_folder, Config())
-        assert not _only(store).access.public
-        assert _only(store).access.owner_group is None
-
-    def test_folders_count_up_to_the_storage(
-        self, open_folder: Path, store: CatalogueStore
-    ) -> None:
-        inner = open_folder / "mounted"
-        inner.mkdir(mode=0o755)
-        simple(inner / "a.h5").chmod(0o644)
-        open_folder.chmod(0o700)
-        scan(store, inner, Config())
-        assert not _only(store).access.public
-        config = Config.model_validate({"storages": {"raw": {"prefix": str(inner)}}})
-        scan(store, inner, config)
-        with store.reading() as connection:
-            rows = connection.execute("SELECT public FROM dataset").fetchall()
-        assert (1,) in rows
-
-    def test_what_the_operator_says(self, folder: Path, store: CatalogueStore) -> None:
-        simple(folder / "a.h5")
-        scan(store, folder, Config(), rule=AccessRule(owner="ada", group="p08", public=True))
-        access = _only(store).access
-        assert (access.owner, access.owner_group, access.public) == ("ada", "p08", True)
-        assert scan(store, folder, Config()).updated == 1
-        assert not _only(store).access.public
-
-    def test_an_acl_mask_is_not_the_groups_right(
-        self, open_folder: Path, store: CatalogueStore
-    ) -> None:
-        import struct
-
-        open_folder.chmod(0o755)
-        path = simple(open_folder / "a.h5")
-        entries = [
-            (0x01, 6, -1),  # owner
-            (0x02, 4, 1),  # user daemon may read
-            (0x04, 0, -1),  # the owning group may not
-            (0x10, 4, -1),  # mask: shows as r-- for the group
-            (0x20, 0, -1),
-        ]
-        acl = struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *entry) for entry in entries)
-        try:
-            os.setxattr(path, "system.posix_acl_access", acl)
-        except OSError as error:
-            pytest.skip(f"no ACLs here: {error}")
-        assert path.stat().st_mode & 0o040
-        scan(store, open_folder, Config())
-        assert _only(store).access.owner_group is None
 
 
 def test_progress_and_async(tmp_path: Path, folder: Path) -> None:
@@ -441,67 +345,3 @@ def test_progress_and_async(tmp_path: Path, folder: Path) -> None:
 def test_what_is_no_folder(store: CatalogueStore, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="not a folder"):
         scan(store, tmp_path / "nope", Config())
-
-
-SLOW_SCAN = """
-import sys, time
-from pathlib import Path
-from nearfield.catalogue import CatalogueStore, scan, scanning
-from nearfield.config import Config
-scanning.BATCH_FILES = 5
-store = CatalogueStore(Path(sys.argv[1]))
-def tell(done, total, what=""):
-    print(done, what, flush=True)
-    time.sleep(0.01)
-scan(store, Path(sys.argv[2]), Config(), on_progress=tell)
-"""
-
-
-@pytest.mark.parametrize("after", [3, 12, 33, 45])
-def test_kill_and_scan_again(tmp_path: Path, folder: Path, after: int, opens: list[str]) -> None:
-    for number in range(30):
-        simple(folder / f"f{number:02d}.h5", f"f{number:02d}")
-    file = tmp_path / "c.sqlite"
-    with subprocess.Popen(
-        [sys.executable, "-c", SLOW_SCAN, str(file), str(folder)], stdout=subprocess.PIPE, text=True
-    ) as scanner:
-        assert scanner.stdout is not None
-        for _ in range(after):
-            scanner.stdout.readline()
-        scanner.kill()
-        scanner.stdout.read()
-    store = CatalogueStore(file, create=False)
-    with store.reading() as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    opens.clear()
-    report = scan(store, folder, Config())
-    assert (report.known, report.failed) == (30, ())
-    # What was read before the kill and written with its batch is not read again.
-    assert len(opens) <= max(0, 30 - (after - 1) // 5 * 5)
-    assert store.count() == 30
-    assert counts(scan(store, folder, Config())) == (0, 30, 0, 0)
-    store.close()
-
-
-def test_unchanged_thousands_are_quick(store: CatalogueStore, folder: Path) -> None:
-    content = simple(folder / "f.h5").read_bytes()
-    for number in range(1000):
-        (folder / f"f{number}.h5").write_bytes(content)
-    scan(store, folder, Config())
-    start = time.perf_counter()
-    assert scan(store, folder, Config()).unchanged == 1001
-    assert time.perf_counter() - start < 2.0
-
-
-def _me() -> tuple[str, str]:
-    import grp
-    import pwd
-
-    return pwd.getpwuid(os.geteuid()).pw_name, grp.getgrgid(os.getegid()).gr_name
-
-
-def _only(store: CatalogueStore) -> Dataset:
-    with store.reading() as connection:
-        rows: list[Any] = connection.execute("SELECT document FROM record").fetchall()
-    ((text,),) = rows
-    return Dataset.model_validate_json(text)
