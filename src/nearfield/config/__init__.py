@@ -10,7 +10,7 @@ Errors name the file, the line and the key.
 
 from nearfield.config._base import AbsolutePath, ConfigModel, Constraint, Name, SlurmWord
 from nearfield.config.catalogue import CatalogueConfig, Place, Storage, user_data_dir
-from nearfield.config.clusters import Cluster, LauncherConfig
+from nearfield.config.clusters import Cluster, LauncherConfig, SshConfig
 from nearfield.config.environments import EnvironmentConfig, MountConfig
 from nearfield.config.hardware import (
     ChoiceName,
@@ -48,6 +48,7 @@ __all__ = [
     "Range",
     "SessionsConfig",
     "SlurmWord",
+    "SshConfig",
     "Storage",
     "Words",
     "candidates",

@@ -2,20 +2,62 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from nearfield.config._base import AbsolutePath, ConfigModel
+from nearfield.config.addresses import origin_and_path
+
+# Each becomes an argument, or a part of one, of ssh, which splits some of its options at blanks
+# and expands % and ~ in them.
+HostName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.:-]{0,252}$")]
+AccountName = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_.-]{0,31}$")]
+
+
+def _plain(path: Path) -> Path:
+    if not re.fullmatch(r"[A-Za-z0-9._/+@-]+", str(path)):
+        raise ValueError("may hold letters, digits and ._/+@- only")
+    return path
+
+
+PlainPath = Annotated[AbsolutePath, AfterValidator(_plain)]
+
+
+def _hub_url(url: str) -> str:
+    if not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/@-]*)?", url):
+        raise ValueError("must be http(s)://HOST[:PORT][/PATH], nothing else")
+    if origin_and_path(url) is None:
+        raise ValueError("has no valid host and port, or '.' components in its path")
+    return url
+
+
+HubUrl = Annotated[str, AfterValidator(_hub_url)]
+
+
+class SshConfig(ConfigModel):
+    """The gateway account on a submit host."""
+
+    host: HostName
+    user: AccountName
+    """The gateway account. Its only key starts nearfield.gateway and nothing else."""
+    port: int = Field(default=22, ge=1, le=65535)
+    key: PlainPath
+    """Private key of the hub's account, without a passphrase."""
+    known_hosts: PlainPath
+    """The submit host's key. No other host is spoken to, and none is learned."""
 
 
 class Cluster(ConfigModel):
     """One scheduler and how to speak to it."""
 
     scheduler: Literal["slurm", "local"] = "slurm"
-    submitter: Literal["direct", "sudo"] = "direct"
-    """``direct``: as the account that asks. ``sudo``: as each user, through the launcher."""
+    submitter: Literal["direct", "sudo", "ssh"] = "direct"
+    """``direct``: as the account that asks. ``sudo``: as each user, through the launcher. ``ssh``:
+    the same on a submit host, for a hub machine without Slurm."""
+    ssh: SshConfig | None = None
     launcher: AbsolutePath | None = None
     """Absolute path of nearfield-launch, as named in sudoers."""
     bin: AbsolutePath = Path("/usr/bin")
@@ -38,6 +80,8 @@ class Cluster(ConfigModel):
     def _complete(self) -> Self:
         if self.submitter == "sudo" and self.launcher is None:
             raise ValueError("submitter 'sudo' needs launcher, an absolute path")
+        if self.submitter == "ssh" and self.ssh is None:
+            raise ValueError("submitter 'ssh' needs ssh: host, user, key, known_hosts")
         return self
 
 
@@ -47,5 +91,7 @@ class LauncherConfig(ConfigModel):
     group: str | None = None
     """Only members of this Unix group. None refuses everybody."""
     min_uid: int = Field(default=1000, ge=1000)
+    hub_urls: tuple[HubUrl, ...] | None = None
+    """Where sessions may report and send their tokens: these addresses and what is below them."""
     audit_log: Path | None = None
     """A file that every user may append to; sudo's own log remains the one to trust."""

@@ -56,4 +56,7 @@ def open_scheduler(config: Config, cluster_name: str) -> Scheduler:
     from nearfield.scheduler.slurm import SlurmScheduler
     from nearfield.scheduler.submitters import open_submitter
 
-    return SlurmScheduler(cluster_name, cluster, open_submitter(cluster_name, cluster))
+    submitter = open_submitter(cluster_name, cluster)
+    # Without Slurm on this host, what reads the queue takes the submitter's way too.
+    queries = getattr(submitter, "queries", None)
+    return SlurmScheduler(cluster_name, cluster, submitter, queries=queries)

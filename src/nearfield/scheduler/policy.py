@@ -15,6 +15,7 @@ from nearfield.config import Config
 from nearfield.datasets import Principal
 from nearfield.errors import SpecRefusedError, UnknownNameError, UsageError
 from nearfield.profiles import choose
+from nearfield.scheduler.hub_urls import HINT, not_the_hubs
 from nearfield.scheduler.jobspec import DatasetLink, JobSpec, SessionTask, why_not_linked
 from nearfield.scheduler.sessions import bound_storages, session_spec
 from nearfield.scheduler.wire import SESSION_NAME, is_session_name
@@ -91,6 +92,9 @@ def check(spec: JobSpec, config: Config, account: Principal) -> JobSpec:
         raise _refused("profile", why, error.hint) from error
     _check_environment(task)
     _check_callback(task.callback_url)
+    sent = {name: value.get_secret_value() for name, value in task.environment.items()}
+    if wrong := not_the_hubs(sent, task.callback_url, config.launcher.hub_urls):
+        raise _refused(f"task.{wrong}", "is not below launcher.hub_urls", HINT)
     _check_links(config, spec, task.datasets)
     try:
         expected = session_spec(

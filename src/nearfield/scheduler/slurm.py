@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 from nearfield.config import Cluster
 from nearfield.errors import NearfieldError, SchedulerUnavailableError
 from nearfield.scheduler._protocol import JobId, JobState, JobStatus, PathAccess
-from nearfield.scheduler.commands import query_environment, run
 from nearfield.scheduler.jobspec import JobSpec
+from nearfield.scheduler.queries import LocalQueries, Queries
 from nearfield.scheduler.slurm_output import SQUEUE_FORMAT, is_job_number, parse_squeue
 from nearfield.scheduler.submitters import Submitter
 
@@ -38,12 +38,13 @@ class SlurmScheduler:
         settings: Cluster,
         submitter: Submitter,
         *,
+        queries: Queries | None = None,
         query_seconds: float = 15,
         owners_per_look: int = OWNERS_PER_LOOK,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.cluster = cluster
-        self._settings = settings
+        self.queries = queries or LocalQueries(settings)
         self._submitter = submitter
         self._query_seconds = query_seconds
         self._owners_per_look = owners_per_look
@@ -110,20 +111,10 @@ class SlurmScheduler:
         for start in range(0, len(numbers), JOBS_PER_COMMAND):
             some = ",".join(numbers[start : start + JOBS_PER_COMMAND])
             try:
-                done = await asyncio.to_thread(
-                    run,
-                    [
-                        str(self._settings.bin / "squeue"),
-                        "-h",
-                        "-t",
-                        "all",
-                        "-j",
-                        some,
-                        "-o",
-                        SQUEUE_FORMAT,
-                    ],
-                    env=query_environment(self._settings.conf),
-                    timeout=self._query_seconds,
+                done = await self.queries.ask(
+                    "squeue",
+                    *("-h", "-t", "all", "-j", some, "-o", SQUEUE_FORMAT),
+                    seconds=self._query_seconds,
                 )
             except SchedulerUnavailableError as error:
                 return None, error.message

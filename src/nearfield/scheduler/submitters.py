@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -17,6 +18,7 @@ from nearfield.scheduler import wire
 from nearfield.scheduler._protocol import JobState, JobStatus, PathAccess
 from nearfield.scheduler.account import SlurmAccount
 from nearfield.scheduler.examination import Examination, examine
+from nearfield.scheduler.exchange import Exchange, Told
 from nearfield.scheduler.jobspec import JobSpec
 from nearfield.scheduler.slurm_output import is_host
 
@@ -83,29 +85,20 @@ def _status_of(told: object) -> JobStatus:
     return status
 
 
-class SudoSubmitter:
-    """Acts as each user by ``sudo -n -u USER -- LAUNCHER``, with a request on standard input."""
+class LauncherSubmitter(ABC):
+    """Acts as each user through ``nearfield-launch``. Subclasses say how it is reached."""
 
-    def __init__(
-        self,
-        cluster_name: str,
-        launcher: Path,
-        *,
-        sudo: Path = Path("/usr/bin/sudo"),
-        seconds: float = 60,
-        at_once: int = 8,
-    ) -> None:
-        self._cluster_name = cluster_name
-        self._launcher = launcher
-        self._sudo = sudo
-        self._seconds = seconds
-        # A hub that comes back with 500 sessions must not start 500 processes.
-        self._slots = asyncio.Semaphore(at_once)
-        self._late: set[asyncio.Task[tuple[bytes, bytes]]] = set()
+    _cluster_name: str
+
+    @abstractmethod
+    async def _tell(self, user: str, request: str) -> Told:
+        """Give the launcher of ``user`` a request. Raises SchedulerUnavailableError."""
+
+    @abstractmethod
+    def _refusal(self, user: str, told: Told) -> SchedulerError:
+        """What it means that the launcher did not answer."""
 
     async def submit(self, spec: JobSpec) -> str:
-        import json
-
         return str(await self._ask(spec.user, "submit", spec=json.loads(spec.wire_json())))
 
     async def cancel(self, user: str, number: str) -> None:
@@ -143,60 +136,54 @@ class SudoSubmitter:
     async def _ask(self, user: str, verb: str, **fields: Any) -> Any:
         if not _USER.fullmatch(user):
             raise SchedulerError(f"not a user name of this site: {user[:64]!r}")
-        text = wire.request(verb, self._cluster_name, **fields)
-        async with self._slots:
-            code, out, err = await self._run(user, text)
-        if code == 0 and out.strip():
-            return wire.read_answer(out)
-        raise self._sudo_refusal(user, code, err)
+        told = await self._tell(user, wire.request(verb, self._cluster_name, **fields))
+        if told.code == 0 and told.out.strip():
+            return wire.read_answer(told.out)
+        raise self._refusal(user, told)
 
-    async def _run(self, user: str, text: str) -> tuple[int, str, str]:
+
+class SudoSubmitter(LauncherSubmitter):
+    """By ``sudo -n -u USER -- LAUNCHER``, with a request on standard input."""
+
+    def __init__(
+        self,
+        cluster_name: str,
+        launcher: Path,
+        *,
+        sudo: Path = Path("/usr/bin/sudo"),
+        seconds: float = 60,
+        at_once: int = 8,
+    ) -> None:
+        self._cluster_name = cluster_name
+        self._launcher = launcher
+        self._sudo = sudo
+        self.exchange = Exchange("the launcher", seconds=seconds, at_once=at_once)
+
+    async def _tell(self, user: str, request: str) -> Told:
         argv = [str(self._sudo), "-n", "-u", user, "--", str(self._launcher)]
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *argv,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
-                cwd="/",
-            )
-        except OSError as error:
-            why = f"{self._sudo} cannot be run: {error.strerror}"
-            raise SchedulerUnavailableError(why) from error
-        try:
-            out, err = await asyncio.wait_for(process.communicate(text.encode()), self._seconds)
-        except TimeoutError as error:
-            raise SchedulerUnavailableError(
-                f"the launcher did not answer within {self._seconds:g} s"
-            ) from error
-        finally:
-            if process.returncode is None:
-                self._leave(process)
-        answer, words = out.decode("utf-8", "replace"), err.decode("utf-8", "replace")
-        return process.returncode or 0, answer, words
+        return await self.exchange.ask(argv, request)
 
-    def _leave(self, process: asyncio.subprocess.Process) -> None:
-        """Wait no longer. The launcher's answer finds nobody; its process is still collected."""
-        # sudo runs as root, so we may not signal it: the launcher ends by its own alarm.
-        with suppress(ProcessLookupError, PermissionError):
-            process.terminate()
-        late = asyncio.create_task(process.communicate())
-        self._late.add(late)
-        late.add_done_callback(self._late.discard)
+    def _refusal(self, user: str, told: Told) -> SchedulerError:
+        return why_no_launcher(user, told, str(self._launcher))
 
-    def _sudo_refusal(self, user: str, code: int, err: str) -> SchedulerError:
-        words = " ".join(err.split())[-400:] or f"exit code {code}"
-        if "sudo:" in err or "not allowed" in err or "password" in err:
-            return SchedulerError(
-                f"sudo does not let this account start the launcher as {user}: {words}",
-                hint=f'sudoers needs: HUB ALL=(%GROUP) NOPASSWD:NOSETENV: {self._launcher} ""',
-            )
-        return SchedulerUnavailableError(f"the launcher failed as {user}: {words}")
+
+def why_no_launcher(user: str, told: Told, launcher: str) -> SchedulerError:
+    """sudo's refusal, or a launcher that failed: what its words on standard error say."""
+    words = " ".join(told.err.split())[-400:] or f"exit code {told.code}"
+    if "sudo:" in told.err or "not allowed" in told.err or "password" in told.err:
+        return SchedulerError(
+            f"sudo does not let this account start the launcher as {user}: {words}",
+            hint=f'sudoers needs: HUB ALL=(%GROUP) NOPASSWD:NOSETENV: {launcher} ""',
+        )
+    return SchedulerUnavailableError(f"the launcher failed as {user}: {words}")
 
 
 def open_submitter(cluster_name: str, cluster: Cluster) -> Submitter:
     """How the configuration says that this cluster is spoken to."""
+    if cluster.submitter == "ssh" and cluster.ssh is not None:
+        from nearfield.scheduler.ssh import Gateway, SshSubmitter
+
+        return SshSubmitter(cluster_name, Gateway(cluster.ssh))
     if cluster.submitter == "sudo" and cluster.launcher is not None:
         return SudoSubmitter(cluster_name, cluster.launcher)
     return DirectSubmitter(cluster)

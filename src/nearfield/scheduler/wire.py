@@ -23,6 +23,9 @@ MAX_REQUEST = 4 * 1024 * 1024
 JOB_PREFIX = "nearfield-"
 SESSION_NAME = f"{JOB_PREFIX}<16 hexadecimal digits>"
 """Jobs of other names are not the launcher's to touch."""
+GATEWAY_NAME = "nearfield-gateway"
+GATEWAY = f"{GATEWAY_NAME}/{VERSION}"
+"""Begins the first line that a submit host's gateway is told (:mod:`nearfield.gateway`)."""
 FIELDS: dict[str, frozenset[str]] = {
     "submit": frozenset({"spec"}),
     "cancel": frozenset({"number"}),

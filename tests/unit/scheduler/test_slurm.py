@@ -453,7 +453,7 @@ async def test_what_goes_wrong_with_the_launcher(
     with pytest.raises(error, match=words) as caught:
         await submitter.find(ME, "nf-1")
     assert type(caught.value) is error
-    await asyncio.gather(*submitter._late)
+    await submitter.exchange.settled()
 
 
 @pytest.mark.parametrize(
