@@ -1,0 +1,35 @@
+"""Does the catalogue answer where sessions look for it?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nearfield.doctor.findings import Finding, Reporter
+from nearfield.doctor.site import Site
+
+
+def check(site: Site, report: Reporter) -> Iterator[Finding]:
+    """The service's own health page, by the address that sessions are given."""
+    url = site.config.catalogue.url
+    if not url:
+        yield report.not_checked(
+            "no catalogue service: datasets cannot be chosen at the start of a session",
+            "set catalogue.url in nearfield.yaml",
+        )
+        return
+    import httpx
+
+    address = f"{url.rstrip('/')}/health"
+    hint = (
+        "the hub starts it: look for 'catalogue' in the hub's log, and whether the address"
+        " can be reached from here"
+    )
+    try:
+        answer = httpx.get(address, timeout=10, trust_env=False)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        yield report.problem(f"{address}: {type(error).__name__}: {error}", hint)
+        return
+    if answer.is_success:
+        yield report.ok(f"{address} answers")
+    else:
+        yield report.problem(f"{address}: status {answer.status_code}", hint)

@@ -1,0 +1,38 @@
+"""Can the storages be read?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nearfield.doctor.findings import Finding, Reporter
+from nearfield.doctor.site import Site
+from nearfield.errors import NearfieldError
+from nearfield.scheduler.examination import PathFacts, readable
+
+_ELSEWHERE = "it may be on the nodes only: srun … nearfield doctor asks there"
+
+
+def check(site: Site, report: Reporter) -> Iterator[Finding]:
+    """As the user, or as whoever asks where no user is named."""
+    try:
+        known = {} if site.user is None else site.examination().readable
+    except NearfieldError as error:
+        yield report.not_checked(f"cannot be asked as {site.user}: {error.message}")
+        return
+    who = site.user or site.me
+    for name, storage in site.config.storages.items():
+        path = str(storage.prefix)
+        yield judge(report, f"{name} at {path}", known.get(path) or readable(path), who)
+
+
+def judge(report: Reporter, what: str, facts: PathFacts, who: str) -> Finding:
+    """One path. That it is not here says nothing: nodes may have it."""
+    if facts.answer == "yes":
+        return report.ok(f"{what}: {who} may read it")
+    if facts.answer == "absent":
+        return report.not_checked(f"{what} is not on this host", _ELSEWHERE)
+    if facts.answer == "hangs":
+        return report.problem(f"{what}: {facts.why}", "its file server is down, or the mount stale")
+    return report.problem(
+        f"{what}: {who} may not read it: {facts.why}", "mend modes, groups or ACLs"
+    )
