@@ -11,7 +11,13 @@ Errors name the file, the line and the key.
 from nearfield.config._base import AbsolutePath, ConfigModel, Constraint, Name, SlurmWord
 from nearfield.config.catalogue import CatalogueConfig, Place, Storage, user_data_dir
 from nearfield.config.clusters import Cluster, LauncherConfig, SshConfig
-from nearfield.config.environments import EnvironmentConfig, MountConfig
+from nearfield.config.environments import (
+    EnvironmentConfig,
+    MountConfig,
+    OnNode,
+    RuntimeConfig,
+    SignatureRule,
+)
 from nearfield.config.hardware import (
     ChoiceName,
     Choices,
@@ -42,11 +48,14 @@ __all__ = [
     "MountConfig",
     "Name",
     "Numbers",
+    "OnNode",
     "Pattern",
     "Place",
     "ProfileConfig",
     "Range",
+    "RuntimeConfig",
     "SessionsConfig",
+    "SignatureRule",
     "SlurmWord",
     "SshConfig",
     "Storage",

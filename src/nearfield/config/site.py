@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from nearfield.config._base import ConfigModel, Name
 from nearfield.config.catalogue import CatalogueConfig, Storage
 from nearfield.config.clusters import Cluster, LauncherConfig
-from nearfield.config.environments import EnvironmentConfig
+from nearfield.config.environments import EnvironmentConfig, RuntimeConfig
 from nearfield.config.hardware import HardwareConfig
 from nearfield.config.profiles import ProfileConfig, SessionsConfig
 
@@ -26,6 +26,8 @@ class Config(ConfigModel):
     environments: dict[Name, EnvironmentConfig] = Field(
         default_factory=lambda: {"default": EnvironmentConfig(title="This Python environment")}
     )
+    runtime: RuntimeConfig | None = None
+    """The server of environments with ``server: site``."""
     hardware: dict[Name, HardwareConfig] = Field(
         default_factory=lambda: {"local": HardwareConfig(title="This machine", cluster="local")}
     )
@@ -57,6 +59,11 @@ class Config(ConfigModel):
             for storage in profile.storages or ():
                 if storage not in self.storages:
                     problems.append(f"profiles.{name}.storages: no storage {storage!r}")
+        problems += [
+            f"environments.{name}.server: 'site' needs the key runtime, the site's own server"
+            for name, environment in self.environments.items()
+            if environment.server == "site" and self.runtime is None
+        ]
         for name, hardware in self.hardware.items():
             if hardware.cluster not in self.clusters:
                 problems.append(f"hardware.{name}.cluster: no cluster {hardware.cluster!r}")

@@ -159,7 +159,7 @@ def _config(layout: Layout) -> dict[str, Any]:
             "default": {
                 "title": "This Python environment",
                 # Jupyter, IPython and matplotlib write below HOME: keep that in the folder.
-                "server": [
+                "command": [
                     "/usr/bin/env",
                     f"HOME={layout.home}",
                     str(Path(sys.executable).parent / "jupyterhub-singleuser"),

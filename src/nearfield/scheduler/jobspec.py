@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
-from nearfield.config import ChoiceName, Hardware, SlurmWord
+from nearfield.config import ChoiceName, Hardware, SignatureRule, SlurmWord
 
 MAX_PATH = 4096
 
@@ -93,6 +93,22 @@ def _shown(path: str) -> str:
     return repr(path if len(path) <= 300 else path[:300] + "…")
 
 
+class Runtime(_Model):
+    """Where a program on the node itself comes from."""
+
+    venv: AbsolutePath | None = None
+    modules: tuple[str, ...] = ()
+    modules_init: AbsolutePath = "/etc/profile.d/modules.sh"
+
+
+class Signature(_Model):
+    """Who must have signed the image; the node's word about it is final."""
+
+    rule: SignatureRule
+    signers: tuple[str, ...] = ()
+    keyring: AbsolutePath
+
+
 class SessionTask(_Model):
     """A Jupyter server for a user, in an image or on the node's own runtime."""
 
@@ -100,8 +116,21 @@ class SessionTask(_Model):
     image: AbsolutePath | None = None
     """Apptainer image; None runs the server straight on the node."""
     apptainer: AbsolutePath | None = None
-    server: tuple[str, ...] = ("jupyterhub-singleuser",)
-    """Program and fixed arguments of the server, from the environment's configuration."""
+    server: Literal["image", "site"] = "image"
+    """With an image: the server runs inside it, or on the node with kernels inside it."""
+    command: tuple[str, ...] = ("jupyterhub-singleuser",)
+    """Program and fixed arguments of the server, from the site's configuration."""
+    kernel: tuple[str, ...] = ("python3", "-m", "ipykernel_launcher")
+    """The same of the kernel inside the image."""
+    runtime: Runtime = Runtime()
+    """For a server that runs on the node itself."""
+    environment_name: str = ""
+    title: str = ""
+    """The environment, as the user knows it."""
+    default_url: str = ""
+    layer: bool = False
+    """Kernels run on top of a folder of the user's own for ``pip install``."""
+    signature: Signature | None = None
     mounts: tuple[Mount, ...] = ()
     datasets: tuple[DatasetLink, ...] = Field(default=(), max_length=200)
     environment: dict[EnvName, SecretStr] = Field(default_factory=dict)

@@ -9,7 +9,12 @@ from pathlib import Path
 ORDER = (
     "session",
     "checks",
+    "sif",
+    "signature",
+    "examine",
     "image",
+    "kernels",
+    "runtime",
     "environment",
     "processes",
     "ports",

@@ -13,7 +13,14 @@ from pathlib import PurePosixPath
 
 from pydantic import SecretStr
 
-from nearfield.config import Config, Hardware, Place, ProfileConfig
+from nearfield.config import (
+    Config,
+    EnvironmentConfig,
+    Hardware,
+    OnNode,
+    Place,
+    ProfileConfig,
+)
 from nearfield.datasets import DatasetFiles
 from nearfield.errors import UnknownNameError, UsageError
 from nearfield.profiles import choose_hardware, with_choices
@@ -22,7 +29,9 @@ from nearfield.scheduler.jobspec import (
     DatasetLink,
     JobSpec,
     Mount,
+    Runtime,
     SessionTask,
+    Signature,
     why_not_linked,
 )
 from nearfield.storage import locate, near, place_in
@@ -96,6 +105,17 @@ def mounts_of(config: Config, profile: ProfileConfig, cluster: str) -> tuple[Mou
     return tuple(mounts)
 
 
+def signature_of(environment: EnvironmentConfig) -> Signature | None:
+    """The rule for the image's signature; None where none is asked for."""
+    if environment.signature == "off" or environment.keyring is None:
+        return None
+    return Signature(
+        rule=environment.signature,
+        signers=environment.signers,
+        keyring=str(environment.keyring),
+    )
+
+
 def link_of(config: Config, profile: ProfileConfig, dataset: DatasetFiles) -> DatasetLink:
     """How a chosen dataset appears under ``$NEARFIELD_DATA``.
 
@@ -154,7 +174,10 @@ def session_spec(
     if chosen is None or not chosen.hardware:
         chosen = (chosen or Chosen()).model_copy(update={"hardware": profile.hardware[0]})
     cluster, hardware = hardware_of(config, profile, chosen)
-    runtime = config.environments[profile.environment]
+    environment_config = config.environments[profile.environment]
+    on_node: OnNode = environment_config
+    if environment_config.server == "site" and config.runtime is not None:
+        on_node = config.runtime
     return JobSpec(
         name=name,
         cluster=cluster,
@@ -163,9 +186,21 @@ def session_spec(
         chosen=chosen,
         hardware=hardware,
         task=SessionTask(
-            image=str(runtime.image) if runtime.image else None,
-            apptainer=str(runtime.apptainer) if runtime.image else None,
-            server=runtime.server,
+            image=str(environment_config.image) if environment_config.image else None,
+            apptainer=str(environment_config.apptainer) if environment_config.image else None,
+            server=environment_config.server,
+            command=on_node.command,
+            kernel=environment_config.kernel,
+            runtime=Runtime(
+                venv=str(on_node.venv) if on_node.venv else None,
+                modules=on_node.modules,
+                modules_init=str(on_node.modules_init),
+            ),
+            environment_name=profile.environment,
+            title=environment_config.title or profile.environment,
+            default_url=environment_config.default_url or "",
+            layer=environment_config.layer,
+            signature=signature_of(environment_config),
             mounts=mounts_of(config, profile, cluster),
             datasets=tuple(datasets),
             environment={k: SecretStr(v) for k, v in (environment or {}).items()},

@@ -179,11 +179,11 @@ def configuration(site: Site) -> dict[str, Any]:
             "lab": {"scheduler": "slurm", "submitter": "sudo", "launcher": str(site.launcher)}
         },
         "environments": {
-            "standin": {"server": server},
-            "image": {"server": server, "image": str(site.cluster.image),
+            "standin": {"command": server},
+            "image": {"command": server, "image": str(site.cluster.image),
                       "apptainer": str(site.cluster.apptainer), "mounts": mounts},
-            "no-image": {"server": server, "image": "/nosuch.sif"},
-            "failing": {"server": ["/bin/sh", "-c", "echo the server says no >&2; exit 42"]},
+            "no-image": {"command": server, "image": "/nosuch.sif"},
+            "failing": {"command": ["/bin/sh", "-c", "echo the server says no >&2; exit 42"]},
         },
         "hardware": {
             "small": {"cluster": "lab", "partition": "short", "memory_mb": 300, "minutes": 5}

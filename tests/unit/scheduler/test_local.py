@@ -86,7 +86,7 @@ async def finished(scheduler: LocalScheduler, job: JobId) -> JobStatus:
 
 async def test_a_server_listens_on_this_machine_alone(tmp_path: Path) -> None:
     scheduler = LocalScheduler(state=tmp_path)
-    await scheduler.submit(spec("nf-1", SessionTask(server=("/bin/true",))))
+    await scheduler.submit(spec("nf-1", SessionTask(command=("/bin/true",))))
     session = json.loads((tmp_path / "sessions/nf-1/session.json").read_text())
     assert session["task"]["bind_address"] == "127.0.0.1"
 

@@ -37,11 +37,19 @@ def stage(folder: Path, task: dict[str, Any], environment: dict[str, str] | None
         "kind": "session",
         "image": None,
         "apptainer": None,
-        "server": ["/bin/true"],
+        "command": ["/bin/true"],
         "mounts": [],
         "datasets": [],
         "callback_url": None,
         "bind_address": "127.0.0.1",
+        "server": "image",
+        "kernel": ["python3", "-m", "ipykernel_launcher"],
+        "runtime": {"venv": None, "modules": [], "modules_init": "/nosuch"},
+        "environment_name": "e",
+        "title": "E",
+        "default_url": "",
+        "layer": False,
+        "signature": None,
     }
     session = {"version": 1, "name": "nf-1", "cluster": "x", "user": "me", "profile": "p",
                "gpus": 0, "task": base | task}  # fmt: skip
@@ -99,7 +107,7 @@ def old_pythons() -> list[str]:
 
 @pytest.mark.parametrize("python", old_pythons() or [sys.executable])
 def test_it_runs_under_old_pythons(tmp_path: Path, python: str) -> None:
-    folder = stage(tmp_path / "nf-1", {"server": [sys.executable, "-I", "-c", SERVER]})
+    folder = stage(tmp_path / "nf-1", {"command": [sys.executable, "-I", "-c", SERVER]})
     job = start(folder, python)
     assert job.stdout is not None
     with job.stdout:
@@ -162,7 +170,7 @@ def test_a_job_that_is_started_twice_stops(tmp_path: Path) -> None:
 
 
 def test_a_server_that_ends_at_once(tmp_path: Path) -> None:
-    folder = stage(tmp_path / "nf-1", {"server": ["/bin/sh", "-c", "echo no licence; exit 9"]})
+    folder = stage(tmp_path / "nf-1", {"command": ["/bin/sh", "-c", "echo no licence; exit 9"]})
     exit_code, out = run(folder)
     assert exit_code == 9
     assert "no licence" in out
@@ -185,7 +193,7 @@ def test_term_reaches_the_server_once(tmp_path: Path, everybody: bool) -> None:
         "end = time.monotonic() + 0.7\nwhile time.monotonic() < end: time.sleep(0.05)\n"
         "print('terms', n, flush=True)\nsys.exit(4)",
     )
-    folder = stage(tmp_path / "nf-1", {"server": [sys.executable, "-I", "-c", counting]})
+    folder = stage(tmp_path / "nf-1", {"command": [sys.executable, "-I", "-c", counting]})
     job = start(folder, start_new_session=True)
     assert job.stdout is not None
     with job.stdout:
@@ -205,7 +213,7 @@ def test_nothing_is_left_running(tmp_path: Path) -> None:
     orphan = "import os, time\nif not os.fork():\n    os.setsid(); time.sleep(60)\n"
     folder = stage(
         tmp_path / "nf-1",
-        {"server": [sys.executable, "-I", "-c", orphan + SERVER + "#" + str(tmp_path)]},
+        {"command": [sys.executable, "-I", "-c", orphan + SERVER + "#" + str(tmp_path)]},
     )
     job = start(folder)
     assert job.stdout is not None
@@ -247,10 +255,10 @@ def test_a_dead_file_system_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_a_mount_that_is_missing(tmp_path: Path) -> None:
     there = {"source": str(tmp_path), "target": "/a", "required": True}
     missing = {"source": str(tmp_path / "no"), "target": "/b", "required": False}
-    task = {"image": None, "mounts": [there, missing]}
+    task = {"image": None, "runtime": {"venv": None}, "mounts": [there, missing]}
     assert checks.check_parts(task) == [there]
     with pytest.raises(NotStarted, match="is needed"):
-        checks.check_parts({"image": None, "mounts": [missing | {"required": True}]})
+        checks.check_parts(task | {"mounts": [missing | {"required": True}]})
 
 
 def test_links_keep_the_structure_and_stay_inside(tmp_path: Path) -> None:
@@ -324,25 +332,19 @@ def test_a_mount_is_one_quoted_line() -> None:
 def test_the_command_in_an_image(tmp_path: Path) -> None:
     task = {
         "image": "/i.sif",
+        "server": "image",
         "apptainer": "/opt/apptainer",
-        "server": ["jupyterhub-singleuser", "x y"],
+        "command": ["jupyterhub-singleuser", "x y"],
     }
     mounts = [{"source": "/raw", "target": "/tmp/raw", "read_only": True}]
-    argv = image.server_argv("/s/nf-1", {"task": task}, mounts, str(tmp_path), "/home/me")
+    options = image.container_options("/s/nf-1", {"task": task}, mounts, str(tmp_path))
+    argv = image.server_argv(task, options, "/home/me", "/i.sif")
     assert argv[:4] == ["/opt/apptainer", "exec", "--no-mount", "cwd,tmp"]
     assert argv[-5:] == ["--pwd", "/home/me", "/i.sif", "jupyterhub-singleuser", "x y"]
     assert "type=bind,source=/s/nf-1/data,destination=/data" in argv
     assert "type=bind,source=/raw,destination=/tmp/raw,ro" in argv
     assert (tmp_path / "raw").is_dir()  # a mount point below our own /tmp
     assert not {"--env", "--env-file", "--cleanenv", "--bind"} & set(argv)
-
-
-def test_what_is_no_sif_has_no_digest(tmp_path: Path) -> None:
-    for content in (b"", b"x" * 10_000, b"\0" * 32 + b"SIF_MAGIC\0" + b"\xff" * 5_000):
-        path = tmp_path / "x.sif"
-        path.write_bytes(content)
-        (tmp_path / "sessions/nf-1").mkdir(parents=True, exist_ok=True)
-        assert image.image_digest(str(tmp_path / "sessions/nf-1"), str(path)) == ""
 
 
 @pytest.mark.parametrize(
@@ -420,7 +422,7 @@ def test_a_port_that_was_taken_meanwhile_is_changed(tmp_path: Path) -> None:
     )
     folder = stage(
         tmp_path / "nf-1",
-        {"server": [sys.executable, "-I", "-c", thief + SERVER, str(tmp_path / "mark")]},
+        {"command": [sys.executable, "-I", "-c", thief + SERVER, str(tmp_path / "mark")]},
     )
     job = start(folder)
     assert job.stdout is not None

@@ -48,7 +48,7 @@ session = st.builds(
             ),
         ),
         mounts=(Mount(source=folder, target=target),),
-        server=("server", pid),
+        command=("server", pid),
         image=folder,
         apptainer=target,
     ),

@@ -73,6 +73,8 @@ def check_parts(task: Dict[str, Any]) -> List[Any]:
                 "apptainer",
                 "%s cannot be run on %s: %s" % (task["apptainer"], socket.gethostname(), why),
             )
+    if task["runtime"]["venv"]:
+        check_venv(task["runtime"]["venv"])
     mounts = []
     for mount in task["mounts"]:
         why = bounded(why_absent, mount["source"])
@@ -87,6 +89,17 @@ def check_parts(task: Dict[str, Any]) -> List[Any]:
         else:
             say("%s is not on this node: %s" % (mount["source"], why))
     return mounts
+
+
+def check_venv(venv: str) -> None:
+    why = bounded(why_no_program, os.path.join(venv, "bin", "python"))
+    if why:
+        raise NotStarted(
+            "runtime",
+            "the virtual environment %s cannot be used on %s: %s"
+            % (venv, socket.gethostname(), why),
+            path=venv,
+        )
 
 
 def check_datasets(links: List[Any]) -> None:

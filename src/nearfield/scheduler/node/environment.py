@@ -5,7 +5,7 @@ import pwd
 import urllib.parse
 from typing import Any, Dict
 
-from nearfield.scheduler.node.image import image_digest
+from nearfield.scheduler.node.runtime import with_runtime
 from nearfield.scheduler.node.session import base_environment
 
 
@@ -14,22 +14,33 @@ def session_environment(
 ) -> Dict[str, str]:
     """Handed over by inheritance: what apptainer's --env is given, a shell expands."""
     task = session["task"]
+    inside = task["image"] and task["server"] == "image"
     env = base_environment(pwd.getpwuid(os.getuid()))
+    if not inside:
+        env = with_runtime(env, task["runtime"])
     env.update(environment)
     env.update(keep_certificates(folder, env))
     env.update(
-        TMPDIR="/tmp" if task["image"] else scratch,
-        NEARFIELD_DATA="/data" if task["image"] else os.path.join(folder, "data"),
+        TMPDIR="/tmp" if inside else scratch,
+        NEARFIELD_DATA="/data" if inside else os.path.join(folder, "data"),
         NEARFIELD_SESSION_DIR=folder,
         NEARFIELD_PROFILE=session["profile"],
+        NEARFIELD_ENVIRONMENT=task["environment_name"],
         NEARFIELD_JOB=session["name"],
     )
-    if task["image"]:
-        env["NEARFIELD_IMAGE"] = task["image"]
-        digest = image_digest(folder, task["image"])
-        if digest:
-            env["NEARFIELD_IMAGE_DIGEST"] = digest
+    if task["default_url"]:
+        env.setdefault("JUPYTERHUB_DEFAULT_URL", task["default_url"])
     return env
+
+
+def with_session_kernels(env: Dict[str, str], folder: str) -> None:
+    """The session's own kernelspecs come first, and their connection files lie in its folder."""
+    runtime = os.path.join(folder, "runtime")
+    os.makedirs(runtime, mode=0o700, exist_ok=True)
+    path = os.path.join(folder, "jupyter")
+    if env.get("JUPYTER_PATH"):
+        path += ":" + env["JUPYTER_PATH"]
+    env.update(JUPYTER_PATH=path, JUPYTER_RUNTIME_DIR=runtime)
 
 
 def keep_certificates(folder: str, env: Dict[str, str]) -> Dict[str, str]:

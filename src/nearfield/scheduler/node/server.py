@@ -5,9 +5,10 @@ import signal
 import socket
 import subprocess
 import time
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 from nearfield.scheduler.node.environment import with_port
+from nearfield.scheduler.node.examine import Examined
 from nearfield.scheduler.node.hub import report
 from nearfield.scheduler.node.ports import free_port, is_ours, taken
 from nearfield.scheduler.node.processes import Signals
@@ -50,21 +51,39 @@ def wait_for_end(child: "subprocess.Popen[bytes]", signals: Signals) -> int:
     return 128 - code if code < 0 else code
 
 
-def start(argv: List[str], env: Dict[str, str], home: str) -> "subprocess.Popen[bytes]":
+def start(
+    argv: List[str], env: Dict[str, str], home: str, image: Optional[Examined]
+) -> "subprocess.Popen[bytes]":
     os.umask(USER_UMASK)
     # The server is our direct child: a shell in between would swallow the TERM.
     try:
-        return subprocess.Popen(argv, env=env, stdin=subprocess.DEVNULL, cwd=home)
+        return subprocess.Popen(
+            argv,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            cwd=home,
+            pass_fds=image.descriptors() if image else [],
+        )
     except OSError as error:
         message = "%s cannot be run on %s: %s" % (argv[0], socket.gethostname(), error.strerror)
         raise NotStarted("server", message) from None
 
 
 def attend(
-    child: "subprocess.Popen[bytes]", url: str, port: int, env: Dict[str, str], signals: Signals
+    child: "subprocess.Popen[bytes]",
+    url: str,
+    port: int,
+    env: Dict[str, str],
+    signals: Signals,
+    image: Optional[Examined],
 ) -> int:
     """From the moment that the server listens to its end."""
     say("the server listens on port %d" % port)
+    if image is not None and image.changed():
+        signals.ask(signal.SIGTERM)
+        wait_for_end(child, signals)
+        message = "the image %s was written to while the session started; start again" % image.path
+        raise NotStarted("image-tampered", message, path=image.path)
     if url and not report(url, port, env, signals, child):
         signals.ask(signal.SIGTERM)
         wait_for_end(child, signals)
@@ -73,7 +92,12 @@ def attend(
 
 
 def serve(
-    session: Dict[str, Any], argv: List[str], env: Dict[str, str], signals: Signals, home: str
+    session: Dict[str, Any],
+    argv: List[str],
+    env: Dict[str, str],
+    signals: Signals,
+    home: str,
+    image: Optional[Examined] = None,
 ) -> int:
     """Start the server on a free port and stay with it. Its exit code."""
     task = session["task"]
@@ -81,9 +105,9 @@ def serve(
     for _ in range(PORT_TRIES):
         port = free_port(address)
         env["JUPYTERHUB_SERVICE_URL"] = with_port(chosen_url, address, port)
-        child = start(argv, env, home)
+        child = start(argv, env, home, image)
         if listen(child, port, signals):
-            return attend(child, task["callback_url"], port, env, signals)
+            return attend(child, task["callback_url"], port, env, signals, image)
         silent = child.poll() is None and not signals.asked
         if silent:
             signals.ask(signal.SIGTERM)

@@ -6,11 +6,13 @@ import socket
 import sys
 import tempfile
 import time
-from typing import Any, Dict
+from typing import Any, Dict, List, Optional
 
 from nearfield.scheduler.node.checks import check_datasets, check_parts, make_links
-from nearfield.scheduler.node.environment import session_environment
-from nearfield.scheduler.node.image import server_argv
+from nearfield.scheduler.node.environment import session_environment, with_session_kernels
+from nearfield.scheduler.node.examine import Examined, examined_image, image_environment
+from nearfield.scheduler.node.image import container_options, server_argv
+from nearfield.scheduler.node.kernels import kernel_start, write_kernel
 from nearfield.scheduler.node.processes import Signals, become_reaper, end_leftovers
 from nearfield.scheduler.node.server import serve
 from nearfield.scheduler.node.session import (
@@ -34,16 +36,39 @@ def run_session(folder: str, session: Dict[str, Any], environment: Dict[str, str
         mounts = check_parts(session["task"])
         check_datasets(session["task"]["datasets"])
         make_links(folder, session["task"]["datasets"])
+        image = examined_image(folder, session["task"])
         env = session_environment(folder, session, environment, scratch)
         home = env["HOME"] if os.access(env["HOME"], os.X_OK) else "/"
-        argv = server_argv(folder, session, mounts, scratch, home)
+        argv = session_argv(folder, session, mounts, scratch, env, home, image)
         if signals.asked:
             return 128 + signals.asked
-        return serve(session, argv, env, signals, home)
+        return serve(session, argv, env, signals, home, image)
     finally:
         signals.end()
         end_leftovers()
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def session_argv(
+    folder: str,
+    session: Dict[str, Any],
+    mounts: List[Any],
+    scratch: str,
+    env: Dict[str, str],
+    home: str,
+    image: Optional[Examined],
+) -> List[str]:
+    """The server's command; what its kernels need is written down and added to ``env``."""
+    task = session["task"]
+    if image is None:
+        return list(task["command"])
+    env.update(image_environment(image))
+    options = container_options(folder, session, mounts, scratch)
+    if task["server"] == "site":
+        with_session_kernels(env, folder)
+        starting = kernel_start(task, options, image.identity, task["kernel"])
+        write_kernel(folder, "python3", task["title"], starting)
+    return server_argv(task, options, home, image.for_apptainer())
 
 
 def run_job(folder: str) -> int:

@@ -1,0 +1,85 @@
+"""Kernels in the image, started by a server that runs outside of it.
+
+A kernelspec of the session alone names the starter below and nothing else. The starter looks
+whether the image is still the one that the session began with, clears what the site's runtime has
+left in the environment, and becomes ``apptainer exec``; so a signal reaches apptainer, which hands
+it to the kernel.
+"""
+
+import json
+import os
+import sys
+from typing import Any, Dict, List
+
+STARTER = """\
+import json, os, sys
+
+with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "start.json")) as file:
+    told = json.load(file)
+for name in [n for n in os.environ if n.startswith(tuple(told["without"]))]:
+    del os.environ[name]
+os.environ.update(told["environment"])
+image = told["image"]
+if told["identity"]:
+    fd = os.open(image, os.O_RDONLY)
+    found = os.fstat(fd)
+    now = [found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns]
+    if now != told["identity"]:
+        sys.exit("nearfield: the image %s was changed since this session began: start a new "
+                 "session" % image)
+    if told["by_descriptor"]:
+        os.set_inheritable(fd, True)
+        image = "/proc/self/fd/%d" % fd
+argv = told["options"] + [image] + told["kernel"] + ["-f", sys.argv[1]]
+os.execv(argv[0], argv)
+"""
+
+WITHOUT = (
+    "PYTHON",
+    "LD_",
+    "VIRTUAL_ENV",
+    "CONDA",
+    "APPTAINER",
+    "SINGULARITY",
+    "LOADEDMODULES",
+    "_LMFILES_",
+    "JUPYTER_PATH",
+)
+"""Beginnings of variables that are about the server's own software."""
+
+
+def write_kernel(
+    folder: str, name: str, title: str, starting: Dict[str, Any], python: str = sys.executable
+) -> None:
+    """``jupyter/kernels/<name>`` in the session folder."""
+    place = os.path.join(folder, "jupyter", "kernels", name)
+    os.makedirs(place, mode=0o700, exist_ok=True)
+    starter = os.path.join(place, "start.py")
+    spec = {
+        "argv": [python or "/usr/bin/python3", "-I", starter, "{connection_file}"],
+        "display_name": title,
+        "language": "python",
+        # A signal to the process group would reach the kernel twice, through apptainer as well.
+        "interrupt_mode": "message",
+        "metadata": {"debugger": True},
+    }
+    with open(starter, "w", encoding="utf-8") as file:
+        file.write(STARTER)
+    for path, content in (("start.json", starting), ("kernel.json", spec)):
+        with open(os.path.join(place, path), "w", encoding="utf-8") as file:
+            json.dump(content, file)
+
+
+def kernel_start(
+    task: Dict[str, Any], options: List[str], identity: List[int], kernel: List[str]
+) -> Dict[str, Any]:
+    """What the starter is told. ``kernel`` is its program and arguments inside the image."""
+    return {
+        "options": options,
+        "image": task["image"],
+        "identity": identity,
+        "by_descriptor": bool(identity) and task["signature"] is not None,
+        "kernel": kernel,
+        "without": WITHOUT,
+        "environment": {"NEARFIELD_DATA": "/data", "TMPDIR": "/tmp"},
+    }
