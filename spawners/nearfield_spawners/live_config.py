@@ -5,12 +5,15 @@ An invalid new file keeps the old one and says so in the hub's log.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from pathlib import Path
 
-from nearfield.config import Config, load_site_config
+from nearfield.config import Config, ProfileConfig, load_site_config
 from nearfield.errors import ConfigError
-from nearfield.scheduler import Scheduler, open_scheduler
+from nearfield.scheduler import Availability, Scheduler, open_scheduler
+from nearfield_spawners.availability import AvailabilityCache
+from nearfield_spawners.estimates import Estimates
 from nearfield_spawners.monitor import QueueMonitor
 
 log = logging.getLogger("nearfield.config")
@@ -27,6 +30,8 @@ class LiveConfig:
         self._config = load_site_config(path)
         self._schedulers: dict[str, Scheduler] = {}
         self._monitors: dict[str, QueueMonitor] = {}
+        self._availability: dict[str, AvailabilityCache] = {}
+        self.estimates = Estimates()
 
     @classmethod
     def of(cls, path: str) -> LiveConfig:
@@ -66,6 +71,7 @@ class LiveConfig:
                 for name in changed:
                     self._schedulers.pop(name, None)
                     self._monitors.pop(name, None)
+                    self._availability.pop(name, None)
         return self._config
 
     def scheduler(self, cluster: str) -> Scheduler:
@@ -83,3 +89,20 @@ class LiveConfig:
                 scheduler, fast_seconds=self.config.clusters[cluster].poll_seconds
             )
         return self._monitors[cluster]
+
+    def availability(self, cluster: str) -> AvailabilityCache:
+        """What is free on a cluster, asked at most once a minute for the whole hub."""
+        if cluster not in self._availability:
+            self._availability[cluster] = AvailabilityCache(self.scheduler(cluster))
+        return self._availability[cluster]
+
+    async def looks(self, *profiles: ProfileConfig) -> dict[str, Availability]:
+        """What is known of the clusters of these profiles; who does not answer is left out."""
+        names = {self.config.hardware[name].cluster for p in profiles for name in p.hardware}
+        asked = sorted(names)
+        found = await asyncio.gather(*(self.availability(name).look() for name in asked))
+        return {
+            name: look.told
+            for name, look in zip(asked, found, strict=True)
+            if look.told is not None
+        }

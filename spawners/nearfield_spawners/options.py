@@ -35,8 +35,8 @@ Count = Annotated[int, Field(strict=True, ge=0, le=2**31)]
 class SpawnOptions(BaseModel):
     """``{"profile": NAME, "hardware": NAME, "datasets": [PID, …], "cores": 4, …}``.
 
-    The profile may be left to the only one, the hardware to the profile's first, each number and
-    word to the hardware's own.
+    The profile may be left to the only one, the hardware to the profile's nearest to the datasets
+    (its first, without any), each number and word to the hardware's own.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from nearfield.catalogue import ServiceCatalogue
-from nearfield.config import Config
-from nearfield.datasets import Principal
+from nearfield.config import ChoiceName, Config
+from nearfield.datasets import DatasetFiles, Principal
 from nearfield.errors import BlockedError, DatasetNotPermittedError, UsageError
-from nearfield.profiles import choose, choose_hardware, usable, with_choices
+from nearfield.placement import Looks, Placement, nearest_hardware, place_job
+from nearfield.profiles import ChosenValue, choose, choose_hardware, usable, with_choices
 from nearfield.scheduler import PathAccess, Scheduler
 from nearfield.scheduler.jobspec import Chosen, DatasetLink
 from nearfield.scheduler.sessions import link_of
@@ -26,6 +28,18 @@ class Plan:
     links: tuple[DatasetLink, ...]
     undecided: tuple[str, ...] = ()
     """Paths whose rights only the node can tell."""
+    reason: str = ""
+    """Why the job goes where it goes."""
+
+
+@dataclass(frozen=True)
+class Right:
+    """May the account read a dataset? ``unknown``: the node decides before the server starts."""
+
+    pid: str
+    answer: Literal["yes", "no", "unknown"]
+    path: str
+    reason: str
 
 
 def pick_profile(config: Config, user: Principal, options: SpawnOptions) -> str:
@@ -42,11 +56,38 @@ def pick_profile(config: Config, user: Principal, options: SpawnOptions) -> str:
     return next(iter(allowed))
 
 
-def pick_hardware(config: Config, profile: str, options: SpawnOptions) -> tuple[str, Chosen]:
-    """The cluster, and what was chosen of it. Raises UsageError for what is not open to choice."""
-    name, hardware = choose_hardware(config, config.profiles[profile], options.hardware)
-    with_choices(hardware, options.values)
-    return hardware.cluster, Chosen(hardware=name, values=options.values)
+def pick_place(
+    config: Config,
+    profile: str,
+    options: SpawnOptions,
+    datasets: Sequence[DatasetFiles],
+    looks: Looks,
+) -> tuple[Chosen, Placement]:
+    """What was chosen of the hardware, and where that is nearest to the datasets.
+
+    Where the options name no hardware, it is the profile's nearest to the datasets.
+
+    Raises:
+        UsageError: an unknown hardware, or a value that is not open to choice.
+    """
+    entry = config.profiles[profile]
+    if options.hardware is None and datasets:
+        placement = nearest_hardware(config, entry, datasets, looks)
+    else:
+        name, _ = choose_hardware(config, entry, options.hardware)
+        placement = place_job(config, entry, name, datasets, looks)
+    with_choices(config.hardware[placement.hardware], options.values)
+    return chosen_at(placement, options.values), placement
+
+
+def chosen_at(placement: Placement, values: Mapping[ChoiceName, ChosenValue]) -> Chosen:
+    """What is submitted for a placement."""
+    return Chosen(
+        hardware=placement.hardware,
+        values=dict(values),
+        near=placement.near,
+        place=placement.place,
+    )
 
 
 def user_catalogue(config: Config, token: str) -> ServiceCatalogue:
@@ -59,18 +100,44 @@ def user_catalogue(config: Config, token: str) -> ServiceCatalogue:
     return ServiceCatalogue(config.catalogue.url, token, name=config.catalogue.name)
 
 
-async def resolve(
-    config: Config, profile: str, pids: Sequence[str], token: str
-) -> tuple[DatasetLink, ...]:
-    """The chosen datasets as links, found with the user's own rights."""
+async def find_datasets(
+    config: Config, pids: Sequence[str], token: str
+) -> tuple[DatasetFiles, ...]:
+    """The chosen datasets, found with the rights of the token's owner."""
     if not pids:
         return ()
     catalogue = user_catalogue(config, token)
     try:
-        found = [await catalogue.links(pid) for pid in pids]
+        return tuple([await catalogue.links(pid) for pid in pids])
     finally:
         await catalogue.aclose()
-    return tuple(link_of(config, config.profiles[profile], dataset) for dataset in found)
+
+
+def links_for(
+    config: Config, profile: str, datasets: Sequence[DatasetFiles]
+) -> tuple[DatasetLink, ...]:
+    """How they appear in the session. Raises UsageError for what the profile does not bind."""
+    return tuple(link_of(config, config.profiles[profile], dataset) for dataset in datasets)
+
+
+async def rights_of(
+    scheduler: Scheduler, user: str, links: Sequence[DatasetLink]
+) -> tuple[Right, ...]:
+    """One answer for each dataset, asked as the user."""
+    if not links:
+        return ()
+    answers = await scheduler.access(user, [link.files[0] for link in links])
+    found = []
+    for link in links:
+        path = link.files[0]
+        answer = answers.get(path, PathAccess.UNKNOWN)
+        reasons = {
+            PathAccess.YES: "",
+            PathAccess.NO: f"the account {user!r} may not read {path}",
+            PathAccess.UNKNOWN: f"{path} is not to be seen from here: decided on the node",
+        }
+        found.append(Right(link.pid, answer.value, path, reasons[answer]))
+    return tuple(found)
 
 
 async def check_rights(
@@ -79,16 +146,13 @@ async def check_rights(
     """Refuse what the account may not read; return the paths that only the node can tell.
 
     Raises:
-        DatasetNotPermittedError: names dataset and path.
+        DatasetNotPermittedError: names dataset, path and reason.
     """
-    if not links:
-        return ()
-    roots = {link.files[0]: link for link in links}
-    answers = await scheduler.access(user, roots)
-    for path, link in roots.items():
-        if answers.get(path) is PathAccess.NO:
+    rights = await rights_of(scheduler, user, links)
+    for right in rights:
+        if right.answer == "no":
             raise DatasetNotPermittedError(
-                f"dataset {link.pid}: the account {user!r} may not read {path}",
+                f"dataset {right.pid}: {right.reason}",
                 hint="ask the dataset's owner for access on the file system",
             )
-    return tuple(p for p in roots if answers.get(p, PathAccess.UNKNOWN) is PathAccess.UNKNOWN)
+    return tuple(right.path for right in rights if right.answer == "unknown")

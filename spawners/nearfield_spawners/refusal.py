@@ -44,6 +44,11 @@ def refusal(error: NearfieldError) -> NotStartedError:
     return NotStartedError(words, reason=reason, status_code=status)
 
 
+def status_of(error: NearfieldError) -> int:
+    """The HTTP status that stands for an error."""
+    return next(status for kind, _, status in _REASONS if isinstance(error, kind))
+
+
 def failed(message: str, reason: str) -> NotStartedError:
     """A start that ended badly, in words for the user."""
     return NotStartedError(message, reason=reason, status_code=500)

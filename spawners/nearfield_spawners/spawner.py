@@ -42,7 +42,14 @@ from nearfield_spawners.live_config import LiveConfig
 from nearfield_spawners.migration import with_req_traits
 from nearfield_spawners.monitor import QueueMonitor
 from nearfield_spawners.options import from_form, parse_options
-from nearfield_spawners.plan import Plan, check_rights, pick_hardware, pick_profile, resolve
+from nearfield_spawners.plan import (
+    Plan,
+    check_rights,
+    find_datasets,
+    links_for,
+    pick_place,
+    pick_profile,
+)
 from nearfield_spawners.refusal import failed, refusal
 from nearfield_spawners.state import SavedState
 
@@ -130,17 +137,27 @@ class NearfieldSpawner(SavedState):
             config = self.site
             chosen = parse_options(options)
             profile = pick_profile(config, self.principal, chosen)
-            cluster, given = pick_hardware(config, profile, chosen)
             taken = seats_of(self.user.spawners.values(), but=self)
             check_limits(config, self.name, profile, taken)
             self._planned_profile = profile  # the seat is ours before anything is awaited
-            links = await resolve(config, profile, chosen.datasets, self.api_token)
-            undecided = await check_rights(self.live.scheduler(cluster), self.user.name, links)
+            datasets = await find_datasets(config, chosen.datasets, self.api_token)
+            links = links_for(config, profile, datasets)
+            looks = await self.live.looks(config.profiles[profile]) if datasets else {}
+            given, placement = pick_place(config, profile, chosen, datasets, looks)
+            scheduler = self.live.scheduler(placement.cluster)
+            undecided = await check_rights(scheduler, self.user.name, links)
         except NearfieldError as error:
             self._planned_profile = ""
             raise refusal(error) from error
+        if datasets:
+            self._stage(8, f"Placed {placement.reason}")
         self._plan = Plan(
-            profile=profile, chosen=given, cluster=cluster, links=links, undecided=undecided
+            profile=profile,
+            chosen=given,
+            cluster=placement.cluster,
+            links=links,
+            undecided=undecided,
+            reason=placement.reason,
         )
         return self._plan
 

@@ -8,6 +8,7 @@ import secrets
 import subprocess
 import time
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,8 @@ submitter = DirectSubmitter(Cluster.model_validate_json(data["settings"]))
 async def call():
     if data["verb"] == "submit":
         return await submitter.submit(JobSpec.model_validate(data["spec"]))
+    if data["verb"] == "estimate":
+        return (await submitter.estimate(JobSpec.model_validate(data["spec"]))).isoformat()
     return await getattr(submitter, data["verb"])(data["user"], *data["rest"])
 try:
     found = asyncio.run(call())
@@ -78,6 +81,10 @@ class AsUser:
 
     async def submit(self, spec: JobSpec) -> str:
         return str(await self._ask(spec.user, "submit", spec=json.loads(spec.wire_json())))
+
+    async def estimate(self, spec: JobSpec) -> datetime:
+        told = await self._ask(spec.user, "estimate", spec=json.loads(spec.wire_json()))
+        return datetime.fromisoformat(told)
 
     async def cancel(self, user: str, number: str) -> None:
         await self._ask(user, "cancel", number)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from nearfield.config import Hardware
 from nearfield.errors import UnknownNameError
 from nearfield.scheduler._protocol import JobId, JobState, JobStatus, PathAccess, Scheduler
+from nearfield.scheduler.availability import Availability, NodeGroup, StartRange
 from nearfield.scheduler.jobspec import (
     CommandTask,
     DatasetLink,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from nearfield.config import Config
 
 __all__ = [
+    "Availability",
     "CommandTask",
     "DatasetLink",
     "Hardware",
@@ -32,9 +34,11 @@ __all__ = [
     "JobState",
     "JobStatus",
     "Mount",
+    "NodeGroup",
     "PathAccess",
     "Scheduler",
     "SessionTask",
+    "StartRange",
     "open_scheduler",
 ]
 

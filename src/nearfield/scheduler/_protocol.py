@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
+from nearfield.scheduler.availability import Availability, StartRange
 from nearfield.scheduler.jobspec import JobSpec
 
 
@@ -120,4 +121,16 @@ class Scheduler(Protocol):
 
     async def access(self, user: str, paths: Iterable[str]) -> dict[str, PathAccess]:
         """May ``user`` read these files or folders? Asked as the user, bounded in time."""
+        ...
+
+    async def estimate(self, spec: JobSpec) -> StartRange:
+        """When such a job would start if it were submitted now; nothing is submitted.
+
+        Raises SubmitError (it would be refused, in the scheduler's words), SpecRefusedError or
+        SchedulerUnavailableError.
+        """
+        ...
+
+    async def availability(self) -> Availability:
+        """What the cluster has and what of it is free. Raises SchedulerUnavailableError."""
         ...

@@ -9,6 +9,7 @@ import os
 import pwd
 from collections.abc import Iterable
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 from nearfield.config import Cluster
@@ -17,6 +18,7 @@ from nearfield.scheduler import render, rights, staging
 from nearfield.scheduler._protocol import JobState, JobStatus, PathAccess
 from nearfield.scheduler.commands import Result, job_environment, query_environment, run
 from nearfield.scheduler.jobspec import JobSpec
+from nearfield.scheduler.slurm_forecast import parse_test_only
 from nearfield.scheduler.slurm_output import (
     SACCT_FORMAT,
     SQUEUE_FORMAT,
@@ -73,6 +75,21 @@ class SlurmAccount:
             raise SubmitError(f"sbatch gave {error}") from error
         staging.prune(self.sessions)
         return number
+
+    def estimate(self, spec: JobSpec) -> datetime:
+        """When Slurm would start such a job now. Nothing is staged, nothing is queued."""
+        argv = render.sbatch_argv(spec, self.cluster.bin, self.sessions / spec.name)
+        done = run(
+            [argv[0], "--test-only", *argv[1:]],
+            stdin="#!/bin/sh\n",
+            env=query_environment(self.cluster.conf),
+            timeout=self._query_seconds,
+        )
+        if (found := parse_test_only(done.err)) is not None:
+            return found
+        if done.code != 0 and not done.no_answer:
+            raise SubmitError(f"sbatch would refuse the job: {done.words}")
+        raise SchedulerUnavailableError(f"sbatch: {done.words}")
 
     def cancel(self, number: str) -> None:
         """End a job; one that is over, or not there, is no error."""

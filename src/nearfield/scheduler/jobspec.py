@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
-from nearfield.config import ChoiceName, Hardware, SignatureRule, SlurmWord
+from nearfield.config import ChoiceName, Hardware, Place, SignatureRule, SlurmWord
 
 MAX_PATH = 4096
 
@@ -160,6 +160,8 @@ class Chosen(_Model):
     """Its choices."""
     near: Annotated[str, StringConstraints(max_length=63)] | None = None
     """The storage that the job is placed next to."""
+    place: Place | None = None
+    """Which of that storage's places; None: its first in the cluster."""
 
 
 class JobSpec(_Model):

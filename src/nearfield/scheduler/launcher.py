@@ -151,13 +151,19 @@ def _handle(raw: bytes, config: Config, account: pwd.struct_passwd, told: dict[s
     return _VERBS[verb](data, SlurmAccount(cluster), config, account, told)
 
 
-def _submit(
-    data: dict[str, Any],
-    slurm: SlurmAccount,
-    config: Config,
-    account: pwd.struct_passwd,
-    told: dict[str, str],
-) -> str:
+def _submit(data: dict[str, Any], slurm: SlurmAccount, *context: Any) -> str:
+    return slurm.submit(_allowed_spec(data, *context))
+
+
+def _estimate(data: dict[str, Any], slurm: SlurmAccount, *context: Any) -> str:
+    # Only what could be submitted: an estimate is no way to try out other options.
+    return slurm.estimate(_allowed_spec(data, *context)).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _allowed_spec(
+    data: dict[str, Any], config: Config, account: pwd.struct_passwd, told: dict[str, str]
+) -> JobSpec:
+    """The request's spec as this launcher's own configuration makes it."""
     try:
         spec = JobSpec.model_validate(data["spec"])
     except ValidationError as error:
@@ -170,7 +176,7 @@ def _submit(
     if spec.cluster != data["cluster"]:
         raise SpecRefusedError("job refused: cluster is not the one that was asked for")
     who = Principal(name=account.pw_name, groups=groups_of(account))
-    return slurm.submit(check(spec, config, who))
+    return check(spec, config, who)
 
 
 def _cancel(data: dict[str, Any], slurm: SlurmAccount, *context: Any) -> None:
@@ -221,6 +227,7 @@ _VERBS: dict[str, Callable[..., object]] = {
     "log_tail": _log_tail,
     "access": _access,
     "examine": _examine,
+    "estimate": _estimate,
 }
 
 

@@ -28,6 +28,7 @@ from nearfield.config import user_data_dir
 from nearfield.errors import SchedulerUnavailableError, SubmitError
 from nearfield.scheduler import local_keeper, render, rights, staging
 from nearfield.scheduler._protocol import JobId, JobState, JobStatus, PathAccess
+from nearfield.scheduler.availability import Availability, NodeGroup, StartRange
 from nearfield.scheduler.commands import job_environment
 from nearfield.scheduler.jobspec import JobSpec
 
@@ -71,6 +72,25 @@ class LocalScheduler:
 
     async def access(self, user: str, paths: Iterable[str]) -> dict[str, PathAccess]:
         return await asyncio.to_thread(rights.access, list(paths))
+
+    async def estimate(self, spec: JobSpec) -> StartRange:
+        """At once: this machine has no queue."""
+        now = datetime.now(UTC)
+        return StartRange(earliest=now, latest=now)
+
+    async def availability(self) -> Availability:
+        """This machine as one partition."""
+        # Those that this process may use: in a container fewer than there are.
+        cores = len(os.sched_getaffinity(0))
+        idle = max(0, cores - round(os.getloadavg()[0]))
+        group = NodeGroup(
+            partition=self.cluster,
+            nodes=1,
+            nodes_idle=int(idle == cores),
+            cores=cores,
+            cores_idle=idle,
+        )
+        return Availability(groups=(group,), default_partition=self.cluster)
 
     # ------------------------------------------------------------------ one job
 

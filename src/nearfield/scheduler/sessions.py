@@ -56,7 +56,14 @@ def hardware_of(config: Config, profile: ProfileConfig, chosen: Chosen) -> tuple
     names = bound_storages(config, profile)
     if chosen.near not in names:
         raise UnknownNameError("storage", chosen.near, names)
-    place = place_in(config.storages[chosen.near], entry.cluster)
+    storage = config.storages[chosen.near]
+    if (place := chosen.place) is None:
+        place = place_in(storage, entry.cluster)
+    elif place not in storage.places or place.cluster != entry.cluster:
+        raise UsageError(
+            f"storage {chosen.near} has no such place in cluster {entry.cluster}",
+            hint="do hub and launcher read the same storages?",
+        )
     return entry.cluster, hardware if place is None else placed(hardware, place)
 
 

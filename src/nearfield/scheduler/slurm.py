@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterable
 from nearfield.config import Cluster
 from nearfield.errors import NearfieldError, SchedulerUnavailableError
 from nearfield.scheduler._protocol import JobId, JobState, JobStatus, PathAccess
+from nearfield.scheduler.availability import Availability, StartRange
 from nearfield.scheduler.jobspec import JobSpec
 from nearfield.scheduler.queries import LocalQueries, Queries
+from nearfield.scheduler.slurm_forecast import SINFO, WAITING, parse_availability
 from nearfield.scheduler.slurm_output import SQUEUE_FORMAT, is_job_number, parse_squeue
 from nearfield.scheduler.submitters import Submitter
 
@@ -72,6 +74,21 @@ class SlurmScheduler:
 
     async def access(self, user: str, paths: Iterable[str]) -> dict[str, PathAccess]:
         return await self._submitter.access(user, paths)
+
+    async def estimate(self, spec: JobSpec) -> StartRange:
+        """Slurm's answer for now; those who wait already may have to come first."""
+        return StartRange(earliest=await self._submitter.estimate(spec))
+
+    async def availability(self) -> Availability:
+        """One sinfo and one squeue, as the account that asks."""
+        nodes = await self._told_by("sinfo", *SINFO)
+        return parse_availability(nodes, await self._told_by("squeue", *WAITING))
+
+    async def _told_by(self, command: str, *arguments: str) -> str:
+        done = await self.queries.ask(command, *arguments, seconds=self._query_seconds)
+        if done.code != 0:
+            raise SchedulerUnavailableError(f"{command}: {done.words}")
+        return done.out
 
     async def status(self, ids: Iterable[JobId]) -> dict[JobId, JobStatus]:
         """One squeue for all; what it does not list alive is asked again as its owner.

@@ -7,6 +7,7 @@ import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -20,6 +21,7 @@ from nearfield.scheduler.account import SlurmAccount
 from nearfield.scheduler.examination import Examination, examine
 from nearfield.scheduler.exchange import Exchange, Told
 from nearfield.scheduler.jobspec import JobSpec
+from nearfield.scheduler.slurm_forecast import slurm_time
 from nearfield.scheduler.slurm_output import is_host
 
 T = TypeVar("T")
@@ -36,6 +38,7 @@ class Submitter(Protocol):
     async def log_tail(self, user: str, name: str, lines: int) -> str: ...
     async def access(self, user: str, paths: Iterable[str]) -> dict[str, PathAccess]: ...
     async def examine(self, user: str, config: Config) -> Examination: ...
+    async def estimate(self, spec: JobSpec) -> datetime: ...
 
 
 class DirectSubmitter:
@@ -64,6 +67,9 @@ class DirectSubmitter:
 
     async def examine(self, user: str, config: Config) -> Examination:
         return await self._as(user, examine, config, self._account.sessions)
+
+    async def estimate(self, spec: JobSpec) -> datetime:
+        return await self._as(spec.user, self._account.estimate, spec)
 
     async def _as(self, user: str, verb: Callable[..., T], *args: Any) -> T:
         if user != self._account.user:
@@ -132,6 +138,13 @@ class LauncherSubmitter(ABC):
                 "the launcher's answer cannot be read",
                 hint="do hub and launcher run the same release of nearfield?",
             ) from error
+
+    async def estimate(self, spec: JobSpec) -> datetime:
+        told = await self._ask(spec.user, "estimate", spec=json.loads(spec.wire_json()))
+        found = slurm_time(told) if isinstance(told, str) else None
+        if found is None:
+            raise SchedulerUnavailableError("the launcher's answer names no time")
+        return found
 
     async def _ask(self, user: str, verb: str, **fields: Any) -> Any:
         if not _USER.fullmatch(user):

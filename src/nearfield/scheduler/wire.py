@@ -34,6 +34,7 @@ FIELDS: dict[str, frozenset[str]] = {
     "log_tail": frozenset({"name", "lines"}),
     "access": frozenset({"paths"}),
     "examine": frozenset(),
+    "estimate": frozenset({"spec"}),
 }
 """Every verb and what it takes besides version, verb and cluster."""
 

@@ -16,16 +16,23 @@ from pathlib import PurePosixPath
 
 from nearfield.errors import NearfieldError, SubmitError
 from nearfield.scheduler import (
+    Availability,
     CommandTask,
     JobId,
     JobSpec,
     JobState,
     JobStatus,
+    NodeGroup,
     PathAccess,
     Scheduler,
+    StartRange,
 )
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+ONE_NODE = Availability(
+    groups=(NodeGroup(partition="main", nodes=1, nodes_idle=1, cores=8, cores_idle=8),),
+    default_partition="main",
+)
 
 
 @dataclass
@@ -53,6 +60,8 @@ class FakeScheduler:
     """Verb → the error that it raises; ``status`` answers UNKNOWN instead, as it must."""
     denied: dict[str, PathAccess] = field(default_factory=dict)
     """Path → answer of ``access``, where it is not YES."""
+    has: Availability = field(default_factory=lambda: ONE_NODE)
+    """What ``availability`` answers."""
     jobs: dict[JobId, FakeJob] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
 
@@ -114,6 +123,15 @@ class FakeScheduler:
     async def access(self, user: str, paths: Iterable[str]) -> dict[str, PathAccess]:
         self._called("access")
         return {p: self.denied.get(p, PathAccess.YES) for p in paths}
+
+    async def estimate(self, spec: JobSpec) -> StartRange:
+        self._called("estimate")
+        start = EPOCH + timedelta(seconds=self.now + self.queue_seconds)
+        return StartRange(earliest=start, latest=start)
+
+    async def availability(self) -> Availability:
+        self._called("availability")
+        return self.has
 
     # ------------------------------------------------------------------ behind it
 

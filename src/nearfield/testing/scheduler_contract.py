@@ -208,3 +208,24 @@ class SchedulerContract:
 
     async def test_an_unreadable_file(self, scheduler: Scheduler, unreadable: str) -> None:
         assert await scheduler.access(self.user, [unreadable]) == {unreadable: PathAccess.NO}
+
+    # ------------------------------------------------------------------ before a job exists
+
+    async def test_an_estimate_starts_nothing(self, scheduler: Scheduler) -> None:
+        spec = self.command(scheduler, "/bin/true")
+        found = await scheduler.estimate(spec)
+        assert found.earliest.tzinfo is not None
+        assert found.latest is None or found.latest >= found.earliest
+        assert await scheduler.find(self.user, spec.name) is None
+        # The same name is still free: nothing was left behind.
+        job = await scheduler.submit(spec)
+        await self.until(scheduler, job, finished=True)
+
+    async def test_what_is_free_is_part_of_what_there_is(self, scheduler: Scheduler) -> None:
+        found = await scheduler.availability()
+        assert found.groups
+        assert found.of(None), "where a job without a partition goes"
+        for group in found.groups:
+            assert 0 <= group.cores_idle <= group.cores
+            assert 0 <= group.nodes_idle <= group.nodes
+            assert 0 <= group.gpus_idle <= group.gpus

@@ -1,0 +1,23 @@
+"""The JSON API behind the spawn page: ``/hub/api/nearfield/…`` (docs/reference/hub-api.md).
+
+Importing this registers the routes.
+"""
+
+from __future__ import annotations
+
+from jupyterhub.apihandlers import default_handlers
+
+from nearfield_spawners.hub_api.choices import ChoicesHandler
+from nearfield_spawners.hub_api.clusters import AvailabilityHandler
+from nearfield_spawners.hub_api.datasets import DatasetsHandler
+from nearfield_spawners.hub_api.planning import PlanHandler
+
+ROUTES = [
+    ("/api/nearfield/choices", ChoicesHandler),
+    ("/api/nearfield/datasets", DatasetsHandler),
+    ("/api/nearfield/availability", AvailabilityHandler),
+    ("/api/nearfield/plan", PlanHandler),
+]
+default_handlers.extend(ROUTES)
+
+__all__ = ["ROUTES", "AvailabilityHandler", "ChoicesHandler", "DatasetsHandler", "PlanHandler"]

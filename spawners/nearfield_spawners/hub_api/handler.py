@@ -1,0 +1,99 @@
+"""Who may ask, and how every answer looks.
+
+A route answers with the rights of the person who asks, never of anybody else: a cookie (with
+XSRF) has all rights of its user, a token those of its scopes.
+"""
+
+from __future__ import annotations
+
+import json
+from http.client import responses
+from typing import Any
+
+from jupyterhub import orm
+from jupyterhub.apihandlers import APIHandler
+from jupyterhub.spawner import SpawnException
+from pydantic import BaseModel
+from tornado import web
+
+from nearfield.errors import NearfieldError
+from nearfield_spawners.refusal import status_of
+from nearfield_spawners.user_tokens import service_scope
+
+MAX_BODY = 64 * 1024
+
+
+class RefusedError(web.HTTPError):
+    """An answer that is not a success: what, and what to do."""
+
+    def __init__(self, status: int, message: str, hint: str | None = None) -> None:
+        super().__init__(status, "%s", message)
+        self.message, self.hint = message, hint
+
+
+class PageHandler(APIHandler):  # type: ignore[misc]
+    """What all routes share."""
+
+    def user_spawner(self, *, catalogue: bool = False) -> Any:
+        """The asking person's default spawner, which knows configuration, groups and schedulers.
+
+        Raises:
+            RefusedError: nobody, a service, or a token without the scopes.
+        """
+        user = self.current_user
+        if user is None:
+            raise RefusedError(403, "nobody is logged in", "log in, or send a token of yours")
+        if isinstance(user, orm.Service) or not hasattr(user, "spawners"):
+            raise RefusedError(
+                403,
+                "this token belongs to a service, not to a user",
+                "these routes answer with a user's rights: ask with a token of that user",
+            )
+        spawner = user.spawner
+        if not hasattr(spawner, "live"):
+            raise RefusedError(404, "this hub does not start sessions with Nearfield")
+        scope = service_scope(spawner.live.config) if catalogue else f"servers!user={user.name}"
+        if not self.has_scope(scope):
+            raise RefusedError(
+                403,
+                f"this token lacks the scope {scope}",
+                "make a token with it at /hub/token",
+            )
+        return spawner
+
+    def body(self) -> Any:
+        """The request's body. Raises RefusedError unless it is short and JSON."""
+        if len(self.request.body) > MAX_BODY:
+            raise RefusedError(413, f"the body is longer than {MAX_BODY} bytes")
+        try:
+            return json.loads(self.request.body or b"{}")
+        except (ValueError, RecursionError):
+            raise RefusedError(400, "the body is not JSON") from None
+
+    def answer(self, said: BaseModel) -> None:
+        # One user's view: no cache on the way may keep it.
+        self.set_header("Cache-Control", "no-store")
+        self.finish(said.model_dump_json())
+
+    def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
+        if not isinstance(value, NearfieldError):
+            super().log_exception(typ, value, tb)
+
+    def _handle_request_exception(self, e: BaseException) -> None:
+        if isinstance(e, NearfieldError):
+            e = RefusedError(status_of(e), e.message, e.hint)
+        super()._handle_request_exception(e)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        error = (kwargs.get("exc_info") or (None, None))[1]
+        message = responses.get(status_code, "Unknown Error")
+        hint = None
+        if isinstance(error, RefusedError):
+            message, hint = error.message, error.hint
+        elif isinstance(error, SpawnException):
+            message = str(error.message)
+        elif isinstance(error, web.HTTPError) and status_code < 500:
+            message = error.get_message() or message
+        self.set_header("Content-Type", "application/json")
+        self.set_header("Cache-Control", "no-store")
+        self.finish(json.dumps({"status": status_code, "message": message, "hint": hint}))

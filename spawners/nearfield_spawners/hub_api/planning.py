@@ -1,0 +1,181 @@
+"""``POST plan``: what would happen if these options were started now. Nothing is started."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+from typing import Any
+
+from nearfield.config import Config
+from nearfield.datasets import DatasetFiles
+from nearfield.errors import NearfieldError
+from nearfield.placement import Placement, place_all
+from nearfield.profiles import usable
+from nearfield.scheduler.jobspec import Chosen, DatasetLink, JobSpec
+from nearfield.scheduler.sessions import session_spec
+from nearfield_spawners.hub_api.datasets import token_for
+from nearfield_spawners.hub_api.handler import PageHandler, RefusedError
+from nearfield_spawners.hub_api.models import (
+    Alternative,
+    PlanAnswer,
+    Problem,
+    RightShown,
+    StartShown,
+)
+from nearfield_spawners.options import SpawnOptions, parse_options
+from nearfield_spawners.plan import (
+    Right,
+    chosen_at,
+    find_datasets,
+    links_for,
+    pick_place,
+    pick_profile,
+    rights_of,
+)
+
+ALTERNATIVES = 5
+ESTIMATED = 3
+"""So many alternatives come with an estimate; each may be one more question to the scheduler."""
+
+
+class PlanHandler(PageHandler):
+    """The same checks in the same order as a start, but all problems at once."""
+
+    async def post(self) -> None:
+        spawner = self.user_spawner()
+        options = self.body()
+        if not isinstance(options, dict):
+            raise RefusedError(400, "the body must be an object with the spawn options")
+        if options.get("datasets"):
+            self.user_spawner(catalogue=True)
+        self.answer(await Planner(spawner).plan(options))
+
+
+class Planner:
+    """Plans for one user; collects what goes wrong on the way."""
+
+    def __init__(self, spawner: Any) -> None:
+        self.spawner = spawner
+        self.config: Config = spawner.site
+        self.problems: list[Problem] = []
+
+    async def plan(self, given: dict[str, Any]) -> PlanAnswer:
+        """The plan for these spawn options."""
+        try:
+            options = parse_options(given)
+            profile = pick_profile(self.config, self.spawner.principal, options)
+        except NearfieldError as error:
+            self._problem("profile" if "profile" in error.message else "options", error)
+            return PlanAnswer(problems=tuple(self.problems))
+        datasets = await self._datasets(options)
+        profiles = usable(self.config, self.spawner.principal)
+        looks = await self.spawner.live.looks(*profiles.values()) if datasets else {}
+        try:
+            chosen, placement = pick_place(self.config, profile, options, datasets, looks)
+        except NearfieldError as error:
+            self._problem("hardware", error)
+            return PlanAnswer(profile=profile, problems=tuple(self.problems))
+        links = self._links(profile, datasets)
+        rights = await self._rights(placement.cluster, links)
+        start = await self._start(profile, chosen, told=True)
+        others = [
+            (name, other)
+            for name, other in place_all(self.config, profiles, datasets, looks)
+            if (name, other.hardware) != (profile, placement.hardware)
+        ][:ALTERNATIVES]
+        return PlanAnswer(
+            profile=profile,
+            hardware=placement.hardware,
+            near=placement.near,
+            reason=placement.reason,
+            bytes_near=placement.bytes_near,
+            bytes_far=placement.bytes_far,
+            alternatives=await self._alternatives(others),
+            rights=tuple(RightShown.of(right) for right in rights),
+            start=start,
+            problems=tuple(self.problems),
+        )
+
+    def _problem(self, field: str, error: NearfieldError) -> None:
+        self.problems.append(Problem(field=field, message=error.message, hint=error.hint))
+
+    async def _datasets(self, options: SpawnOptions) -> tuple[DatasetFiles, ...]:
+        found: list[DatasetFiles] = []
+        token = token_for(self.spawner) if options.datasets else ""
+        for pid in options.datasets:
+            try:
+                found += await find_datasets(self.config, [pid], token)
+            except NearfieldError as error:
+                self._problem("datasets", error)
+        return tuple(found)
+
+    def _links(self, profile: str, datasets: Sequence[DatasetFiles]) -> tuple[DatasetLink, ...]:
+        links: list[DatasetLink] = []
+        for dataset in datasets:
+            try:
+                links += links_for(self.config, profile, [dataset])
+            except NearfieldError as error:
+                self._problem("datasets", error)
+        return tuple(links)
+
+    async def _rights(self, cluster: str, links: Sequence[DatasetLink]) -> tuple[Right, ...]:
+        user = self.spawner.user.name
+        try:
+            rights = await rights_of(self.spawner.live.scheduler(cluster), user, links)
+        except NearfieldError as error:
+            self._problem("datasets", error)
+            return ()
+        for right in rights:
+            if right.answer == "no":
+                self.problems.append(
+                    Problem(
+                        field="datasets",
+                        message=f"dataset {right.pid}: {right.reason}",
+                        hint="ask the dataset's owner for access on the file system",
+                    )
+                )
+        return rights
+
+    async def _start(self, profile: str, chosen: Chosen, *, told: bool) -> StartShown | None:
+        """When it would start. What the scheduler would refuse is a problem, if ``told``."""
+        spec = self._spec(profile, chosen)
+        live = self.spawner.live
+        look = (await live.availability(spec.cluster).look()).told
+        estimate = await live.estimates.of(live.scheduler(spec.cluster), spec, look)
+        if estimate.refused and told:
+            self.problems.append(Problem(field="hardware", message=estimate.refused))
+        return StartShown.of(estimate.start)
+
+    def _spec(self, profile: str, chosen: Chosen) -> JobSpec:
+        # Without links, environment and callback: none of them changes when a job starts.
+        return session_spec(
+            self.config,
+            name=f"nearfield-{secrets.token_hex(8)}",
+            user=self.spawner.user.name,
+            profile_name=profile,
+            chosen=chosen,
+        )
+
+    async def _alternatives(
+        self, others: Sequence[tuple[str, Placement]]
+    ) -> tuple[Alternative, ...]:
+        async def start(number: int, name: str, placement: Placement) -> StartShown | None:
+            if number >= ESTIMATED:
+                return None
+            return await self._start(name, chosen_at(placement, {}), told=False)
+
+        starts = await asyncio.gather(
+            *(start(number, name, other) for number, (name, other) in enumerate(others))
+        )
+        return tuple(
+            Alternative(
+                profile=name,
+                hardware=other.hardware,
+                near=other.near,
+                bytes_far=other.bytes_far,
+                start=begins,
+                reason=other.reason,
+            )
+            for (name, other), begins in zip(others, starts, strict=True)
+        )
