@@ -22,7 +22,7 @@ pip = $(BIN)/python -m pip install --disable-pip-version-check --progress-bar of
 	/^Installing collected/{print "    installing"; fflush()}' || { tail -n 5 build/pip.log >&2; \
 	echo "pip failed; the whole log is build/pip.log. Does this machine reach a package index?" >&2; exit 1; }
 
-.PHONY: help env demo test unit contract system lint bench soak cluster-up cluster-down clean
+.PHONY: help env demo test unit contract system lint bench soak soak-hub5 cluster-up cluster-down clean
 
 help:
 	@sed -n '2,4p' Makefile | sed 's/^# *//'
@@ -60,7 +60,10 @@ bench: env
 	@for b in benchmarks/*.py; do echo "==> $$b"; $(BIN)/python $$b || exit 1; done
 
 soak: env
-	@bash tests/run soak
+	@bash tests/run soak hub5
+
+soak-hub5: env
+	@bash tests/run hub5
 
 cluster-up: env
 	@$(CLUSTER)/install-apptainer

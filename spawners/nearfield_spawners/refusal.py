@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from jupyterhub.spawner import SpawnException
-
 from nearfield.errors import (
     CatalogueUnavailableError,
     DatasetNotFoundError,
@@ -15,6 +13,7 @@ from nearfield.errors import (
     TooManySessionsError,
     UsageError,
 )
+from nearfield_spawners.hub_versions import SpawnException
 
 # The first class that fits names the reason.
 _REASONS: tuple[tuple[type[NearfieldError], str, int], ...] = (

@@ -48,6 +48,11 @@ class Cluster:
         return self.dir / "site" / "venv"
 
     @property
+    def hub_venv(self) -> Path:
+        """Where hub and servers run from: the site's, or one with another JupyterHub."""
+        return self.dir / "site" / os.environ.get("NEARFIELD_HUB_VENV", "venv")
+
+    @property
     def image(self) -> Path:
         return self.dir / "site" / "images" / "hostbind.sif"
 

@@ -74,7 +74,7 @@ class HubProcess(HubClient):
             os.chown(path, entry.pw_uid, entry.pw_gid)
 
     def environment(self) -> dict[str, str]:
-        venv = self.cluster.site_venv
+        venv = self.cluster.hub_venv
         return {
             "PATH": f"{venv}/bin:/usr/bin:/bin",
             "HOME": str(self.folder),
@@ -133,7 +133,7 @@ class HubProcess(HubClient):
         config = REPO / "hub_config/jupyterhub_config.py"
         here = self.folder / "jupyterhub_config.py"
         shutil.copy(config, here)  # the checkout may be out of jhub's reach
-        python = Path(self.cluster.site_venv) / "bin/python"
+        python = Path(self.cluster.hub_venv) / "bin/python"
         self.hub = self._start([str(python), "-m", "jupyterhub", "-f", str(here)], self.log)
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
