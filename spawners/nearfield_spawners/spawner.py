@@ -17,30 +17,23 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any
 
-from traitlets import Float, Unicode, default
+from traitlets import default
 
-from nearfield.catalogue import unix_groups
-from nearfield.config import Config
-from nearfield.datasets import Principal
 from nearfield.errors import (
     BlockedError,
     NearfieldError,
-    SchedulerError,
-    SchedulerUnavailableError,
     SpecRefusedError,
     SubmitError,
 )
-from nearfield.scheduler import JobId, JobState, JobStatus, Scheduler
+from nearfield.scheduler import JobState, JobStatus
 from nearfield.scheduler.policy import ENVIRONMENT
 from nearfield.scheduler.sessions import session_spec
 from nearfield_spawners.callback import ROUTE, token_digest
 from nearfield_spawners.endings import explain
 from nearfield_spawners.form import options_form
-from nearfield_spawners.leftovers import Leftover, Leftovers, sweep_once
+from nearfield_spawners.leftovers import Leftovers, sweep_once
+from nearfield_spawners.life import Life
 from nearfield_spawners.limits import Seat, check_limits, seats_of
-from nearfield_spawners.live_config import LiveConfig
-from nearfield_spawners.migration import with_req_traits
-from nearfield_spawners.monitor import QueueMonitor
 from nearfield_spawners.options import from_form, parse_options
 from nearfield_spawners.plan import (
     Plan,
@@ -51,29 +44,21 @@ from nearfield_spawners.plan import (
     pick_profile,
 )
 from nearfield_spawners.refusal import failed, refusal
-from nearfield_spawners.state import SavedState
+from nearfield_spawners.stages import StageName, Stages, pause
 
 
 async def _apply(spawner: NearfieldSpawner, options: dict[str, Any]) -> None:
     await spawner.make_plan(options)
 
 
-class NearfieldSpawner(SavedState):
+class NearfieldSpawner(Life):
     """Starts sessions from the profiles of ``nearfield.yaml``."""
-
-    config_file = Unicode(
-        "", help="The nearfield.yaml to use; empty: searched for as the command line does."
-    ).tag(config=True)
-    stop_seconds = Float(
-        20, help="How long stop() waits for the job to be gone before it returns all the same."
-    ).tag(config=True)
 
     def __init__(self, **kwargs: Any) -> None:
         self._plan: Plan | None = None
         self._planned_profile = ""
         self._port_reported = asyncio.Event()
-        self._stages: list[tuple[int, str]] = []
-        self._stage_added = asyncio.Event()
+        self.stages = Stages()
         super().__init__(**kwargs)
         self.leftovers = Leftovers(self._scheduler_of, self.save_now)
         sweep_once(self.orm_spawner, self._scheduler_of)
@@ -90,31 +75,6 @@ class NearfieldSpawner(SavedState):
     def _default_form(self) -> Any:
         return options_form
 
-    # ------------------------------------------------------------------ configuration
-
-    @property
-    def live(self) -> LiveConfig:
-        return LiveConfig.of(self.config_file)
-
-    @property
-    def site(self) -> Config:
-        """The configuration, with the hub's ``req_*`` settings where the file leaves a choice."""
-        return with_req_traits(self.live.config, self)
-
-    @property
-    def principal(self) -> Principal:
-        hub_groups = {group.name for group in self.user.groups}
-        return Principal(name=self.user.name, groups=hub_groups | unix_groups(self.user.name))
-
-    def _scheduler_of(self, cluster: str) -> Scheduler:
-        return self.live.scheduler(cluster)
-
-    def _scheduler(self) -> Scheduler:
-        return self._scheduler_of(self.cluster_name)
-
-    def _monitor(self) -> QueueMonitor:
-        return self.live.monitor(self.cluster_name)
-
     # ------------------------------------------------------------------ checks
 
     @property
@@ -129,8 +89,8 @@ class NearfieldSpawner(SavedState):
         """Every check that can be made before a job exists, for form and REST alike."""
         self._plan = None
         self._planned_profile = ""
-        self._stages = []
-        self._stage(5, "Checking rights")
+        self.stages.begin()
+        self.stages.add(StageName.RIGHTS, "Checking rights")
         try:
             if self.internal_ssl:
                 raise BlockedError("sessions with internal_ssl are not supported yet")
@@ -194,7 +154,9 @@ class NearfieldSpawner(SavedState):
                 self.job_name = ""  # a clear no: there is no job to look for
             raise refusal(error) from error
         self.save_now()
-        self._stage(20, f"Submitted as job {self.job.number if self.job else '?'}")
+        self.stages.add(
+            StageName.SUBMITTED, f"Submitted as job {self.job.number if self.job else '?'}"
+        )
         return await self._server_url()
 
     def _job_environment(self) -> dict[str, str]:
@@ -222,31 +184,30 @@ class NearfieldSpawner(SavedState):
 
     async def _server_url(self) -> str:
         """Wait until the job runs and its server has reported a port."""
-        running_said = False
         while True:
             status = await self._look(urgent=True)
             # COMPLETING is no end here: a launch that failed goes back to the queue from it.
             if status.state.finished:
                 raise await self._start_failed(status)
             if status.state is JobState.RUNNING and status.host:
-                if not running_said:
-                    self._stage(50, f"Running on {status.host}, starting the server")
-                    running_said = True
+                self.stages.add(
+                    StageName.ALLOCATED, f"Running on {status.host}, starting the server"
+                )
                 if self.reported_port:
                     self.host = status.host
                     self.save_now()
-                    self._stage(80, "Server started, connecting")
+                    self.stages.add(StageName.READY, "Server started, connecting")
                     return self._url(status.host, self.reported_port)
             elif status.state is JobState.PENDING:
                 reason = f": {status.reason}" if status.reason not in {"", "None"} else ""
-                self._stage(30, f"Waiting in the queue{reason}")
+                self.stages.add(StageName.QUEUED, f"Waiting in the queue{reason}")
             # A report wakes us at once; otherwise look again after an interval.
-            pause = self.live.config.clusters[self.cluster_name].poll_seconds
+            interval = self.live.config.clusters[self.cluster_name].poll_seconds
             if self.reported_port:
-                await asyncio.sleep(min(pause, 0.2))
+                await asyncio.sleep(min(interval, 0.2))
                 self._monitor_stale()
             else:
-                await _wait(self._port_reported, pause)
+                await pause(self._port_reported, interval)
 
     def _monitor_stale(self) -> None:
         """The job has spoken to us: its row in the queue is news."""
@@ -256,23 +217,6 @@ class NearfieldSpawner(SavedState):
         address = self.live.config.clusters[self.cluster_name].node_address.replace("{node}", host)
         return f"http://{address}:{port}"
 
-    async def _look(self, *, urgent: bool = False) -> JobStatus:
-        job = self.job or await self._find_again()
-        if job is None:
-            if time.time() < self.submit_over:
-                return JobStatus(state=JobState.UNKNOWN, reason="the submit may be under way")
-            return JobStatus(state=JobState.FAILED, reason="never submitted")
-        return await self._monitor().look(job, urgent=urgent)
-
-    async def _find_again(self) -> JobId | None:
-        """The job of a submit whose answer was lost."""
-        job = await self._scheduler().find(self.user.name, self.job_name)
-        if job is not None:
-            self.log.info("found job %s of %s again by its name", job, self._log_name)
-            self.job_id = str(job)
-            self.save_now()
-        return job
-
     async def _start_failed(self, status: JobStatus) -> Exception:
         message = f"Your server did not start: {explain(status)}."
         tail = await self._log_tail()
@@ -280,12 +224,6 @@ class NearfieldSpawner(SavedState):
             message += f"\nThe end of its log:\n{tail}"
         error: Exception = failed(message, status.state.value)
         return error
-
-    async def _log_tail(self) -> str:
-        try:
-            return await self._scheduler().log_tail(self.job, self.job_name) if self.job else ""
-        except SchedulerError as error:
-            return f"(the log could not be read: {error.message})"
 
     async def get_url(self) -> str:
         """Where the server is; after a restart of the hub this may still have to be waited for."""
@@ -300,85 +238,7 @@ class NearfieldSpawner(SavedState):
             return str(self.server.url)
         return url + str(self.server.base_url)
 
-    async def poll(self) -> int | None:
-        """None while the job may be alive, an exit code once it is known to be over."""
-        if not self.job_name:
-            return 0
-        try:
-            status = await self._look()
-        except NearfieldError as error:
-            self.log.warning("cannot tell how %s is: %s", self._log_name, error)
-            return None
-        # The body of a server that ran is over once its job is completing.
-        ending = status.state is JobState.COMPLETING and self.reported_port
-        if not status.state.finished and not ending:
-            return None
-        self.log.info("%s: %s", self._log_name, explain(status))
-        if job := self.job:
-            self._monitor().forget(job)
-        code = status.exit_code
-        self.clear_state()
-        return 1 if code is None else code
-
-    async def stop(self, now: bool = False) -> None:
-        """Cancel the job and wait until the scheduler says that it is over."""
-        if not self.job_name:
-            return
-        try:
-            job = self.job or await self._find_again()
-            if job is None:
-                if time.time() > self.submit_over:
-                    return
-                raise SchedulerUnavailableError("its submit has not been answered yet")
-            await self._scheduler().cancel(job)
-        except NearfieldError as error:
-            # JupyterHub forgets the server whatever we answer; the job must not be forgotten.
-            self.log.warning("%s cannot be stopped now: %s", self._log_name, error.message)
-            number = self.job.number if self.job else ""
-            self.leftovers.add(
-                Leftover(
-                    cluster=self.cluster_name,
-                    user=self.user.name,
-                    name=self.job_name,
-                    number=number,
-                    until=0.0 if number else self.submit_over,
-                )
-            )
-            return
-        deadline = time.monotonic() + self.stop_seconds
-        while not now and time.monotonic() < deadline:
-            self._monitor().expire()
-            status = await self._monitor().look(job, urgent=True)
-            if status.state.finished:
-                break
-            await asyncio.sleep(0.25)
-        else:
-            if not now:
-                self.log.warning(
-                    "job %s is still there %.0f s after its cancel", job, self.stop_seconds
-                )
-        self._monitor().forget(job)
-
-    # ------------------------------------------------------------------ progress
-
-    def _stage(self, percent: int, message: str) -> None:
-        if not self._stages or self._stages[-1] != (percent, message):
-            self._stages.append((percent, message))
-            self._stage_added.set()
-
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """The stages so far, then each as it comes."""
-        shown = 0
-        while True:
-            for percent, message in self._stages[shown:]:
-                yield {"progress": percent, "message": message}
-            shown = len(self._stages)
-            self._stage_added.clear()
-            await _wait(self._stage_added, 5)
-
-
-async def _wait(event: asyncio.Event, seconds: float) -> None:
-    try:
-        await asyncio.wait_for(event.wait(), seconds)
-    except TimeoutError:
-        return
+        async for event in self.stages.events():
+            yield event

@@ -9,6 +9,7 @@ from sqlalchemy.orm import object_session
 from nearfield.scheduler import JobId
 from nearfield_spawners._batchspawner import BatchSpawnerBase
 from nearfield_spawners.leftovers import Leftovers
+from nearfield_spawners.stages import Stages
 
 SUBMIT_SECONDS = 150.0
 """The launcher ends by itself after 90 s; what it submitted is in the queue well before this."""
@@ -26,6 +27,7 @@ class SavedState(BatchSpawnerBase):
     started_at = 0.0
 
     leftovers: Leftovers
+    stages: Stages
 
     @property
     def job(self) -> JobId | None:
@@ -51,6 +53,7 @@ class SavedState(BatchSpawnerBase):
                 "profile_name": self.profile_name,
                 "cluster_name": self.cluster_name,
                 "started_at": self.started_at,
+                "stages": self.stages.dump(),
             }
         return state
 
@@ -60,6 +63,7 @@ class SavedState(BatchSpawnerBase):
             setattr(self, key, str(state.get(key, "")))
         self.reported_port = int(state.get("reported_port", 0))
         self.started_at = float(state.get("started_at", 0))
+        self.stages.load(state.get("stages"))
         self.leftovers.load(state.get("leftovers", []))
 
     def clear_state(self) -> None:

@@ -1,0 +1,53 @@
+"""Stages: each told once, all of them to a page that comes late, and no more than are kept."""
+
+from __future__ import annotations
+
+from nearfield_spawners.stages import KEPT, StageName, Stages
+
+
+def ticking() -> Stages:
+    ticks = iter(range(10_000))
+    return Stages(clock=lambda: float(next(ticks)))
+
+
+def test_the_same_word_is_told_once() -> None:
+    stages = ticking()
+    assert stages.add(StageName.QUEUED, "third in line")
+    assert not stages.add(StageName.QUEUED, "third in line")
+    assert stages.add(StageName.QUEUED, "second in line")
+    assert [stage.message for stage in stages] == ["third in line", "second in line"]
+
+
+def test_percentages_grow_along_the_way() -> None:
+    stages = ticking()
+    for name in StageName:
+        stages.add(name, name.value)
+    percents = [stage.percent for stage in stages]
+    assert percents == sorted(set(percents))
+    assert percents[-1] < 100, "the last step is JupyterHub's own"
+
+
+def test_saved_and_loaded() -> None:
+    stages = ticking()
+    stages.add(StageName.RIGHTS, "Checking rights")
+    stages.add(StageName.SUBMITTED, "Submitted as job 7")
+    again = ticking()
+    again.load([*stages.dump(), {"name": "of another release"}, 7])
+    assert again.dump() == stages.dump()
+    again.load(None)
+    assert len(again) == 0
+
+
+async def test_a_page_that_comes_late_sees_all_and_then_each() -> None:
+    stages = ticking()
+    stages.add(StageName.RIGHTS, "one")
+    events = stages.events()
+    assert await anext(events) == {"progress": 5, "message": "one"}
+    for number in range(2 * KEPT):
+        stages.add(StageName.QUEUED, f"word {number}")
+    assert len(stages) == KEPT
+    stages.add(StageName.READY, "ready")
+    last = {}
+    while last.get("message") != "ready":
+        last = await anext(events)
+    await events.aclose()
