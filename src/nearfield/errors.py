@@ -27,6 +27,7 @@ An error says what happened, where, and what to do; the command line prints just
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from difflib import get_close_matches
 
 
@@ -50,8 +51,27 @@ class UsageError(NearfieldError):
     exit_code = 2
 
 
+@dataclass(frozen=True)
+class ConfigProblem:
+    """One thing that keeps a configuration from being used."""
+
+    key: str
+    line: int
+    words: str
+
+    def said_of(self, source: str) -> str:
+        where = f"{source}, line {self.line}"
+        return f"{where}, {self.key}: {self.words}" if self.key else f"{where}: {self.words}"
+
+
 class ConfigError(UsageError):
     """A configuration file that cannot be used; the message names file, line and key."""
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, problems: Iterable[ConfigProblem] = ()
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.problems = tuple(problems)
 
 
 class ParameterError(UsageError):

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nearfield.cli._context import settings
-from nearfield.cli._output import emit_json, table
+from nearfield.cli._output import emit_json, progress, table
 
 if TYPE_CHECKING:
+    from nearfield.checking.finding import Report
     from nearfield.config import Config
 
 app = typer.Typer(no_args_is_help=True, help="Profiles: environment, hardware, who may use them.")
@@ -42,6 +43,47 @@ def show(
                 for h in [[entry["name"] for entry in p["hardware"]]]
             ],
         )
+
+
+@app.command("check")
+def check(
+    context: typer.Context,
+    cluster: Annotated[str | None, typer.Option(help="Only this cluster.")] = None,
+    user: Annotated[
+        str | None,
+        typer.Option(help="Try jobs and images as this account; root only.", show_default="you"),
+    ] = None,
+    json_: JsonOption = False,
+) -> None:
+    """Check nearfield.yaml against the real clusters. Nothing is submitted.
+
+    Exit code 0: in order; 1: errors; 3: a cluster does not answer.
+    """
+    from nearfield.checking.site import check_site
+
+    with progress("checking") as shown:
+        report = check_site(
+            settings(context).config_path, cluster=cluster, user=user, progress=shown
+        )
+    if json_:
+        emit_json(report.model_dump(mode="json"))
+    else:
+        _print_report(report)
+    if report.exit_code:
+        raise typer.Exit(report.exit_code)
+
+
+def _print_report(report: Report) -> None:
+    order = {"error": 0, "warning": 1, "note": 2}
+    findings = sorted(report.findings, key=lambda f: (order[f.severity], f.line or 0))
+    if findings:
+        table(
+            ["severity", "line", "where", "what", "fix"],
+            [[f.severity, str(f.line or ""), f.key, f.what, f.fix] for f in findings],
+        )
+    errors = sum(f.severity == "error" for f in findings)
+    print(f"{report.file or 'the defaults'}: {errors} errors, {len(findings) - errors} others")
+    print(f"{report.tried} jobs were put to sbatch --test-only as {report.tried_as}")
 
 
 def _described(config: Config, name: str) -> dict[str, Any]:

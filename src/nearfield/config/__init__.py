@@ -28,7 +28,14 @@ from nearfield.config.hardware import (
     Range,
     Words,
 )
-from nearfield.config.loading import candidates, load_config, load_site_config, parse_config
+from nearfield.config.loading import (
+    candidates,
+    find_config,
+    key_lines,
+    load_config,
+    load_site_config,
+    parse_config,
+)
 from nearfield.config.profiles import ProfileConfig, SessionsConfig
 from nearfield.config.site import Config
 
@@ -61,6 +68,8 @@ __all__ = [
     "Storage",
     "Words",
     "candidates",
+    "find_config",
+    "key_lines",
     "load_config",
     "load_site_config",
     "parse_config",

@@ -5,7 +5,15 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 
 from nearfield.config._base import ConfigModel, Constraint, Name, SlurmWord
 
@@ -43,6 +51,11 @@ class Range(ConfigModel):
     def allows(self, value: object) -> bool:
         whole = isinstance(value, int) and not isinstance(value, bool)
         return whole and self.least <= value <= self.most and (value - self.least) % self.step == 0  # type: ignore[operator]
+
+    @property
+    def greatest(self) -> int:
+        """The last value of the slider, which ``most`` need not be."""
+        return self.least + (self.most - self.least) // self.step * self.step
 
     def __str__(self) -> str:
         steps = f" in steps of {self.step}" if self.step > 1 else ""
@@ -156,6 +169,7 @@ class HardwareConfig(Hardware):
     @model_validator(mode="after")
     def _defaults_are_allowed(self) -> Self:
         for name, choice in self.choices.named().items():
+            self._can_be_asked_for(name, choice)
             default = getattr(self, name)
             given = name in self.model_fields_set
             if default is None:
@@ -164,3 +178,17 @@ class HardwareConfig(Hardware):
                 kind = "is" if given else "is by default"
                 raise ValueError(f"{name} {kind} {default!r}, but choices.{name} is {choice}")
         return self
+
+    @staticmethod
+    def _can_be_asked_for(name: str, choice: Numbers | Range | Words | Pattern) -> None:
+        ends: tuple[int, ...] = ()
+        if isinstance(choice, Range):
+            ends = (choice.least, choice.greatest)
+        elif isinstance(choice, Numbers):
+            ends = choice.values
+        for end in ends:
+            try:
+                Hardware.model_validate({name: end})
+            except ValidationError as error:
+                why = error.errors()[0]["msg"]
+                raise ValueError(f"choices.{name} offers {end}, but {name}: {why}") from None

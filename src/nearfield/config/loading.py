@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from nearfield.config.site import Config
-from nearfield.errors import ConfigError
+from nearfield.errors import ConfigError, ConfigProblem
 
 
 def candidates() -> list[Path]:
@@ -26,6 +26,14 @@ def candidates() -> list[Path]:
     return found
 
 
+def find_config(path: Path | None = None) -> Path | None:
+    """The file to use: the one named, else the first that there is; None for the defaults."""
+    if path is None:
+        named = os.environ.get("NEARFIELD_CONFIG")
+        path = Path(named) if named else next((p for p in candidates() if p.is_file()), None)
+    return path
+
+
 def load_config(path: Path | None = None) -> Config:
     """Read and check the configuration.
 
@@ -33,11 +41,9 @@ def load_config(path: Path | None = None) -> Config:
         ConfigError: the named file is missing or unreadable, is not YAML, repeats a key, or
             has a key or value that does not fit; the message names file, line and key.
     """
+    path = find_config(path)
     if path is None:
-        named = os.environ.get("NEARFIELD_CONFIG")
-        path = Path(named) if named else next((p for p in candidates() if p.is_file()), None)
-        if path is None:
-            return Config()
+        return Config()
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -64,7 +70,22 @@ def parse_config(text: str, source: str = "nearfield.yaml") -> Config:
     try:
         return Config.model_validate(data)
     except ValidationError as error:
-        raise ConfigError("\n".join(_explain(error, lines, source))) from error
+        problems = _explain(error, lines)
+        raise ConfigError(
+            "\n".join(problem.said_of(source) for problem in problems), problems=problems
+        ) from error
+
+
+def key_lines(path: Path) -> dict[tuple[str, ...], int]:
+    """The line of each key of a file; empty if it cannot be read."""
+    try:
+        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        lines: dict[tuple[str, ...], int] = {}
+        if root is not None:
+            _collect_lines(root, (), lines, str(path))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, ConfigError):
+        return {}
+    return lines
 
 
 def _collect_lines(
@@ -118,7 +139,7 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
     return [model for part in get_args(annotation) for model in _models_in(part)]
 
 
-def _explain(error: ValidationError, lines: dict[tuple[str, ...], int], source: str) -> list[str]:
+def _explain(error: ValidationError, lines: dict[tuple[str, ...], int]) -> list[ConfigProblem]:
     found = []
     for problem in error.errors():
         at = tuple(str(part) for part in problem["loc"] if part != "[key]")
@@ -133,6 +154,5 @@ def _explain(error: ValidationError, lines: dict[tuple[str, ...], int], source: 
         if not at:
             named = tuple(message.split(":", 1)[0].split("."))
             known = named if named in lines else known
-        where = f"{source}, line {lines.get(known, 1)}"
-        found.append(f"{where}, {'.'.join(at)}: {message}" if at else f"{where}: {message}")
+        found.append(ConfigProblem(".".join(at), lines.get(known, 1), message))
     return found
