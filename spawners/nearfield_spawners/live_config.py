@@ -1,6 +1,7 @@
 """nearfield.yaml, read again when it changes.
 
-An invalid new file keeps the old one and says so in the hub's log.
+An invalid new file keeps the old one and says so: in the hub's log, and in the metric
+``nearfield_config_in_use``, which is 0 as long as the newest file is not the one in use.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ import asyncio
 import logging
 from pathlib import Path
 
-from nearfield.config import Config, ProfileConfig, load_site_config
+from prometheus_client import Gauge
+
+from nearfield.config import Config, ProfileConfig, find_config, load_site_config
 from nearfield.errors import ConfigError
 from nearfield.scheduler import Availability, Scheduler, open_scheduler
 from nearfield_spawners.availability import AvailabilityCache
@@ -17,6 +20,11 @@ from nearfield_spawners.estimates import Estimates
 from nearfield_spawners.monitor import QueueMonitor
 
 log = logging.getLogger("nearfield.config")
+_IN_USE = Gauge(
+    "nearfield_config_in_use",
+    "1 if the configuration file is in use as it is; 0 if it is not valid, or gone",
+    ["file"],
+)
 
 
 class LiveConfig:
@@ -26,12 +34,21 @@ class LiveConfig:
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
+        self.problem = ""
+        """Why the newest file is not in use; empty if it is."""
+        self._file = find_config(path)
         self._stamp = self._stat()
         self._config = load_site_config(path)
         self._schedulers: dict[str, Scheduler] = {}
         self._monitors: dict[str, QueueMonitor] = {}
         self._availability: dict[str, AvailabilityCache] = {}
         self.estimates = Estimates()
+        if self._file is not None:
+            _IN_USE.labels(file=str(self._file)).set_function(self._in_use)
+
+    def _in_use(self) -> float:
+        """Asked by whoever reads the metrics, so that it is true then."""
+        return 0.0 if self.config and self.problem else 1.0
 
     @classmethod
     def of(cls, path: str) -> LiveConfig:
@@ -42,10 +59,10 @@ class LiveConfig:
         return cls._shared[key]
 
     def _stat(self) -> tuple[int, int, int] | None:
-        if self.path is None:
+        if self._file is None:
             return None
         try:
-            found = self.path.stat()
+            found = self._file.stat()
         except OSError:
             return None
         return found.st_mtime_ns, found.st_ino, found.st_size
@@ -54,14 +71,18 @@ class LiveConfig:
     def config(self) -> Config:
         """The newest valid configuration."""
         stamp = self._stat()
-        if stamp is not None and stamp != self._stamp:
+        if stamp != self._stamp:
             self._stamp = stamp
             try:
                 new = load_site_config(self.path)
+                if stamp is None:
+                    raise ConfigError(f"{self._file}: is gone")
             except ConfigError as error:
+                self.problem = str(error)
                 log.error("the changed configuration is not used; the old one stays: %s", error)
             else:
-                log.info("%s read again", self.path)
+                self.problem = ""
+                log.info("%s read again", self._file)
                 changed = {
                     name
                     for name in self._config.clusters
