@@ -41,7 +41,8 @@ class Leftover(BaseModel):
             job: JobId | None = JobId(cluster=self.cluster, user=self.user, number=self.number)
         else:
             job = await scheduler.find(self.user, self.name)
-            if job is None and time.time() < self.until:
+            under_way = job is None and time.time() < self.until
+            if under_way and not await scheduler.withdraw(self.user, self.name):
                 raise SchedulerUnavailableError("its submit may still be under way")
         if job is not None:
             await scheduler.cancel(job)

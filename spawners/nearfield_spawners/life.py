@@ -24,7 +24,7 @@ class Life(Configured):
     async def _look(self, *, urgent: bool = False) -> JobStatus:
         job = self.job or await self._find_again()
         if job is None:
-            if time.time() < self.submit_over:
+            if not await self._withdrawn():
                 return JobStatus(state=JobState.UNKNOWN, reason="the submit may be under way")
             return JobStatus(state=JobState.FAILED, reason="never submitted")
         return await self._monitor().look(job, urgent=urgent)
@@ -37,6 +37,11 @@ class Life(Configured):
             self.job_id = str(job)
             self.save_now()
         return job
+
+    async def _withdrawn(self) -> bool:
+        """Is it certain that a submit without an answer brings no job any more?"""
+        over = time.time() > self.submit_over
+        return over or await self._scheduler().withdraw(self.user.name, self.job_name)
 
     async def _log_tail(self) -> str:
         try:
@@ -71,7 +76,7 @@ class Life(Configured):
         try:
             job = self.job or await self._find_again()
             if job is None:
-                if time.time() > self.submit_over:
+                if await self._withdrawn():
                     return
                 raise SchedulerUnavailableError("its submit has not been answered yet")
             await self._scheduler().cancel(job)

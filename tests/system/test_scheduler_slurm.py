@@ -97,6 +97,9 @@ class AsUser:
         found: str | None = await self._ask(user, "find", name)
         return found
 
+    async def withdraw(self, user: str, name: str) -> bool:
+        return bool(await self._ask(user, "withdraw", name))
+
     async def log_tail(self, user: str, name: str, lines: int) -> str:
         return str(await self._ask(user, "log_tail", name, lines))
 

@@ -107,6 +107,13 @@ class Scheduler(Protocol):
         """The user's live job of that name: how a submit whose answer was lost is found again."""
         ...
 
+    async def withdraw(self, user: str, name: str) -> bool:
+        """See to it that a submit under this name, if one is still under way, brings no job.
+
+        True: no job has come or will come of it. False: one may have been queued, ask `find`.
+        """
+        ...
+
     async def status(self, ids: Iterable[JobId]) -> dict[JobId, JobStatus]:
         """The state of each job. One that nobody can speak for is UNKNOWN; that never raises."""
         ...

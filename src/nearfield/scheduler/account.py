@@ -146,6 +146,9 @@ class SlurmAccount:
         numbers = [n for n in done.out.split() if is_job_number(n)]
         return max(numbers, key=int) if numbers else None
 
+    def withdraw(self, name: str) -> bool:
+        return staging.withdraw(self.sessions, name)
+
     def log_tail(self, name: str, lines: int) -> str:
         return staging.log_tail(self.sessions, name, lines)
 

@@ -199,6 +199,10 @@ def _find(data: dict[str, Any], slurm: SlurmAccount, *_context: Any) -> str | No
     return slurm.find(_job_name(data["name"]))
 
 
+def _withdraw(data: dict[str, Any], slurm: SlurmAccount, *_context: Any) -> bool:
+    return slurm.withdraw(_job_name(data["name"]))
+
+
 def _log_tail(data: dict[str, Any], slurm: SlurmAccount, *_context: Any) -> str:
     lines = data["lines"]
     if isinstance(lines, bool) or not isinstance(lines, int) or not 0 <= lines <= 1000:
@@ -224,6 +228,7 @@ _VERBS: dict[str, Callable[..., object]] = {
     "cancel": _cancel,
     "status": _status,
     "find": _find,
+    "withdraw": _withdraw,
     "log_tail": _log_tail,
     "access": _access,
     "examine": _examine,

@@ -60,6 +60,9 @@ class LocalScheduler:
     async def find(self, user: str, name: str) -> JobId | None:
         return await asyncio.to_thread(self._find, user, name)
 
+    async def withdraw(self, user: str, name: str) -> bool:
+        return await asyncio.to_thread(staging.withdraw, self._sessions, name)
+
     async def status(self, ids: Iterable[JobId]) -> dict[JobId, JobStatus]:
         asked = list(ids)
         return await asyncio.to_thread(lambda: {job: self._status(job) for job in asked})

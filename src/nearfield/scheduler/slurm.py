@@ -66,6 +66,9 @@ class SlurmScheduler:
         number = await self._submitter.find(user, name)
         return (number and JobId(cluster=self.cluster, user=user, number=number)) or None
 
+    async def withdraw(self, user: str, name: str) -> bool:
+        return await self._submitter.withdraw(user, name)
+
     async def cancel(self, job: JobId) -> None:
         await self._submitter.cancel(job.user, job.number)
 

@@ -144,6 +144,25 @@ def _refusal(path: Path, error: OSError) -> SubmitError:
     )
 
 
+def withdraw(sessions: Path, name: str) -> bool:
+    """Take the name, so that no later submit can stage a job of that name.
+
+    False if a submit has taken it before: its job may be queued, or on the way there.
+    """
+    try:
+        top = _open_sessions(sessions)
+        try:
+            os.mkdir(name, 0o700, dir_fd=top)
+        finally:
+            os.close(top)
+    except (OSError, SubmitError):
+        return False
+    # What ended is pruned.
+    with suppress(OSError):
+        (sessions / name / "result.json").write_text('{"withdrawn": true}')
+    return True
+
+
 def unstage(path: Path) -> None:
     """Remove the folder of a job that was not queued."""
     shutil.rmtree(path, ignore_errors=True)

@@ -35,6 +35,7 @@ class Submitter(Protocol):
     async def cancel(self, user: str, number: str) -> None: ...
     async def status(self, user: str, numbers: Iterable[str]) -> dict[str, JobStatus]: ...
     async def find(self, user: str, name: str) -> str | None: ...
+    async def withdraw(self, user: str, name: str) -> bool: ...
     async def log_tail(self, user: str, name: str, lines: int) -> str: ...
     async def access(self, user: str, paths: Iterable[str]) -> dict[str, PathAccess]: ...
     async def examine(self, user: str, config: Config) -> Examination: ...
@@ -58,6 +59,9 @@ class DirectSubmitter:
 
     async def find(self, user: str, name: str) -> str | None:
         return await self._as(user, self._account.find, name)
+
+    async def withdraw(self, user: str, name: str) -> bool:
+        return await self._as(user, self._account.withdraw, name)
 
     async def log_tail(self, user: str, name: str, lines: int) -> str:
         return await self._as(user, self._account.log_tail, name, lines)
@@ -120,6 +124,9 @@ class LauncherSubmitter(ABC):
     async def find(self, user: str, name: str) -> str | None:
         found = await self._ask(user, "find", name=name)
         return None if found is None else str(found)
+
+    async def withdraw(self, user: str, name: str) -> bool:
+        return await self._ask(user, "withdraw", name=name) is True
 
     async def log_tail(self, user: str, name: str, lines: int) -> str:
         return str(await self._ask(user, "log_tail", name=name, lines=lines))

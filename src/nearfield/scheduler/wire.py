@@ -31,6 +31,7 @@ FIELDS: dict[str, frozenset[str]] = {
     "cancel": frozenset({"number"}),
     "status": frozenset({"numbers"}),
     "find": frozenset({"name"}),
+    "withdraw": frozenset({"name"}),
     "log_tail": frozenset({"name", "lines"}),
     "access": frozenset({"paths"}),
     "examine": frozenset(),

@@ -64,6 +64,7 @@ class FakeScheduler:
     """What ``availability`` answers."""
     jobs: dict[JobId, FakeJob] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
+    withdrawn: set[str] = field(default_factory=set)
 
     def advance(self, seconds: float) -> None:
         """Let time pass."""
@@ -87,7 +88,8 @@ class FakeScheduler:
 
     async def submit(self, spec: JobSpec) -> JobId:
         self._called("submit")
-        if any(j.spec.name == spec.name for j in self.jobs.values()):
+        names = {j.spec.name for j in self.jobs.values()} | self.withdrawn
+        if spec.name in names:
             raise SubmitError(f"a job named {spec.name} was submitted before")
         job = JobId(cluster=self.cluster, user=spec.user, number=str(len(self.jobs) + 1))
         self.jobs[job] = FakeJob(id=job, spec=spec, submitted=self.now, host=self.host)
@@ -99,6 +101,13 @@ class FakeScheduler:
             if (job.id.user, job.spec.name) == (user, name):
                 return None if self._look(job).state.finished else job.id
         return None
+
+    async def withdraw(self, user: str, name: str) -> bool:
+        self._called("withdraw")
+        if any(j.spec.name == name for j in self.jobs.values()):
+            return False
+        self.withdrawn.add(name)
+        return True
 
     async def status(self, ids: Iterable[JobId]) -> dict[JobId, JobStatus]:
         self.calls.append("status")

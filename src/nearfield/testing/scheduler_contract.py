@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from nearfield.errors import SubmitError
 from nearfield.scheduler import (
     CommandTask,
     Hardware,
@@ -165,6 +166,20 @@ class SchedulerContract:
         await scheduler.cancel(job)
         await self.until(scheduler, job, finished=True)
         assert await scheduler.find(self.user, spec.name) is None
+
+    async def test_a_withdrawn_name_brings_no_job(self, scheduler: Scheduler) -> None:
+        spec = self.command(scheduler, "/bin/sleep", "100")
+        assert await scheduler.withdraw(self.user, spec.name) is True
+        with pytest.raises(SubmitError):
+            await scheduler.submit(spec)
+        assert await scheduler.find(self.user, spec.name) is None
+
+    async def test_a_submitted_name_cannot_be_withdrawn(self, scheduler: Scheduler) -> None:
+        spec = self.command(scheduler, "/bin/sleep", "100")
+        job = await scheduler.submit(spec)
+        assert await scheduler.withdraw(self.user, spec.name) is False
+        assert await scheduler.find(self.user, spec.name) == job
+        await scheduler.cancel(job)
 
     async def test_a_job_that_nobody_knows_is_no_exception(self, scheduler: Scheduler) -> None:
         strange = JobId(cluster=scheduler.cluster, user=self.user, number="999999")

@@ -199,7 +199,7 @@ def test_jobs_that_are_no_sessions_are_left_alone(site: Any, idle: Any) -> None:
         if not name.endswith("\n"):
             told = site.ask("alice", wire.request("status", "lab", numbers=[number]))
             assert (told[number]["state"], told[number]["host"]) == ("unknown", None)
-            for verb, more in (("find", {}), ("log_tail", {"lines": 5})):
+            for verb, more in (("find", {}), ("withdraw", {}), ("log_tail", {"lines": 5})):
                 with pytest.raises(SpecRefusedError, match="session's name"):
                     site.ask("alice", wire.request(verb, "lab", name=name, **more))
     assert site.ask("alice", wire.request("cancel", "lab", number=others)) is None

@@ -144,6 +144,9 @@ class Queue:
     def find(self, _name: str) -> None:
         raise AssertionError
 
+    def withdraw(self, _name: str) -> bool:
+        raise AssertionError
+
     def log_tail(self, _name: str, _lines: int) -> None:
         raise AssertionError
 
@@ -163,7 +166,7 @@ def test_a_job_of_another_name_is_not_the_hubs(name: str) -> None:
     queue: Any = Queue({"7": name, "8": NAME})
     with pytest.raises(SpecRefusedError, match="7 is not a session"):
         launcher._cancel({"number": "7"}, queue, {})
-    for verb in (launcher._find, launcher._log_tail):
+    for verb in (launcher._find, launcher._withdraw, launcher._log_tail):
         with pytest.raises(SpecRefusedError, match="session's name is nearfield-<16"):
             verb({"name": name, "lines": 1}, queue)
     told: Any = launcher._status({"numbers": ["7", "8", "9"]}, queue)

@@ -218,6 +218,9 @@ class Owners:
     async def find(self, user: str, name: str) -> str | None:
         return None
 
+    async def withdraw(self, user: str, name: str) -> bool:
+        return False
+
     async def log_tail(self, user: str, name: str, lines: int) -> str:
         return ""
 

@@ -159,3 +159,15 @@ def test_a_log_that_is_no_file_is_not_read(tmp_path: Path) -> None:
     (folder / "log").unlink()
     os.mkfifo(folder / "log")
     assert staging.log_tail(tmp_path, "nf-1", 3) == ""
+
+
+def test_a_withdrawn_name_is_taken_for_good(tmp_path: Path) -> None:
+    assert staging.withdraw(tmp_path / "sessions", "nf-1") is True
+    assert staging.withdraw(tmp_path / "sessions", "nf-1") is False
+    with pytest.raises(SubmitError, match="cannot be made"):
+        staging.stage(spec("nf-1"), tmp_path / "sessions")
+
+
+def test_what_cannot_be_said_is_no_withdrawal(tmp_path: Path) -> None:
+    (tmp_path / "sessions").write_text("no folder")
+    assert staging.withdraw(tmp_path / "sessions", "nf-1") is False
