@@ -1,0 +1,56 @@
+"""The settings of JupyterHub that follow from ``nearfield.yaml``.
+
+``hub_config/jupyterhub_config.py`` calls :func:`set_up` and adds what ``nearfield.yaml`` does not
+know: addresses, where state lies, who may log in. Lists are made here once; a site appends to
+``c.JupyterHub.services`` and ``c.JupyterHub.load_roles``.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from nearfield.config import Config, load_site_config
+
+START_SECONDS = 600
+"""How long a start may wait in the queue before it is given up."""
+_CATALOGUE = "access:services!service=catalogue"
+
+
+def set_up(c: Any, config_file: Path, *, catalogue: str) -> Config:
+    """Set spawner, services and roles. ``catalogue`` is where its service listens.
+
+    Raises:
+        ConfigError: the file is not valid; the hub does not start with half of it.
+    """
+    config = load_site_config(config_file)
+    c.JupyterHub.spawner_class = "nearfield"
+    c.JupyterHub.allow_named_servers = config.sessions.named
+    c.JupyterHub.services = services(config_file, catalogue)
+    c.JupyterHub.load_roles = roles()
+    c.NearfieldSpawner.config_file = str(config_file)
+    c.NearfieldSpawner.start_timeout = START_SECONDS
+    c.Spawner.default_url = "/lab"
+    return config
+
+
+def services(config_file: Path, catalogue: str) -> list[dict[str, Any]]:
+    """What the hub starts beside itself."""
+    program = [sys.executable, "-m", "nearfield", "--config", str(config_file)]
+    # The only process that opens the embedded catalogue's file.
+    return [{"name": "catalogue", "url": catalogue, "command": [*program, "catalogue", "serve"]}]
+
+
+def roles() -> list[dict[str, Any]]:
+    """Who may ask what."""
+    return [
+        # It asks with its own token which groups a user is in: that decides what the user may see.
+        {"name": "catalogue", "services": ["catalogue"], "scopes": ["read:users:groups"]},
+        # Sessions and people reach it with their own tokens, and only with this scope.
+        {
+            "name": "server",
+            "scopes": ["users:activity!user", "access:servers!server", _CATALOGUE],
+        },
+        {"name": "user", "scopes": ["self", _CATALOGUE]},
+    ]
