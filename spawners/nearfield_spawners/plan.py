@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from nearfield.catalogue import ServiceCatalogue
 from nearfield.config import ChoiceName, Config
 from nearfield.datasets import DatasetFiles, Principal
-from nearfield.errors import BlockedError, DatasetNotPermittedError, UsageError
+from nearfield.errors import BlockedError, UsageError
 from nearfield.placement import Looks, Placement, nearest_hardware, place_job
 from nearfield.profiles import ChosenValue, choose, choose_hardware, usable, with_choices
-from nearfield.scheduler import PathAccess, Scheduler
 from nearfield.scheduler.jobspec import Chosen, DatasetLink
 from nearfield.scheduler.sessions import link_of
 from nearfield_spawners.options import SpawnOptions
@@ -30,16 +28,6 @@ class Plan:
     """Paths whose rights only the node can tell."""
     reason: str = ""
     """Why the job goes where it goes."""
-
-
-@dataclass(frozen=True)
-class Right:
-    """May the account read a dataset? ``unknown``: the node decides before the server starts."""
-
-    pid: str
-    answer: Literal["yes", "no", "unknown"]
-    path: str
-    reason: str
 
 
 def pick_profile(config: Config, user: Principal, options: SpawnOptions) -> str:
@@ -118,41 +106,3 @@ def links_for(
 ) -> tuple[DatasetLink, ...]:
     """How they appear in the session. Raises UsageError for what the profile does not bind."""
     return tuple(link_of(config, config.profiles[profile], dataset) for dataset in datasets)
-
-
-async def rights_of(
-    scheduler: Scheduler, user: str, links: Sequence[DatasetLink]
-) -> tuple[Right, ...]:
-    """One answer for each dataset, asked as the user."""
-    if not links:
-        return ()
-    answers = await scheduler.access(user, [link.files[0] for link in links])
-    found = []
-    for link in links:
-        path = link.files[0]
-        answer = answers.get(path, PathAccess.UNKNOWN)
-        reasons = {
-            PathAccess.YES: "",
-            PathAccess.NO: f"the account {user!r} may not read {path}",
-            PathAccess.UNKNOWN: f"{path} is not to be seen from here: decided on the node",
-        }
-        found.append(Right(link.pid, answer.value, path, reasons[answer]))
-    return tuple(found)
-
-
-async def check_rights(
-    scheduler: Scheduler, user: str, links: Sequence[DatasetLink]
-) -> tuple[str, ...]:
-    """Refuse what the account may not read; return the paths that only the node can tell.
-
-    Raises:
-        DatasetNotPermittedError: names dataset, path and reason.
-    """
-    rights = await rights_of(scheduler, user, links)
-    for right in rights:
-        if right.answer == "no":
-            raise DatasetNotPermittedError(
-                f"dataset {right.pid}: {right.reason}",
-                hint="ask the dataset's owner for access on the file system",
-            )
-    return tuple(right.path for right in rights if right.answer == "unknown")

@@ -35,15 +35,9 @@ from nearfield_spawners.leftovers import Leftovers, sweep_once
 from nearfield_spawners.life import Life
 from nearfield_spawners.limits import Seat, check_limits, seats_of
 from nearfield_spawners.options import from_form, parse_options
-from nearfield_spawners.plan import (
-    Plan,
-    check_rights,
-    find_datasets,
-    links_for,
-    pick_place,
-    pick_profile,
-)
+from nearfield_spawners.plan import Plan, find_datasets, links_for, pick_place, pick_profile
 from nearfield_spawners.refusal import failed, refusal
+from nearfield_spawners.rights import check_rights, not_bound
 from nearfield_spawners.stages import StageName, Stages, pause
 
 
@@ -105,12 +99,14 @@ class NearfieldSpawner(Life):
             looks = await self.live.looks(config.profiles[profile]) if datasets else {}
             given, placement = pick_place(config, profile, chosen, datasets, looks)
             scheduler = self.live.scheduler(placement.cluster)
-            undecided = await check_rights(scheduler, self.user.name, links)
+            undecided = await check_rights(scheduler, self.user.name, links, datasets)
         except NearfieldError as error:
             self._planned_profile = ""
             raise refusal(error) from error
         if datasets:
-            self._stage(8, f"Placed {placement.reason}")
+            self.stages.add(StageName.PLACED, f"Placed {placement.reason}")
+        for missed in not_bound(config, profile, datasets):
+            self.stages.add(StageName.PLACED, f"Note: {missed}")
         self._plan = Plan(
             profile=profile,
             chosen=given,

@@ -19,6 +19,7 @@ class StageName(StrEnum):
     """The way of a session from click to ready, in order."""
 
     RIGHTS = "rights"
+    PLACED = "placed"
     IMAGE = "image"
     SUBMITTING = "submitting"
     SUBMITTED = "submitted"
@@ -31,6 +32,7 @@ class StageName(StrEnum):
 
 PERCENT = {
     StageName.RIGHTS: 5,
+    StageName.PLACED: 8,
     StageName.IMAGE: 10,
     StageName.SUBMITTING: 15,
     StageName.SUBMITTED: 20,

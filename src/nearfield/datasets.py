@@ -36,6 +36,7 @@ RunId = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]{7,
 
 MAX_PATH = 4096
 MAX_LINKS = 1000
+MAX_ELSEWHERE = 100
 # What one user may make everybody else's catalogue hold, per derived dataset.
 MAX_FILES = 10_000
 MAX_NAMES = 1000
@@ -188,24 +189,26 @@ class Dataset(_Model):
 def links_of(dataset: Dataset) -> DatasetFiles:
     """What of a dataset is linked into a session.
 
-    Files elsewhere than at the root file or below its folder are left out: they are found at
-    their own path. So is every path that is not normal, whoever registered it.
+    Files elsewhere than at the root file or below its folder are not linked: they are found at
+    their own path. A path that is not normal is left out, whoever registered it.
     """
     root = dataset.root_file
     paths: dict[str, None] = {}
+    elsewhere: dict[str, None] = {}
     if root is not None and _is_file_path(root.path):
         below = root.path.rpartition("/")[0] + "/"
         paths[root.path] = None
         for file in dataset.files:
-            if len(paths) == MAX_LINKS:
-                break
-            if file.path.startswith(below) and _is_file_path(file.path):
-                paths[file.path] = None
+            inside = file.path.startswith(below)
+            found, room = (paths, MAX_LINKS) if inside else (elsewhere, MAX_ELSEWHERE)
+            if len(found) < room and _is_file_path(file.path):
+                found[file.path] = None
     return DatasetFiles(
         pid=dataset.pid,
         slug=dataset.slug,
         title=None if dataset.title is None else dataset.title[:MAX_TITLE],
         paths=tuple(paths),
+        elsewhere=tuple(elsewhere),
         size=dataset.size,
     )
 
@@ -222,6 +225,8 @@ class DatasetFiles(_Model):
     title: str | None = Field(default=None, max_length=MAX_TITLE)
     paths: tuple[NormalPath, ...] = Field(default=(), max_length=MAX_LINKS)
     """The root first, then others at or below its folder; empty where there is none to open."""
+    elsewhere: tuple[NormalPath, ...] = Field(default=(), max_length=MAX_ELSEWHERE)
+    """Some of the linked files that lie elsewhere."""
     size: int = Field(default=0, ge=0)
 
     @property

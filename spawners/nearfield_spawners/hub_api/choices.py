@@ -52,8 +52,9 @@ def choices_of(spawner: Any) -> ChoicesAnswer:
 
 
 def _environment(config: Config, name: str) -> EnvironmentShown:
+    entry = config.environments[name]
     return EnvironmentShown(
-        name=name, title=config.environments[name].title or name, description="", card=None
+        name=name, title=entry.title or name, description=entry.description, card=None
     )
 
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from nearfield.scheduler import StartRange
 from nearfield_spawners.options import SpawnOptions
-from nearfield_spawners.plan import Right
+from nearfield_spawners.rights import Right
 
 
 class _Model(BaseModel):
@@ -198,6 +198,8 @@ class PlanAnswer(_Model):
     alternatives: tuple[Alternative, ...] = ()
     rights: tuple[RightShown, ...] = ()
     start: StartShown | None = None
+    notes: tuple[str, ...] = ()
+    """What the user should know although a start would work."""
     problems: tuple[Problem, ...] = ()
 
 

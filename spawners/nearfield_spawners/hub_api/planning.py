@@ -25,14 +25,13 @@ from nearfield_spawners.hub_api.models import (
 )
 from nearfield_spawners.options import SpawnOptions, parse_options
 from nearfield_spawners.plan import (
-    Right,
     chosen_at,
     find_datasets,
     links_for,
     pick_place,
     pick_profile,
-    rights_of,
 )
+from nearfield_spawners.rights import ADVICE, Right, not_bound, rights_of
 
 ALTERNATIVES = 5
 ESTIMATED = 3
@@ -77,7 +76,7 @@ class Planner:
             self._problem("hardware", error)
             return PlanAnswer(profile=profile, problems=tuple(self.problems))
         links = self._links(profile, datasets)
-        rights = await self._rights(placement.cluster, links)
+        rights = await self._rights(placement.cluster, links, datasets)
         start = await self._start(profile, chosen, told=True)
         others = [
             (name, other)
@@ -94,6 +93,7 @@ class Planner:
             alternatives=await self._alternatives(others),
             rights=tuple(RightShown.of(right) for right in rights),
             start=start,
+            notes=tuple(not_bound(self.config, profile, datasets)),
             problems=tuple(self.problems),
         )
 
@@ -119,10 +119,12 @@ class Planner:
                 self._problem("datasets", error)
         return tuple(links)
 
-    async def _rights(self, cluster: str, links: Sequence[DatasetLink]) -> tuple[Right, ...]:
+    async def _rights(
+        self, cluster: str, links: Sequence[DatasetLink], datasets: Sequence[DatasetFiles]
+    ) -> tuple[Right, ...]:
         user = self.spawner.user.name
         try:
-            rights = await rights_of(self.spawner.live.scheduler(cluster), user, links)
+            rights = await rights_of(self.spawner.live.scheduler(cluster), user, links, datasets)
         except NearfieldError as error:
             self._problem("datasets", error)
             return ()
@@ -132,7 +134,7 @@ class Planner:
                     Problem(
                         field="datasets",
                         message=f"dataset {right.pid}: {right.reason}",
-                        hint="ask the dataset's owner for access on the file system",
+                        hint=ADVICE,
                     )
                 )
         return rights

@@ -8,6 +8,8 @@ from pathlib import Path
 
 ORDER = (
     "session",
+    "links",
+    "readable",
     "checks",
     "sif",
     "signature",

@@ -85,8 +85,14 @@ def placed(hardware: Hardware, place: Place) -> Hardware:
 _SIMPLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.&-]*")
 
 
-def mounts_of(config: Config, profile: ProfileConfig, cluster: str) -> tuple[Mount, ...]:
-    """The environment's own folders, then each allowed storage at its original path."""
+def mounts_of(
+    config: Config, profile: ProfileConfig, cluster: str, links: Iterable[DatasetLink] = ()
+) -> tuple[Mount, ...]:
+    """The environment's own folders, then each allowed storage at its original path.
+
+    That is those that are near the cluster, and those of the chosen datasets.
+    """
+    chosen = {locate(config, link.files[0])[0] for link in links}
     environment = config.environments[profile.environment]
     mounts = [
         Mount(
@@ -99,7 +105,7 @@ def mounts_of(config: Config, profile: ProfileConfig, cluster: str) -> tuple[Mou
     ]
     for name in bound_storages(config, profile):
         storage = config.storages[name]
-        if near(storage, cluster):
+        if name in chosen or near(storage, cluster):
             # Not every node of a cluster has every storage: a missing one is left out there.
             mounts.append(
                 Mount(
@@ -181,6 +187,7 @@ def session_spec(
     if chosen is None or not chosen.hardware:
         chosen = (chosen or Chosen()).model_copy(update={"hardware": profile.hardware[0]})
     cluster, hardware = hardware_of(config, profile, chosen)
+    links = tuple(datasets)
     environment_config = config.environments[profile.environment]
     on_node: OnNode = environment_config
     if environment_config.server == "site" and config.runtime is not None:
@@ -208,8 +215,8 @@ def session_spec(
             default_url=environment_config.default_url or "",
             layer=environment_config.layer,
             signature=signature_of(environment_config),
-            mounts=mounts_of(config, profile, cluster),
-            datasets=tuple(datasets),
+            mounts=mounts_of(config, profile, cluster, links),
+            datasets=links,
             environment={k: SecretStr(v) for k, v in (environment or {}).items()},
             callback_url=callback_url,
         ),

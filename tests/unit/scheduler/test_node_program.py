@@ -246,10 +246,30 @@ def test_a_dataset_that_is_not_there(tmp_path: Path) -> None:
 
 def test_a_dead_file_system_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "CHECK_SECONDS", 0.05)
-    monkeypatch.setattr(checks, "why_unreadable", lambda _: time.sleep(1))
+    monkeypatch.setattr(checks, "first_unreadable", lambda _: time.sleep(1))
     link = {"pid": "p/1", "slug": "s", "folder": "/x", "files": ["/x/y"]}
     with pytest.raises(NotStarted, match="no answer from the file system"):
         checks.check_datasets([link])
+
+
+def test_a_dataset_whose_storage_is_not_on_this_node(capsys: pytest.CaptureFixture[str]) -> None:
+    """Chosen with another that is here, it does not keep the session from starting."""
+    a, b, inner = ({"source": source} for source in ("/data/a", "/data/b", "/data/b/inner"))
+
+    def link(folder: str) -> dict[str, object]:
+        return {"pid": f"p:{folder}", "folder": folder, "files": [f"{folder}/x.h5"]}
+
+    links = [link("/data/a/1"), link("/data/b/2"), link("/data/b/inner/3"), link("/data/bb")]
+    task = {"mounts": [a, b, inner], "datasets": links}
+    here = checks.on_this_node(task, [a, inner])
+    assert [one["folder"] for one in here] == ["/data/a/1", "/data/b/inner/3", "/data/bb"]
+    assert (
+        "dataset p:/data/b/2 is in /data/b/2, which is not on this node" in capsys.readouterr().out
+    )
+    assert checks.on_this_node({"mounts": [a], "datasets": []}, []) == []
+    with pytest.raises(NotStarted, match="dataset p:/data/b/2: /data/b/2 is not on ") as caught:
+        checks.on_this_node(task | {"datasets": [link("/data/b/2")]}, [a, inner])
+    assert caught.value.record["path"] == "/data/b/2/x.h5"
 
 
 def test_a_mount_that_is_missing(tmp_path: Path) -> None:

@@ -1,17 +1,16 @@
 """What only the node can tell: is everything there, and may this account read it?"""
 
-import errno
 import os
 import pwd
 import socket
-import stat
 import threading
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
+from nearfield.scheduler.node.links import link_files
+from nearfield.scheduler.node.readable import first_unreadable
 from nearfield.scheduler.node.session import NotStarted, say
 
 CHECK_SECONDS = 30.0
-FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def bounded(check: Callable[[str], Optional[str]], path: str) -> str:
@@ -28,14 +27,6 @@ def bounded(check: Callable[[str], Optional[str]], path: str) -> str:
     thread.start()
     thread.join(CHECK_SECONDS)
     return answer[0]
-
-
-def why_unreadable(path: str) -> str:
-    # The folder is opened too: an automounted or hidden one shows itself only then. The file is
-    # not: its blocks may be on tape.
-    os.close(os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY))
-    os.stat(path)
-    return "" if os.access(path, os.R_OK) else "permission denied"
 
 
 def why_absent(path: str) -> str:
@@ -102,11 +93,37 @@ def check_venv(venv: str) -> None:
         )
 
 
+def on_this_node(task: Dict[str, Any], mounts: List[Any]) -> List[Any]:
+    """The chosen datasets without those of a storage that this node does not have.
+
+    Datasets of two storages may have been chosen where no node has both. Raises NotStarted if
+    none is left: nobody wants a session without any of its data.
+    """
+    here, left = [], []  # type: List[Any], List[Any]
+    for link in task["datasets"]:
+        folder = link["folder"].rstrip("/") + "/"
+        over = [m for m in task["mounts"] if folder.startswith(m["source"].rstrip("/") + "/")]
+        # One storage may lie in another: the innermost has the data.
+        storage = max(over, key=lambda mount: len(mount["source"]), default=None)
+        (here if storage is None or storage in mounts else left).append(link)
+    for link in left:
+        say("dataset %s is in %s, which is not on this node" % (link["pid"], link["folder"]))
+    if left and not here:
+        raise NotStarted(
+            "dataset-not-readable",
+            "dataset %s: %s is not on %s"
+            % (left[0]["pid"], left[0]["folder"], socket.gethostname()),
+            dataset=left[0]["pid"],
+            path=left[0]["files"][0],
+            why="its storage is not on this node",
+        )
+    return here
+
+
 def check_datasets(links: List[Any]) -> None:
     """The file system, asked as this account, is the only truth for rights."""
     for link in links:
-        path = link["files"][0]
-        why = bounded(why_unreadable, path)
+        path, why = unreadable_part(link["files"])
         if why:
             raise NotStarted(
                 "dataset-not-readable",
@@ -118,59 +135,19 @@ def check_datasets(links: List[Any]) -> None:
             )
 
 
-# Skipped and told. The first three are the ways of a record that would lead us out of our folder.
-SKIPPED = (errno.ELOOP, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG)
+def unreadable_part(files: List[str]) -> Tuple[str, str]:
+    """Path and reason; the reason is "" if the dataset can be read."""
+    found = [files[0], ""]
+
+    def look(_: str) -> str:
+        found[:] = first_unreadable(files) or (files[0], "")
+        return found[1]
+
+    why = bounded(look, files[0])
+    return found[0], why
 
 
 def make_links(folder: str, links: List[Any]) -> None:
-    """``data/<slug>/…``: links to the files at their original paths, in their own folders.
-
-    The paths are a catalogue's word, and what they name may be another account's. No name is
-    looked up through a link here: with "evil" a link to somebody's home, "evil/.profile" must not
-    be made there.
-    """
-    data = os.open(os.path.join(folder, "data"), FOLDER)
-    try:
-        for link in links:
-            for path in link["files"]:
-                make_link(data, link, path)
-    finally:
-        os.close(data)
-
-
-def make_link(data: int, link: Dict[str, Any], path: str) -> None:
-    start = link["folder"].rstrip("/") + "/"
-    names = path[len(start) :].split("/")
-    if not path.startswith(start) or any(name in ("", ".", "..") for name in names):
-        return
-    here = os.dup(data)
-    try:
-        for name in [link["slug"], *names[:-1]]:
-            inner = inner_folder(here, name)
-            os.close(here)
-            here = inner
-        make_one_link(here, names[-1], path)
-    except OSError as error:
-        if error.errno not in SKIPPED:
-            raise
-        say("%r of dataset %s is not linked: %s" % (path, link["pid"], error.strerror))
-    finally:
-        os.close(here)
-
-
-def inner_folder(outer: int, name: str) -> int:
-    """The real folder ``name`` in ``outer``, made if need be; never through a link."""
-    try:
-        os.mkdir(name, 0o700, dir_fd=outer)
-    except FileExistsError:
-        pass
-    return os.open(name, FOLDER, dir_fd=outer)
-
-
-def make_one_link(outer: int, name: str, path: str) -> None:
-    try:
-        os.symlink(path, name, dir_fd=outer)
-    except FileExistsError:
-        found = os.lstat(name, dir_fd=outer)
-        if not stat.S_ISLNK(found.st_mode) or os.readlink(name, dir_fd=outer) != path:
-            raise
+    """``data/<slug>/…`` in the session folder."""
+    for pid, path, why in link_files(os.path.join(folder, "data"), links):
+        say("%r of dataset %s is not linked: %s" % (path, pid, why))

@@ -8,7 +8,12 @@ import tempfile
 import time
 from typing import Any, Dict, List, Optional
 
-from nearfield.scheduler.node.checks import check_datasets, check_parts, make_links
+from nearfield.scheduler.node.checks import (
+    check_datasets,
+    check_parts,
+    make_links,
+    on_this_node,
+)
 from nearfield.scheduler.node.environment import session_environment, with_session_kernels
 from nearfield.scheduler.node.examine import Examined, examined_image, image_environment
 from nearfield.scheduler.node.image import container_options, server_argv
@@ -34,8 +39,9 @@ def run_session(folder: str, session: Dict[str, Any], environment: Dict[str, str
     scratch = tempfile.mkdtemp(prefix="nearfield-", dir=os.environ.get("TMPDIR") or "/tmp")
     try:
         mounts = check_parts(session["task"])
-        check_datasets(session["task"]["datasets"])
-        make_links(folder, session["task"]["datasets"])
+        links = on_this_node(session["task"], mounts)
+        check_datasets(links)
+        make_links(folder, links)
         image = examined_image(folder, session["task"])
         env = session_environment(folder, session, environment, scratch)
         home = env["HOME"] if os.access(env["HOME"], os.X_OK) else "/"

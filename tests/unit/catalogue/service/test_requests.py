@@ -159,6 +159,7 @@ async def test_links_over_http(client: httpx.AsyncClient) -> None:
         "size": ALICES.size,
         "root": "/data/synthetic/scan_00002.h5",
         "files": ["/data/synthetic/scan_00002.h5"],
+        "elsewhere": [],
     }
     assert (await client.get("/datasets/bob-5%2Ffiles/links")).status_code == 404
     assert (await client.get("/datasets/20.500%2Fchem%2F3/links")).status_code == 404
