@@ -173,6 +173,9 @@ class NearfieldSpawner(Life):
         """Take a port report. False where nobody waits for one, or another was taken already."""
         if not self.job_name or self.reported_port not in {0, port}:
             return False
+        cluster = self.live.config.clusters.get(self.cluster_name)
+        if cluster is not None and cluster.ports is not None and port not in cluster.ports:
+            return False
         self.reported_port = port
         self.save_now()
         self._port_reported.set()

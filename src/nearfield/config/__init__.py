@@ -10,7 +10,7 @@ Errors name the file, the line and the key.
 
 from nearfield.config._base import AbsolutePath, ConfigModel, Constraint, Name, SlurmWord
 from nearfield.config.catalogue import CatalogueConfig, Place, Storage, user_data_dir
-from nearfield.config.clusters import Cluster, LauncherConfig, SshConfig
+from nearfield.config.clusters import Cluster, LauncherConfig, Ports, SshConfig
 from nearfield.config.environments import (
     EnvironmentConfig,
     MountConfig,
@@ -58,6 +58,7 @@ __all__ = [
     "OnNode",
     "Pattern",
     "Place",
+    "Ports",
     "ProfileConfig",
     "Range",
     "RuntimeConfig",

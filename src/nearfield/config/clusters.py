@@ -50,6 +50,22 @@ class SshConfig(ConfigModel):
     """The submit host's key. No other host is spoken to, and none is learned."""
 
 
+class Ports(ConfigModel):
+    """The ports that sessions may listen on."""
+
+    least: int = Field(ge=1024, le=65535)
+    most: int = Field(ge=1024, le=65535)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.least > self.most:
+            raise ValueError("least is above most")
+        return self
+
+    def __contains__(self, port: int) -> bool:
+        return self.least <= port <= self.most
+
+
 class Cluster(ConfigModel):
     """One scheduler and how to speak to it."""
 
@@ -66,6 +82,12 @@ class Cluster(ConfigModel):
     """SLURM_CONF, where it is not the host's default."""
     node_address: str = "{node}"
     """How the hub reaches a node; ``{node}`` is Slurm's name for it."""
+    ports: Ports | None = None
+    """Sessions listen on these ports only, as a firewall may want it; without: on any free one."""
+    bind: Annotated[
+        str, StringConstraints(pattern=r"^[A-Za-z0-9{][A-Za-z0-9.:{}-]{0,252}$|^::$")
+    ] = "0.0.0.0"  # noqa: S104 - compute nodes are reached over the cluster network
+    """Address that sessions listen on. A name, with ``{node}`` in it, is looked up on the node."""
     poll_seconds: float = Field(default=1.0, gt=0)
     """How often the queue is looked at while somebody waits for a job to start or end."""
     idle_poll_seconds: float = Field(default=30.0, gt=0)

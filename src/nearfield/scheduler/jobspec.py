@@ -138,7 +138,9 @@ class SessionTask(_Model):
     callback_url: str | None = None
     """Where the job reports its port."""
     bind_address: str = "0.0.0.0"  # noqa: S104 - compute nodes are reached over the cluster network
-    """Address that the server listens on, on the node."""
+    """Address that the server listens on; a name with ``{node}`` is looked up on the node."""
+    ports: tuple[int, int] | None = None
+    """The first and the last port that it may listen on."""
 
 
 class CommandTask(_Model):

@@ -192,6 +192,8 @@ def session_spec(
     on_node: OnNode = environment_config
     if environment_config.server == "site" and config.runtime is not None:
         on_node = config.runtime
+    network = config.clusters[cluster]
+    ports = network.ports
     return JobSpec(
         name=name,
         cluster=cluster,
@@ -219,5 +221,7 @@ def session_spec(
             datasets=links,
             environment={k: SecretStr(v) for k, v in (environment or {}).items()},
             callback_url=callback_url,
+            bind_address=network.bind,
+            ports=(ports.least, ports.most) if ports else None,
         ),
     )

@@ -17,10 +17,12 @@ from typing import Any
 import pytest
 import yaml
 
-from nearfield.config import Config, parse_config
+from hublab.submit_host import SubmitHost
+from nearfield.config import Config, SshConfig, parse_config
 from nearfield.scheduler import JobSpec, wire
 from nearfield.scheduler.sessions import session_spec
 from nearfield.scheduler.slurm import SlurmScheduler
+from nearfield.scheduler.ssh import Gateway, SshSubmitter
 from nearfield.scheduler.submitters import SudoSubmitter
 
 SUDOERS = Path("/etc/sudoers.d/nearfield-pytest")
@@ -81,6 +83,7 @@ class Site:
 
     cluster: Any
     dir: Path
+    host: SubmitHost
 
     @property
     def launcher(self) -> Path:
@@ -98,9 +101,22 @@ class Site:
     def config(self) -> Config:
         return parse_config(self.yaml.read_text())
 
-    def scheduler(self, **changes: Any) -> SlurmScheduler:
+    @property
+    def ssh(self) -> Path:
+        return self.dir / "ssh-of-the-hub"
+
+    def scheduler(self, via: str = "sudo", **changes: Any) -> SlurmScheduler:
+        """The hub's: by sudo on this host, or through ssh from a host without Slurm."""
         settings = self.config.clusters["lab"].model_copy(update=changes)
+        if via == "ssh":
+            away = self.submitter_by_ssh()
+            nowhere = settings.model_copy(update={"bin": Path("/nosuch")})
+            return SlurmScheduler("lab", nowhere, away, queries=away.queries)
         return SlurmScheduler("lab", settings, SudoSubmitter("lab", self.launcher, sudo=self.sudo))
+
+    def submitter_by_ssh(self, **changes: Any) -> SshSubmitter:
+        settings = SshConfig.model_validate(self.host.settings | changes)
+        return SshSubmitter("lab", Gateway(settings, ssh=str(self.ssh)))
 
     def spec(self, profile: str = "standin", **more: Any) -> JobSpec:
         environment = {
@@ -133,7 +149,8 @@ class Site:
 def site(cluster: Any) -> Iterator[Site]:
     folder = Path("/var/lib/nearfield-pytest")
     shutil.rmtree(folder, ignore_errors=True)
-    site = Site(cluster, folder)
+    host = SubmitHost(Path("/var/lib/nearfield-pytest-ssh"), folder / "venv", people="ALL")
+    site = Site(cluster, folder, host)
     umask = os.umask(0o022)
     subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip", folder / "venv"], check=True)
     packages = next((folder / "venv/lib").glob("python3.*/site-packages"))
@@ -142,13 +159,15 @@ def site(cluster: Any) -> Iterator[Site]:
     site.launcher.write_text(
         f"#!{folder}/venv/bin/python\nfrom nearfield.scheduler.launcher import main\nmain()\n"
     )
-    site.sudo.write_text(
-        '#!/bin/sh\nexec setpriv --reuid=jhub --regid=jhub --init-groups -- /usr/bin/sudo "$@"\n'
-    )
+    for program in ("sudo", "ssh"):
+        (folder / f"{program}-of-the-hub").write_text(
+            "#!/bin/sh\n"
+            f'exec setpriv --reuid=jhub --regid=jhub --init-groups -- /usr/bin/{program} "$@"\n'
+        )
     (folder / "standin.py").write_text(STANDIN)
     (folder / "audit").touch()
     (folder / "audit").chmod(0o622)
-    for program in (site.launcher, site.sudo):
+    for program in (site.launcher, site.sudo, site.ssh):
         program.chmod(0o755)
     site.yaml.parent.mkdir(parents=True)
     site.yaml.write_text(yaml.safe_dump(configuration(site)))
@@ -158,10 +177,13 @@ def site(cluster: Any) -> Iterator[Site]:
         f'jhub ALL=(ALL) NOPASSWD:NOSETENV: {site.launcher} ""\n'
     )
     SUDOERS.chmod(0o440)
-    os.umask(umask)
     try:
+        host.prepare()
+        os.umask(umask)
+        host.start()
         yield site
     finally:
+        host.remove()
         SUDOERS.unlink()
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -197,6 +219,12 @@ def configuration(site: Site) -> dict[str, Any]:
         },
         "launcher": {"group": "slurmlab", "audit_log": str(site.dir / "audit")},
     }  # fmt: skip
+
+
+@pytest.fixture(params=["sudo", "ssh"])
+def scheduler(site: Site, request: pytest.FixtureRequest) -> SlurmScheduler:
+    """Each submitter in turn: what holds for one holds for the other."""
+    return site.scheduler(request.param)
 
 
 @pytest.fixture

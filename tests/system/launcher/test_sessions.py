@@ -15,11 +15,12 @@ import pytest
 
 from nearfield.errors import SchedulerUnavailableError
 from nearfield.scheduler import JobId, JobState, JobStatus, PathAccess
-from nearfield.scheduler.jobspec import DatasetLink
+from nearfield.scheduler.jobspec import Chosen, DatasetLink
 from nearfield.scheduler.slurm import SlurmScheduler
 
 pytestmark = pytest.mark.system
 
+NEAR_A = Chosen(near="a")
 TOKEN = "s3cret-of-the-session"
 
 
@@ -67,12 +68,9 @@ def fetch(host: str, port: int) -> Any:
 
 @pytest.mark.parametrize("profile", ["standin", "image"])
 async def test_a_session_from_submit_to_cancel(
-    site: Any, idle: Any, hub: Any, data: Path, profile: str
+    *, site: Any, scheduler: SlurmScheduler, idle: Any, hub: Any, data: Path, profile: str
 ) -> None:
-    scheduler = site.scheduler()
-    spec = site.spec(
-        profile, callback_url=hub.callback, datasets=[link(data)], constraint="storage-a"
-    )
+    spec = site.spec(profile, callback_url=hub.callback, datasets=[link(data)], chosen=NEAR_A)
     job = await scheduler.submit(spec)
     port = await reported(hub)
     assert hub.reports == [("/hub/api/nearfield/port", f"token {TOKEN}", {"port": port})]
@@ -123,14 +121,15 @@ async def assert_secret_nowhere(site: Any, cluster: Any, job: JobId, host: str) 
         assert TOKEN not in text
 
 
-async def test_a_dataset_that_the_node_refuses(site: Any, idle: Any, hub: Any, data: Path) -> None:
+async def test_a_dataset_that_the_node_refuses(
+    site: Any, scheduler: SlurmScheduler, idle: Any, hub: Any, data: Path
+) -> None:
     """The hub cannot tell (it has no such mount); the node does, before the server starts."""
     closed = idle.storage("a") / data.name
-    scheduler = site.scheduler()
     answers = await scheduler.access("alice", [str(data / "scan.h5")])
     assert answers == {str(data / "scan.h5"): PathAccess.UNKNOWN}
     closed.chmod(0o700)
-    spec = site.spec(callback_url=hub.callback, datasets=[link(data)], constraint="storage-a")
+    spec = site.spec(callback_url=hub.callback, datasets=[link(data)], chosen=NEAR_A)
     job = await scheduler.submit(spec)
     ended = await until(scheduler, job, JobState.FAILED)
     assert ended.exit_code == 77
@@ -149,18 +148,18 @@ async def test_a_dataset_that_the_node_refuses(site: Any, idle: Any, hub: Any, d
     [("no-image", 77, "/nosuch.sif"), ("failing", 42, "the server says no")],
 )
 async def test_a_session_that_cannot_start_says_why(
-    site: Any, idle: Any, profile: str, code: int, words: str
+    *, site: Any, scheduler: SlurmScheduler, idle: Any, profile: str, code: int, words: str
 ) -> None:
-    scheduler = site.scheduler()
     spec = site.spec(profile)
     job = await scheduler.submit(spec)
     assert (await until(scheduler, job, JobState.FAILED)).exit_code == code
     assert words in await scheduler.log_tail(job, spec.name)
 
 
-async def test_a_hub_that_refuses_the_port_ends_the_session(site: Any, idle: Any, hub: Any) -> None:
+async def test_a_hub_that_refuses_the_port_ends_the_session(
+    site: Any, scheduler: SlurmScheduler, idle: Any, hub: Any
+) -> None:
     hub.status = 403
-    scheduler = site.scheduler()
     spec = site.spec(callback_url=hub.callback)
     job = await scheduler.submit(spec)
     assert (await until(scheduler, job, JobState.FAILED)).exit_code == 78

@@ -1,15 +1,48 @@
-"""Ports: a free one, and whose socket listens on it."""
+"""Addresses and ports: where to listen, a free one, and whose socket listens on it."""
 
 import errno
 import os
+import random
 import socket
-from typing import List, Tuple
+from typing import Any, Collection, List, Optional, Tuple
 
 from nearfield.scheduler.node.processes import family_of
+from nearfield.scheduler.node.session import NotStarted
 
 
-def free_port(address: str) -> int:
+def own_address(bind: str) -> str:
+    """The address to listen on: as it is, or what a name with ``{node}`` in it resolves to here."""
+    if "{node}" not in bind:
+        return bind
+    name = bind.replace("{node}", os.environ.get("SLURMD_NODENAME") or socket.gethostname())
+    try:
+        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise NotStarted("port", "%s is no address on this node: %s" % (name, error)) from None
+    return str(found[0][4][0])
+
+
+def free_port(
+    address: str, ports: Optional[Collection[Any]] = None, tried: Collection[int] = ()
+) -> int:
+    """A port that nobody listens on now: of ``ports``, the first and the last, or any."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        if ports is None:
+            return _any_port(family, address)
+        least, most = ports
+        # At random, so that sessions which start at the same moment seldom meet.
+        for port in random.sample(range(least, most + 1), most + 1 - least):
+            if port not in tried and not listeners(port) and not taken(address, port):
+                return port
+    except OSError as error:
+        where = "%s on %s" % (address, socket.gethostname())
+        raise NotStarted("port", "cannot listen at %s: %s" % (where, error.strerror)) from None
+    where = "%d-%d on %s" % (least, most, socket.gethostname())
+    raise NotStarted("port", "no free port in " + where)
+
+
+def _any_port(family: int, address: str) -> int:
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.bind((address, 0))
         return int(probe.getsockname()[1])
@@ -22,7 +55,9 @@ def taken(address: str, port: int) -> bool:
         try:
             probe.bind((address, port))
         except OSError as error:
-            return error.errno == errno.EADDRINUSE
+            if error.errno != errno.EADDRINUSE:
+                raise
+            return True
     return False
 
 

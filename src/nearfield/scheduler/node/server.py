@@ -10,7 +10,7 @@ from typing import Any, Dict, List, Optional
 from nearfield.scheduler.node.environment import with_port
 from nearfield.scheduler.node.examine import Examined
 from nearfield.scheduler.node.hub import report
-from nearfield.scheduler.node.ports import free_port, is_ours, taken
+from nearfield.scheduler.node.ports import free_port, is_ours, own_address, taken
 from nearfield.scheduler.node.processes import Signals
 from nearfield.scheduler.node.session import USER_UMASK, NotStarted, say
 
@@ -101,9 +101,11 @@ def serve(
 ) -> int:
     """Start the server on a free port and stay with it. Its exit code."""
     task = session["task"]
-    address, chosen_url = task["bind_address"], env.get("JUPYTERHUB_SERVICE_URL", "")
+    address, chosen_url = own_address(task["bind_address"]), env.get("JUPYTERHUB_SERVICE_URL", "")
+    tried: List[int] = []
     for _ in range(PORT_TRIES):
-        port = free_port(address)
+        port = free_port(address, task.get("ports"), tried)
+        tried.append(port)
         env["JUPYTERHUB_SERVICE_URL"] = with_port(chosen_url, address, port)
         child = start(argv, env, home, image)
         if listen(child, port, signals):
