@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from typing import Any
 
 from jupyter_server.auth.decorator import authorized
@@ -39,6 +40,15 @@ class _Handler(APIHandler):
         self.finish(json.dumps({"message": error.message, "hint": error.hint, "reason": None}))
 
 
+def _image_warnings() -> list[str]:
+    """What the job has to say about the image and the user's layer."""
+    try:
+        told = json.loads(Path(os.environ["NEARFIELD_SESSION_DIR"], "image.json").read_text())
+        return [str(text) for text in told["warnings"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
 class SessionHandler(_Handler):
     """``GET session``: what this session is and has."""
 
@@ -52,6 +62,10 @@ class SessionHandler(_Handler):
                 "data": os.environ.get("NEARFIELD_DATA"),
                 "image": os.environ.get("NEARFIELD_IMAGE"),
                 "image_digest": os.environ.get("NEARFIELD_IMAGE_DIGEST"),
+                "image_verdict": os.environ.get("NEARFIELD_IMAGE_VERDICT"),
+                "image_signer": os.environ.get("NEARFIELD_IMAGE_SIGNER"),
+                "image_warnings": _image_warnings(),
+                "layer": os.environ.get("NEARFIELD_LAYER"),
             }
         )
 

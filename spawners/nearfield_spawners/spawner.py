@@ -25,12 +25,13 @@ from nearfield.errors import (
     SpecRefusedError,
     SubmitError,
 )
-from nearfield.scheduler import JobState, JobStatus
+from nearfield.scheduler import JobId, JobState, JobStatus
 from nearfield.scheduler.policy import ENVIRONMENT
 from nearfield.scheduler.sessions import session_spec
 from nearfield_spawners.callback import ROUTE, token_digest
 from nearfield_spawners.endings import explain
 from nearfield_spawners.form import options_form
+from nearfield_spawners.image_facts import ask_for_image, default_url
 from nearfield_spawners.leftovers import Leftovers, sweep_once
 from nearfield_spawners.life import Life
 from nearfield_spawners.limits import Seat, check_limits, seats_of
@@ -50,6 +51,7 @@ class NearfieldSpawner(Life):
 
     def __init__(self, **kwargs: Any) -> None:
         self._plan: Plan | None = None
+        self._learning: asyncio.Task[None] | None = None
         self._planned_profile = ""
         self._port_reported = asyncio.Event()
         self.stages = Stages()
@@ -130,7 +132,7 @@ class NearfieldSpawner(Life):
         self.job_name = f"nearfield-{secrets.token_hex(8)}"
         self.callback_digest = token_digest(self.api_token)
         self.started_at = time.time()
-        self.reported_port, self.host = 0, ""
+        self.reported_port, self.host, self.image = 0, "", {}
         self._port_reported.clear()
         self.save_now()
         try:
@@ -140,10 +142,12 @@ class NearfieldSpawner(Life):
                 user=self.user.name,
                 profile_name=plan.profile,
                 datasets=plan.links,
-                environment=self._job_environment(),
+                environment=await self._environment(plan.profile),
                 callback_url=self._callback_url(),
                 chosen=plan.chosen,
             )
+            if getattr(spec.task, "signature", None) is not None:
+                self.stages.add(StageName.IMAGE, "Verifying the image's signature")
             self.job_id = str(await self.live.scheduler(plan.cluster).submit(spec))
         except NearfieldError as error:
             if isinstance(error, SubmitError | SpecRefusedError):
@@ -154,6 +158,22 @@ class NearfieldSpawner(Life):
             StageName.SUBMITTED, f"Submitted as job {self.job.number if self.job else '?'}"
         )
         return await self._server_url()
+
+    async def _environment(self, profile: str) -> dict[str, str]:
+        env = self._job_environment()
+        site = self.site
+        if url := await default_url(site.environments[site.profiles[profile].environment]):
+            env["JUPYTERHUB_DEFAULT_URL"] = url
+        return env
+
+    async def _learn_image(self, job: JobId, name: str) -> None:
+        found = await ask_for_image(self._scheduler(), job, name)
+        if found and self.job_name == name:
+            self.image = found
+            self.save_now()
+            for warning in found["warnings"]:
+                self.log.warning("%s: %s", self._log_name, warning)
+                self.stages.add(StageName.READY, f"Note: {warning}")
 
     def _job_environment(self) -> dict[str, str]:
         env = {k: str(v) for k, v in self.get_env().items() if v is not None}
@@ -196,6 +216,10 @@ class NearfieldSpawner(Life):
                     self.host = status.host
                     self.save_now()
                     self.stages.add(StageName.READY, "Server started, connecting")
+                    if self.job:
+                        self._learning = asyncio.create_task(
+                            self._learn_image(self.job, self.job_name)
+                        )
                     return self._url(status.host, self.reported_port)
             elif status.state is JobState.PENDING:
                 reason = f": {status.reason}" if status.reason not in {"", "None"} else ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy.orm import object_session
@@ -25,6 +27,8 @@ class SavedState(BatchSpawnerBase):
     profile_name = ""
     cluster_name = ""
     started_at = 0.0
+    image: Mapping[str, Any] = MappingProxyType({})
+    """What the node found out about the image: path, digest, verdict, signers, warnings."""
 
     leftovers: Leftovers
     stages: Stages
@@ -54,6 +58,7 @@ class SavedState(BatchSpawnerBase):
                 "cluster_name": self.cluster_name,
                 "started_at": self.started_at,
                 "stages": self.stages.dump(),
+                "image": dict(self.image),
             }
         return state
 
@@ -64,6 +69,7 @@ class SavedState(BatchSpawnerBase):
         self.reported_port = int(state.get("reported_port", 0))
         self.started_at = float(state.get("started_at", 0))
         self.stages.load(state.get("stages"))
+        self.image = dict(state.get("image", {}))
         self.leftovers.load(state.get("leftovers", []))
 
     def clear_state(self) -> None:
@@ -72,6 +78,7 @@ class SavedState(BatchSpawnerBase):
         self.profile_name = self.cluster_name = ""
         self.reported_port = 0
         self.started_at = 0.0
+        self.image = {}
         self._port_reported.clear()
 
     def save_now(self) -> None:

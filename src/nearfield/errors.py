@@ -16,6 +16,7 @@
     ├── DataFileError                        a file that cannot be read, with its path
     ├── SchedulerError
     │   ├── SubmitError                      sbatch's own words
+    │   │   └── ImageRefusedError            not signed as the site requires
     │   ├── SchedulerUnavailableError        no answer: the job's state is UNKNOWN
     │   └── SpecRefusedError                 the launcher will not start this
     ├── RunError                             an execution that failed
@@ -134,6 +135,10 @@ class SchedulerError(NearfieldError):
 
 class SubmitError(SchedulerError):
     """A job that the scheduler did not take, with its own words."""
+
+
+class ImageRefusedError(SubmitError):
+    """An image whose signature is required and is missing or wrong."""
 
 
 class SchedulerUnavailableError(SchedulerError):

@@ -103,6 +103,9 @@ class AsUser:
     async def log_tail(self, user: str, name: str, lines: int) -> str:
         return str(await self._ask(user, "log_tail", name, lines))
 
+    async def image(self, user: str, name: str) -> dict[str, Any]:
+        return dict(await self._ask(user, "image", name))
+
     async def access(self, user: str, paths: Iterable[str]) -> dict[str, PathAccess]:
         found = await self._ask(user, "access", list(paths))
         return {p: PathAccess(w) for p, w in found.items()}

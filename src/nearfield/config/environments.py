@@ -81,7 +81,7 @@ class EnvironmentConfig(OnNode):
     kernels: tuple[str, ...] = ()
     """Kernels that it has, as shown; empty: those of the image's card."""
     default_url: UrlPath | None = None
-    """What a session opens first; JupyterHub's own setting wins."""
+    """What a session opens first; wins over JupyterHub's own setting."""
     layer: bool = False
     """A folder of the user's own for ``pip install``, kept from session to session."""
     signature: SignatureRule = "off"

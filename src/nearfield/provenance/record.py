@@ -83,6 +83,14 @@ class TemplateUsed(_Model):
     """The template differed from that commit."""
 
 
+class LayerUsed(_Model):
+    """The user's own folder for ``pip install``, on top of an image, that the kernel ran in."""
+
+    folder: str
+    packages: dict[str, str] = Field(default_factory=dict)
+    """What was installed there, in front of what the image has."""
+
+
 class KernelUsed(_Model):
     """The interpreter that executed the cells, by its own account."""
 
@@ -93,6 +101,8 @@ class KernelUsed(_Model):
     executable: str | None = None
     packages: dict[str, str] = Field(default_factory=dict)
     """Every installed distribution and its version; empty where the kernel is not Python."""
+    layer: LayerUsed | None = None
+    """None where the kernel ran without one."""
 
 
 class Failure(_Model):
@@ -131,7 +141,8 @@ class Record(_Model):
     kernel: KernelUsed | None = None
     """None where the kernel never came up."""
     environment: dict[str, str] = Field(default_factory=dict)
-    """NEARFIELD_IMAGE, NEARFIELD_IMAGE_DIGEST, LOADEDMODULES: those that were set."""
+    """NEARFIELD_ENVIRONMENT, NEARFIELD_IMAGE and its _DIGEST, _VERDICT and _SIGNER, LOADEDMODULES:
+    those that were set."""
     job: dict[str, str] = Field(default_factory=dict)
     """SLURM_JOB_ID, SLURM_CLUSTER_NAME, SLURM_JOB_PARTITION, SLURM_JOB_NODELIST, as above."""
     capture_layers: tuple[str, ...]

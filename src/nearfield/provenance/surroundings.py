@@ -10,9 +10,16 @@ import platform
 from collections.abc import Mapping
 from typing import Any
 
-from nearfield.provenance.record import KernelUsed
+from nearfield.provenance.record import KernelUsed, LayerUsed
 
-_ENVIRONMENT = ("NEARFIELD_IMAGE", "NEARFIELD_IMAGE_DIGEST", "LOADEDMODULES")
+_ENVIRONMENT = (
+    "NEARFIELD_ENVIRONMENT",
+    "NEARFIELD_IMAGE",
+    "NEARFIELD_IMAGE_DIGEST",
+    "NEARFIELD_IMAGE_VERDICT",
+    "NEARFIELD_IMAGE_SIGNER",
+    "LOADEDMODULES",
+)
 _JOB = ("SLURM_JOB_ID", "SLURM_CLUSTER_NAME", "SLURM_JOB_PARTITION", "SLURM_JOB_NODELIST")
 
 # One expression, so that asking leaves no name behind in the kernel's namespace.
@@ -22,7 +29,12 @@ KERNEL_QUESTION = (
     "'implementation': __import__('platform').python_implementation(),"
     "'executable': __import__('sys').executable,"
     "'packages': {d.name: d.version for d in"
-    " reversed(list(__import__('importlib.metadata').metadata.distributions())) if d.name}})"
+    " reversed(list(__import__('importlib.metadata').metadata.distributions())) if d.name},"
+    # A layer is the virtual environment that has a layer.json (scheduler/node/layer.py).
+    "'layer': {'folder': __import__('sys').prefix, 'packages': {d.name: d.version for d in"
+    " __import__('importlib.metadata').metadata.distributions("
+    "path=[__import__('sysconfig').get_path('purelib')]) if d.name}}"
+    " if __import__('os').path.exists(__import__('sys').prefix + '/layer.json') else None})"
 )
 
 
@@ -62,12 +74,19 @@ def kernel_used(name: str, language_info: Mapping[str, Any], answer: str | None)
             told = json.loads(ast.literal_eval(answer))
         except (ValueError, SyntaxError, TypeError):
             told = {}
-    packages = told.get("packages", {})
+    packages, layer = told.get("packages", {}), told.get("layer")
     return KernelUsed(
         name=name,
         language=language,
         version=str(told.get("version", version)),
         implementation=told.get("implementation"),
         executable=told.get("executable"),
-        packages={key: str(packages[key]) for key in sorted(packages, key=str.lower)},
+        packages=_sorted(packages),
+        layer=LayerUsed(folder=str(layer["folder"]), packages=_sorted(layer["packages"]))
+        if layer
+        else None,
     )
+
+
+def _sorted(packages: Mapping[str, Any]) -> dict[str, str]:
+    return {key: str(packages[key]) for key in sorted(packages, key=str.lower)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
@@ -124,6 +124,11 @@ class Scheduler(Protocol):
 
     async def log_tail(self, job: JobId, name: str, lines: int = 30) -> str:
         """The last lines of a job's output, read as its owner; empty if there are none."""
+        ...
+
+    async def image(self, job: JobId, name: str) -> dict[str, Any]:
+        """What the job's node has found out about its image: path, digest, verdict, signers,
+        warnings. Empty before it has; it is the user's own file, to be shown and not relied on."""
         ...
 
     async def access(self, user: str, paths: Iterable[str]) -> dict[str, PathAccess]:

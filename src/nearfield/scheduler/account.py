@@ -11,10 +11,11 @@ from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from nearfield.config import Cluster
 from nearfield.errors import SchedulerError, SchedulerUnavailableError, SubmitError
-from nearfield.scheduler import render, rights, staging
+from nearfield.scheduler import images, render, rights, staging
 from nearfield.scheduler._protocol import JobState, JobStatus, PathAccess
 from nearfield.scheduler.commands import Result, job_environment, query_environment, run
 from nearfield.scheduler.jobspec import JobSpec
@@ -52,6 +53,7 @@ class SlurmAccount:
 
     def submit(self, spec: JobSpec) -> str:
         """Stage and queue; the job's number."""
+        images.refuse_image(spec.task, self.sessions)
         folder = staging.stage(spec, self.sessions)
         try:
             done = run(
@@ -151,6 +153,10 @@ class SlurmAccount:
 
     def log_tail(self, name: str, lines: int) -> str:
         return staging.log_tail(self.sessions, name, lines)
+
+    def image(self, name: str) -> dict[str, Any]:
+        """What a session's job has found out about its image."""
+        return images.image_of_session(self.sessions, name)
 
     def access(self, paths: Iterable[str]) -> dict[str, PathAccess]:
         return rights.access(paths)

@@ -210,6 +210,10 @@ def _log_tail(data: dict[str, Any], slurm: SlurmAccount, *_context: Any) -> str:
     return slurm.log_tail(_job_name(data["name"]), lines)
 
 
+def _image(data: dict[str, Any], slurm: SlurmAccount, *_context: Any) -> object:
+    return slurm.image(_job_name(data["name"]))
+
+
 def _access(data: dict[str, Any], slurm: SlurmAccount, *_context: Any) -> object:
     paths = _strings(data["paths"], 1000)
     if not all(p.startswith("/") and "\0" not in p and len(p) <= 4096 for p in paths):
@@ -231,6 +235,7 @@ _VERBS: dict[str, Callable[..., object]] = {
     "withdraw": _withdraw,
     "log_tail": _log_tail,
     "access": _access,
+    "image": _image,
     "examine": _examine,
     "estimate": _estimate,
 }

@@ -26,7 +26,7 @@ from typing import Any
 
 from nearfield.config import user_data_dir
 from nearfield.errors import SchedulerUnavailableError, SubmitError
-from nearfield.scheduler import local_keeper, render, rights, staging
+from nearfield.scheduler import images, local_keeper, render, rights, staging
 from nearfield.scheduler._protocol import JobId, JobState, JobStatus, PathAccess
 from nearfield.scheduler.availability import Availability, NodeGroup, StartRange
 from nearfield.scheduler.commands import job_environment
@@ -73,6 +73,9 @@ class LocalScheduler:
     async def log_tail(self, job: JobId, name: str, lines: int = 30) -> str:
         return await asyncio.to_thread(staging.log_tail, self._sessions, name, lines)
 
+    async def image(self, job: JobId, name: str) -> dict[str, Any]:
+        return await asyncio.to_thread(images.image_of_session, self._sessions, name)
+
     async def access(self, user: str, paths: Iterable[str]) -> dict[str, PathAccess]:
         return await asyncio.to_thread(rights.access, list(paths))
 
@@ -98,6 +101,7 @@ class LocalScheduler:
     # ------------------------------------------------------------------ one job
 
     def _submit(self, spec: JobSpec) -> JobId:
+        images.refuse_image(spec.task, self._sessions)
         folder = staging.stage(spec, self._sessions, bind_address=ADDRESS)
         try:
             number = self._record(spec)

@@ -15,6 +15,7 @@ ORDER = (
     "signature",
     "examine",
     "image",
+    "layer",
     "kernels",
     "runtime",
     "environment",

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from nearfield.config import Cluster
 from nearfield.errors import NearfieldError, SchedulerUnavailableError
@@ -74,6 +75,9 @@ class SlurmScheduler:
 
     async def log_tail(self, job: JobId, name: str, lines: int = 30) -> str:
         return await self._submitter.log_tail(job.user, name, lines)
+
+    async def image(self, job: JobId, name: str) -> dict[str, Any]:
+        return await self._submitter.image(job.user, name)
 
     async def access(self, user: str, paths: Iterable[str]) -> dict[str, PathAccess]:
         return await self._submitter.access(user, paths)

@@ -37,6 +37,7 @@ class Submitter(Protocol):
     async def find(self, user: str, name: str) -> str | None: ...
     async def withdraw(self, user: str, name: str) -> bool: ...
     async def log_tail(self, user: str, name: str, lines: int) -> str: ...
+    async def image(self, user: str, name: str) -> dict[str, Any]: ...
     async def access(self, user: str, paths: Iterable[str]) -> dict[str, PathAccess]: ...
     async def examine(self, user: str, config: Config) -> Examination: ...
     async def estimate(self, spec: JobSpec) -> datetime: ...
@@ -65,6 +66,9 @@ class DirectSubmitter:
 
     async def log_tail(self, user: str, name: str, lines: int) -> str:
         return await self._as(user, self._account.log_tail, name, lines)
+
+    async def image(self, user: str, name: str) -> dict[str, Any]:
+        return await self._as(user, self._account.image, name)
 
     async def access(self, user: str, paths: Iterable[str]) -> dict[str, PathAccess]:
         return await self._as(user, self._account.access, list(paths))
@@ -130,6 +134,9 @@ class LauncherSubmitter(ABC):
 
     async def log_tail(self, user: str, name: str, lines: int) -> str:
         return str(await self._ask(user, "log_tail", name=name, lines=lines))
+
+    async def image(self, user: str, name: str) -> dict[str, Any]:
+        return dict(await self._ask(user, "image", name=name))
 
     async def access(self, user: str, paths: Iterable[str]) -> dict[str, PathAccess]:
         found = await self._ask(user, "access", paths=list(paths))

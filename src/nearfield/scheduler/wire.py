@@ -34,6 +34,7 @@ FIELDS: dict[str, frozenset[str]] = {
     "withdraw": frozenset({"name"}),
     "log_tail": frozenset({"name", "lines"}),
     "access": frozenset({"paths"}),
+    "image": frozenset({"name"}),
     "examine": frozenset(),
     "estimate": frozenset({"spec"}),
 }
@@ -41,6 +42,7 @@ FIELDS: dict[str, frozenset[str]] = {
 
 _KINDS = (
     "SubmitError",
+    "ImageRefusedError",
     "SchedulerUnavailableError",
     "SpecRefusedError",
     "SchedulerError",

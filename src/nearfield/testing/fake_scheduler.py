@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
+from typing import Any
 
 from nearfield.errors import NearfieldError, SubmitError
 from nearfield.scheduler import (
@@ -128,6 +129,10 @@ class FakeScheduler:
             return ""
         self._look(found)
         return "\n".join(found.log.splitlines()[-lines:])
+
+    async def image(self, job: JobId, name: str) -> dict[str, Any]:
+        self._called("image")
+        return {}
 
     async def access(self, user: str, paths: Iterable[str]) -> dict[str, PathAccess]:
         self._called("access")

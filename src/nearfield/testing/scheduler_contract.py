@@ -188,6 +188,7 @@ class SchedulerContract:
         assert status.reason
         await scheduler.cancel(strange)
         assert await scheduler.log_tail(strange, "nearfield-0000000000000000") == ""
+        assert await scheduler.image(strange, "nearfield-0000000000000000") == {}
 
     async def test_asking_for_nothing_answers_nothing(self, scheduler: Scheduler) -> None:
         assert await scheduler.status([]) == {}

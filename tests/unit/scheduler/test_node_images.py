@@ -323,7 +323,7 @@ def test_warn_starts_and_tells(
     assert "warning: the image" in capsys.readouterr().out
     told_there = json.loads((folder / "image.json").read_text())
     assert told_there["verdict"] == "unsigned"
-    assert "is not signed" in told_there["warning"]
+    assert "is not signed" in told_there["warnings"][0]
     env = examine.image_environment(image)
     assert env["NEARFIELD_IMAGE_VERDICT"] == "unsigned"
     assert "NEARFIELD_IMAGE_SIGNER" not in env
@@ -371,7 +371,7 @@ def test_a_folder_cannot_be_signed(tmp_path: Path, keyring: Path, apptainer: App
 def test_without_a_rule_the_digest_alone_is_found(tmp_path: Path) -> None:
     path = sif_file(tmp_path / "a.sif", (0x4004, 2, b"squash"))
     image = examine.examined_image(
-        str(session_in(tmp_path)), {"image": str(path), "signature": None}
+        str(session_in(tmp_path)), {"image": str(path), "signature": None, "layer": False}
     )
     assert image is not None
     assert image.digest == hashlib.sha256(b"squash").hexdigest()

@@ -7,6 +7,7 @@ import os
 import pwd
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -223,6 +224,9 @@ class Owners:
 
     async def log_tail(self, user: str, name: str, lines: int) -> str:
         return ""
+
+    async def image(self, user: str, name: str) -> dict[str, Any]:
+        return {}
 
     async def access(self, user: str, paths: Iterable[str]) -> dict[str, PathAccess]:
         return {}

@@ -29,7 +29,7 @@ def session_environment(
         NEARFIELD_JOB=session["name"],
     )
     if task["default_url"]:
-        env.setdefault("JUPYTERHUB_DEFAULT_URL", task["default_url"])
+        env["JUPYTERHUB_DEFAULT_URL"] = task["default_url"]
     return env
 
 

@@ -17,6 +17,7 @@ from nearfield.scheduler.node.signature import (
 )
 
 DIGEST_SECONDS = 3.0
+"""With a layer of the user's own, which needs the digest, as long as a verification may take."""
 VERIFY_SECONDS = 900.0
 
 
@@ -27,6 +28,7 @@ class Examined:
         self.path = path
         self.digest = ""
         self.verdict = verdict_of("unchecked", "")
+        self.warnings: List[str] = []
         self.identity: List[int] = []
         self.fd = -1  # of a folder there is none
         if stat.S_ISREG(os.stat(path).st_mode):
@@ -45,6 +47,23 @@ class Examined:
     def changed(self) -> bool:
         """Was it written to since it was opened?"""
         return self.fd >= 0 and self.identity != identity_of(os.fstat(self.fd))
+
+    def tell_also(self, folder: str, warning: str) -> None:
+        if warning:
+            self.warnings.append(warning)
+        self.tell(folder)
+
+    def tell(self, folder: str) -> None:
+        """``image.json``: for the hub, for the session's own pages and for its user."""
+        content = {
+            "path": self.path,
+            "digest": self.digest,
+            "verdict": self.verdict["verdict"],
+            "signers": self.verdict["signers"],
+            "name": self.verdict["name"],
+            "warnings": self.warnings,
+        }
+        write_json(os.path.join(folder, "image.json"), content)
 
     def for_apptainer(self) -> str:
         """The open file: what was verified is what is run, whatever its path leads to by now."""
@@ -98,7 +117,7 @@ def hash_into(result: List[str], file: BinaryIO) -> None:
             return
 
 
-def digest_image(image: Examined, cache: str) -> None:
+def digest_image(image: Examined, cache: str, seconds: float) -> None:
     """The digest alone, from the cache or computed; "" if that takes too long now."""
     if image.fd < 0:
         return
@@ -115,7 +134,7 @@ def digest_image(image: Examined, cache: str) -> None:
     # A large image is hashed on while the server starts; the next session has its digest.
     thread = threading.Thread(target=compute, daemon=True)
     thread.start()
-    thread.join(DIGEST_SECONDS)
+    thread.join(seconds)
     image.digest = result[0]
 
 
@@ -125,8 +144,8 @@ def examined_image(folder: str, task: Dict[str, Any]) -> Optional[Examined]:
         return None
     image, rule, cache = Examined(task["image"]), task["signature"], os.path.dirname(folder)
     if rule is None:
-        digest_image(image, cache)
-        tell(folder, image, "")
+        digest_image(image, cache, VERIFY_SECONDS if task["layer"] else DIGEST_SECONDS)
+        image.tell(folder)
         return image
     verify_image(image, task["apptainer"], rule, cache, VERIFY_SECONDS)
     word, warning = image.verdict["verdict"], ""
@@ -136,23 +155,8 @@ def examined_image(folder: str, task: Dict[str, Any]) -> Optional[Examined]:
             image.close()
             raise NotStarted("image-" + word, warning, path=image.path)
         say("warning: " + warning)
-    tell(folder, image, warning)
+    image.tell_also(folder, warning)
     return image
-
-
-def tell(folder: str, image: Examined, warning: str) -> None:
-    """``image.json``: for the hub, for the session's own pages and for its user."""
-    write_json(
-        os.path.join(folder, "image.json"),
-        {
-            "path": image.path,
-            "digest": image.digest,
-            "verdict": image.verdict["verdict"],
-            "signers": image.verdict["signers"],
-            "name": image.verdict["name"],
-            "warning": warning,
-        },
-    )
 
 
 def image_environment(image: Examined) -> Dict[str, str]:

@@ -48,26 +48,54 @@ WITHOUT = (
 """Beginnings of variables that are about the server's own software."""
 
 
+def write_kernels(
+    folder: str, task: Dict[str, Any], options: List[str], identity: List[int], layer: Any
+) -> None:
+    """The kernel of the image, and on top of it that of the user's layer where there is one."""
+    ready = layer is not None and not layer.problem
+    wanted = [("python3", task["title"], task["kernel"])]
+    if ready:
+        alone = "%s, without your packages" % task["title"]
+        wanted = [
+            ("python3", task["title"], layer.kernel(task["kernel"])),
+            ("python3-image", alone, task["kernel"]),
+        ]
+    for name, title, kernel in wanted:
+        if task["server"] == "site":
+            starting = kernel_start(task, options, identity, kernel)
+            write_kernel(folder, name, title, starting)
+        elif ready:
+            # The server is in the image already.
+            write_spec(folder, name, title, [*kernel, "-f", "{connection_file}"], "signal")
+
+
+def write_spec(folder: str, name: str, title: str, argv: List[str], interrupt: str) -> str:
+    place = os.path.join(folder, "jupyter", "kernels", name)
+    os.makedirs(place, mode=0o700, exist_ok=True)
+    spec = {
+        "argv": argv,
+        "display_name": title,
+        "language": "python",
+        "interrupt_mode": interrupt,
+        "metadata": {"debugger": True},
+    }
+    with open(os.path.join(place, "kernel.json"), "w", encoding="utf-8") as file:
+        json.dump(spec, file)
+    return place
+
+
 def write_kernel(
     folder: str, name: str, title: str, starting: Dict[str, Any], python: str = sys.executable
 ) -> None:
-    """``jupyter/kernels/<name>`` in the session folder."""
-    place = os.path.join(folder, "jupyter", "kernels", name)
-    os.makedirs(place, mode=0o700, exist_ok=True)
-    starter = os.path.join(place, "start.py")
-    spec = {
-        "argv": [python or "/usr/bin/python3", "-I", starter, "{connection_file}"],
-        "display_name": title,
-        "language": "python",
-        # A signal to the process group would reach the kernel twice, through apptainer as well.
-        "interrupt_mode": "message",
-        "metadata": {"debugger": True},
-    }
+    """``jupyter/kernels/<name>`` in the session folder, with the starter in it."""
+    starter = os.path.join(folder, "jupyter", "kernels", name, "start.py")
+    argv = [python or "/usr/bin/python3", "-I", starter, "{connection_file}"]
+    # A signal to the process group would reach the kernel twice, through apptainer as well.
+    place = write_spec(folder, name, title, argv, "message")
     with open(starter, "w", encoding="utf-8") as file:
         file.write(STARTER)
-    for path, content in (("start.json", starting), ("kernel.json", spec)):
-        with open(os.path.join(place, path), "w", encoding="utf-8") as file:
-            json.dump(content, file)
+    with open(os.path.join(place, "start.json"), "w", encoding="utf-8") as file:
+        json.dump(starting, file)
 
 
 def kernel_start(

@@ -66,6 +66,10 @@ def read_session(folder: str) -> Tuple[Dict[str, Any], Dict[str, str]]:
     return session, environment
 
 
+def own_account() -> pwd.struct_passwd:
+    return pwd.getpwuid(os.getuid())
+
+
 def base_environment(account: pwd.struct_passwd) -> Dict[str, str]:
     env = {name: os.environ[name] for name in KEPT if name in os.environ}
     env.update({k: v for k, v in os.environ.items() if k.startswith("SLURM")})

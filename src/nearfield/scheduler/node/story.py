@@ -16,8 +16,9 @@ from nearfield.scheduler.node.checks import (
 )
 from nearfield.scheduler.node.environment import session_environment, with_session_kernels
 from nearfield.scheduler.node.examine import Examined, examined_image, image_environment
-from nearfield.scheduler.node.image import container_options, server_argv
-from nearfield.scheduler.node.kernels import kernel_start, write_kernel
+from nearfield.scheduler.node.image import bind, container_options, server_argv
+from nearfield.scheduler.node.kernels import write_kernels
+from nearfield.scheduler.node.layer import tell_layer, user_layer
 from nearfield.scheduler.node.processes import Signals, become_reaper, end_leftovers
 from nearfield.scheduler.node.server import serve
 from nearfield.scheduler.node.session import (
@@ -70,10 +71,18 @@ def session_argv(
         return list(task["command"])
     env.update(image_environment(image))
     options = container_options(folder, session, mounts, scratch)
-    if task["server"] == "site":
+    layer = None
+    if task["layer"]:
+        given = image.for_apptainer()
+        layer = user_layer(folder, task, options, given, image.descriptors(), image.digest)
+        if layer.problem:
+            image.tell_also(folder, tell_layer(layer))
+        else:
+            options += bind(layer.folder, layer.folder, False)
+            env.update(NEARFIELD_LAYER=layer.folder, PYTHONNOUSERSITE="1")
+    if task["server"] == "site" or layer is not None:
         with_session_kernels(env, folder)
-        starting = kernel_start(task, options, image.identity, task["kernel"])
-        write_kernel(folder, "python3", task["title"], starting)
+        write_kernels(folder, task, options, image.identity, layer)
     return server_argv(task, options, home, image.for_apptainer())
 
 
