@@ -13,6 +13,9 @@ PYTHON ?= $(shell for p in /usr/bin/python3.11 /usr/bin/python3 python3.11 pytho
 	command -v $$p >/dev/null && $$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 STAMP := $(VENV)/.made-from
 CLUSTER := tests/system/cluster
+# The hub's pages: a bundle made from js/, in the wheel but not in git.
+BUNDLE := spawners/nearfield_spawners/static/manifest.json
+JS := js/package.json js/package-lock.json js/tsconfig.json js/bundle.mjs js/make.py $(shell find js/src -type f)
 HEADLESS ?=
 DEMO_DIR ?= build/demo
 
@@ -22,12 +25,14 @@ pip = $(BIN)/python -m pip install --disable-pip-version-check --progress-bar of
 	/^Installing collected/{print "    installing"; fflush()}' || { tail -n 5 build/pip.log >&2; \
 	echo "pip failed; the whole log is build/pip.log. Does this machine reach a package index?" >&2; exit 1; }
 
-.PHONY: help env demo test unit contract system lint bench soak soak-hub5 cluster-up cluster-down clean
+.PHONY: help env js demo test unit contract system lint bench soak soak-hub5 cluster-up cluster-down clean
 
 help:
 	@sed -n '2,4p' Makefile | sed 's/^# *//'
 
-env: $(STAMP)
+env: $(STAMP) $(BUNDLE)
+
+js: $(BUNDLE)
 
 # The stamp is a copy of what the environment was made from.
 $(STAMP): pyproject.toml constraints.txt Makefile hub_config/proxy/package-lock.json
@@ -40,6 +45,10 @@ $(STAMP): pyproject.toml constraints.txt Makefile hub_config/proxy/package-lock.
 	@echo "==> JupyterHub's proxy"
 	@$(BIN)/python -m nearfield.demo.proxy >/dev/null
 	@cat pyproject.toml constraints.txt > $@
+
+$(BUNDLE): $(JS) | $(STAMP)
+	@echo "==> the hub's pages (js/)"
+	@$(BIN)/python js/make.py bundle
 
 demo: env
 	@$(BIN)/nearfield demo --dir $(DEMO_DIR) $(if $(HEADLESS),--headless)
@@ -54,6 +63,7 @@ lint: env
 	@echo "==> ruff"; $(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@echo "==> mypy"; $(BIN)/mypy
 	@echo "==> import-linter"; $(BIN)/lint-imports
+	@echo "==> tsc"; $(BIN)/python js/make.py check
 
 bench: env
 	@mkdir -p benchmarks/results

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nearfield.config import Config, load_site_config
+from nearfield_spawners.assets import templates
 
 START_SECONDS = 600
 """How long a start may wait in the queue before it is given up."""
@@ -19,13 +20,14 @@ _CATALOGUE = "access:services!service=catalogue"
 
 
 def set_up(c: Any, config_file: Path, *, catalogue: str) -> Config:
-    """Set spawner, services and roles. ``catalogue`` is where its service listens.
+    """Set spawner, pages, services and roles. ``catalogue`` is where its service listens.
 
     Raises:
         ConfigError: the file is not valid; the hub does not start with half of it.
     """
     config = load_site_config(config_file)
     c.JupyterHub.spawner_class = "nearfield"
+    c.JupyterHub.template_paths = [templates()]
     c.JupyterHub.allow_named_servers = config.sessions.named
     c.JupyterHub.services = services(config_file, catalogue)
     c.JupyterHub.load_roles = roles()

@@ -6,9 +6,8 @@ model, one check. It holds names only; none of them ever becomes part of a scrip
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 from pydantic import (
     BaseModel,
@@ -23,9 +22,10 @@ from nearfield.config import ChoiceName, SlurmWord
 from nearfield.datasets import Pid
 from nearfield.errors import UsageError
 from nearfield.profiles import ChosenValue
+from nearfield_spawners.form_fields import CHOICES, from_form
 
-CHOICES: tuple[ChoiceName, ...] = get_args(ChoiceName)
-NUMBERS = frozenset({"cores", "memory_mb", "minutes", "gpus"})
+__all__ = ["CHOICES", "SpawnOptions", "from_form", "parse_options"]
+
 ProfileName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
 
 
@@ -78,29 +78,3 @@ def parse_options(data: Mapping[str, Any]) -> SpawnOptions:
             f"spawn options refused: {problems}",
             hint=f"the options are: {', '.join(SpawnOptions.model_fields)}",
         ) from None
-
-
-_SINGLE = frozenset(SpawnOptions.model_fields) - {"datasets"}
-
-
-def from_form(fields: Mapping[str, list[str]]) -> dict[str, Any]:
-    """Form or query fields, each a list of strings, as the JSON that the REST API would send.
-
-    ``datasets`` and ``dataset`` may repeat, and may hold several PIDs separated by white space.
-    Fields that are not options are kept: the check that follows refuses them by name.
-    """
-    data: dict[str, Any] = {}
-    pids: list[str] = []
-    for key, values in fields.items():
-        if key in {"dataset", "datasets"}:
-            pids += [pid for value in values for pid in value.split()]
-        elif key in _SINGLE:
-            # A field that was left empty says nothing.
-            if given := [value.strip() for value in values if value.strip()]:
-                number = key in NUMBERS and re.fullmatch(r"[0-9]{1,10}", given[-1])
-                data[key] = int(given[-1]) if number else given[-1]
-        elif key != "_xsrf":
-            data[key] = values
-    if pids:
-        data["datasets"] = list(dict.fromkeys(pids))
-    return data

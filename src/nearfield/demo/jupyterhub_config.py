@@ -1,5 +1,6 @@
 """JupyterHub's configuration for ``nearfield demo``; a site starts from hub_config/ instead."""
 
+import importlib
 import os
 import sys
 from pathlib import Path
@@ -26,6 +27,7 @@ c.SharedPasswordAuthenticator.user_password = demo.password
 c.Authenticator.allowed_users = {demo.user}
 
 c.JupyterHub.spawner_class = "nearfield"
+c.JupyterHub.template_paths = [importlib.import_module("nearfield_spawners").templates()]
 c.NearfieldSpawner.config_file = str(demo.config_file)
 c.Spawner.default_url = "/lab"
 c.Spawner.notebook_dir = str(demo.home)

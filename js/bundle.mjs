@@ -1,0 +1,40 @@
+// Bundles the pages into the folder given as argument. Each file bears its hash in its name, so
+// that browsers may keep it for ever; manifest.json, written last, says which name is which.
+import { build } from "esbuild";
+import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+
+const [, , out] = process.argv;
+if (!out) throw new Error("usage: bundle.mjs FOLDER");
+const here = import.meta.dirname;
+
+const { metafile } = await build({
+  entryPoints: {
+    spawn: join(here, "src/spawn/main.ts"),
+    pending: join(here, "src/pending/main.ts"),
+    style: join(here, "src/style.css"),
+  },
+  absWorkingDir: here,
+  outdir: out,
+  entryNames: "[name]-[hash]",
+  bundle: true,
+  format: "esm",
+  target: "es2022",
+  minify: true,
+  charset: "utf8",
+  legalComments: "none",
+  logLevel: "warning",
+  metafile: true,
+});
+
+const manifest = {};
+for (const [path, { entryPoint }] of Object.entries(metafile.outputs)) {
+  if (!entryPoint) continue;
+  const name = basename(path);
+  manifest[name.replace(/-[A-Z0-9]{8}(?=\.)/, "")] = name;
+}
+mkdirSync(out, { recursive: true });
+const kept = new Set(Object.values(manifest));
+for (const name of readdirSync(out)) if (!kept.has(name)) rmSync(join(out, name));
+writeFileSync(join(out, "manifest.new"), JSON.stringify(manifest, null, 1));
+renameSync(join(out, "manifest.new"), join(out, "manifest.json"));

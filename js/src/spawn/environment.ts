@@ -1,0 +1,56 @@
+// Environments that fit the chosen datasets come first; the others stay, and are marked.
+import { all, h, need, say } from "../lib/dom.ts";
+import { plural } from "../lib/words.ts";
+import { byFit, fitOf, techniquesOf, type Fit } from "./fit.ts";
+import type { Dataset } from "./types.ts";
+
+export class Environments {
+  private readonly list: HTMLElement;
+  private readonly note: HTMLElement;
+  private readonly cards: HTMLElement[];
+
+  constructor(root: HTMLElement) {
+    this.list = need("#nf-profiles", root);
+    this.note = need("#nf-fit", root);
+    this.cards = all(".nf-card", this.list);
+  }
+
+  /** Puts the cards in order. Returns the first that fits where the chosen one does not. */
+  arrange(datasets: Dataset[]): string | null {
+    const asked = datasets.map((dataset) => dataset.techniques);
+    const wanted = techniquesOf(asked);
+    const fits = new Map(this.cards.map((card) => [card, fitOf(this.techniques(card), asked)]));
+    const fit = (card: HTMLElement): Fit => fits.get(card) ?? "any";
+    const order = byFit(this.cards, fit);
+    if (order.some((card, index) => this.list.children[index] !== card)) this.list.append(...order);
+    for (const card of this.cards) this.mark(card, fit(card), wanted);
+    const made = order.filter((card) => fit(card) === "made").length;
+    const rest = order.filter((card) => fit(card) === "other").length;
+    if (!wanted.length || !(made || rest)) say(this.note, "");
+    else {
+      const names = wanted.join(", ");
+      say(
+        this.note,
+        made ? `${plural(made, "environment")} made for ${names}, shown first.` : `None is made for ${names} alone.`,
+      );
+    }
+    const chosen = order.find((card) => need<HTMLInputElement>("input", card).checked);
+    const best = order[0];
+    return chosen && best && fit(chosen) === "other" && fit(best) !== "other" ? (best.dataset["profile"] ?? null) : null;
+  }
+
+  private techniques(card: HTMLElement): string[] {
+    return JSON.parse(card.dataset["techniques"] ?? "[]") as string[];
+  }
+
+  private mark(card: HTMLElement, fit: Fit, wanted: string[]): void {
+    card.querySelector(".nf-fitmark")?.remove();
+    card.classList.toggle("nf-other", fit === "other");
+    const low = new Set(wanted.map((technique) => technique.toLowerCase()));
+    for (const tag of all(".nf-tag", card))
+      tag.classList.toggle("nf-match", low.has((tag.dataset["technique"] ?? "").toLowerCase()));
+    if (fit === "any") return;
+    const text = fit === "made" ? "fits your data" : "made for other data";
+    need("label", card).after(h("span", { class: `nf-fitmark nf-fit-${fit}` }, text));
+  }
+}

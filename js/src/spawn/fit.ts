@@ -1,0 +1,34 @@
+// Which environments are made for the techniques of the chosen datasets.
+
+export type Fit = "made" | "any" | "other";
+
+const same = (text: string): string => text.trim().toLowerCase();
+
+/**
+ * `made`: the environment names a technique of every dataset that has one; `any`: it names none,
+ * so it is for all; `other`: it is made for something else.
+ */
+export function fitOf(environment: readonly string[], datasets: readonly (readonly string[])[]): Fit {
+  if (environment.length === 0) return "any";
+  const known = new Set(environment.map(same));
+  const asked = datasets.filter((techniques) => techniques.length > 0);
+  if (asked.length === 0) return "any";
+  return asked.every((techniques) => techniques.some((t) => known.has(same(t)))) ? "made" : "other";
+}
+
+const RANK: Record<Fit, number> = { made: 0, any: 1, other: 2 };
+
+/** Those that fit first; among equals the order of the configuration stays. */
+export function byFit<T>(items: readonly T[], fit: (item: T) => Fit): T[] {
+  return items
+    .map((item, index) => ({ item, index, rank: RANK[fit(item)] }))
+    .sort((a, b) => a.rank - b.rank || a.index - b.index)
+    .map(({ item }) => item);
+}
+
+/** `diffraction, tomography`, each once, as the datasets spell them. */
+export function techniquesOf(datasets: readonly (readonly string[])[]): string[] {
+  const seen = new Map<string, string>();
+  for (const technique of datasets.flat()) if (!seen.has(same(technique))) seen.set(same(technique), technique);
+  return [...seen.values()];
+}

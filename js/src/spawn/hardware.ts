@@ -1,0 +1,35 @@
+// What is free now, beside each hardware.
+import { all, h, need } from "../lib/dom.ts";
+import { plural } from "../lib/words.ts";
+import type { Availability, Partition } from "./types.ts";
+
+/** `14 of 24 cores idle`, with nodes, GPUs and the queue. */
+export function freeWords(partition: Partition): string {
+  const parts = [`${partition.cores_idle} of ${plural(partition.cores_total, "core")} idle`];
+  if (partition.gpus_total) parts.push(`${partition.gpus_idle} of ${plural(partition.gpus_total, "GPU")} free`);
+  parts.push(`${partition.nodes_idle} of ${plural(partition.nodes_total, "node")} empty`);
+  if (partition.pending) parts.push(`${plural(partition.pending, "job")} waiting`);
+  return parts.join(" · ");
+}
+
+export function showAvailability(root: HTMLElement, found: Availability | null, problem: string): void {
+  for (const card of all(".nf-card[data-hardware]", root)) {
+    const place = need(".nf-free", card);
+    place.className = "nf-free";
+    const name = card.dataset["cluster"] ?? "";
+    const cluster = found?.clusters[name];
+    const partition = cluster?.partitions[card.dataset["partition"] ?? ""];
+    if (!cluster) place.replaceChildren(problem);
+    else if (!cluster.answers) {
+      place.classList.add("nf-down");
+      const why = cluster.message.replace(/[.\s]+$/, "");
+      place.replaceChildren(`The cluster ${name} does not answer${why ? `: ${why}` : ""}.`);
+    } else if (partition) {
+      const part = partition.cores_total ? partition.cores_idle / partition.cores_total : 0;
+      const bar = h("span", { class: "nf-bar", "aria-hidden": "true" }, h("span", {}));
+      (bar.firstChild as HTMLElement).style.width = `${Math.round(part * 100)}%`;
+      place.replaceChildren(bar, h("span", {}, freeWords(partition)));
+    } else if (!card.dataset["partition"]) place.replaceChildren("On the partition nearest to your data.");
+    else place.replaceChildren();
+  }
+}

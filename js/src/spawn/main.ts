@@ -1,0 +1,97 @@
+// The spawn page: wires the form that the hub rendered to the hub's API.
+import { Api, ApiError } from "../lib/api.ts";
+import { all, need } from "../lib/dom.ts";
+import { Datasets } from "./datasets.ts";
+import { Environments } from "./environment.ts";
+import { showAvailability } from "./hardware.ts";
+import { Inputs } from "./inputs.ts";
+import { Planning } from "./planning.ts";
+import type { Availability } from "./types.ts";
+
+const AVAILABILITY_MS = 60_000;
+
+function start(root: HTMLElement): void {
+  const api = new Api(root.dataset["hub"] ?? "/hub/", window.jhdata?.xsrf_token ?? "");
+  root.classList.add("nf-live");
+  for (const part of all(".nf-script", root)) part.hidden = false;
+
+  const inputs = new Inputs(root);
+  const environments = new Environments(root);
+  // Somebody who chose an environment keeps it, whatever data come later.
+  let decided = root.dataset["linked"] === "yes";
+
+  const replan = (): void => planning.ask({ options: inputs.options(datasets.pids), wrong: inputs.values().wrong });
+  const choose = (profile: string, hardware: string): void => {
+    inputs.choose(profile, hardware);
+    replan();
+  };
+  const datasets = new Datasets(api, () => {
+    const better = environments.arrange(datasets.all);
+    if (better && !decided) inputs.choose(better, "");
+    replan();
+  });
+  const planning = new Planning(api, root, (reasons) => datasets.showReasons(reasons), choose);
+
+  root.addEventListener("change", (event) => {
+    const target = event.target as HTMLInputElement;
+    if (target.name === "profile") decided = true;
+    if (target.type === "radio") inputs.refresh();
+    if (target.name) replan();
+  });
+  // Clicking anywhere on a card chooses it; its inputs are left alone.
+  for (const card of all(".nf-card", root))
+    card.addEventListener("click", (event) => {
+      if ((event.target as HTMLElement).closest("input, select, label, button, a")) return;
+      need<HTMLInputElement>('input[type="radio"]', card).click();
+    });
+
+  takeOver(root);
+  void datasets.preset(plainPids()).then(() => {
+    environments.arrange(datasets.all);
+    replan();
+  });
+
+  const form = root.closest("form");
+  form?.querySelector('[type="submit"]')?.setAttribute("aria-describedby", "nf-plan");
+  document.addEventListener(
+    "submit",
+    (event) => {
+      if (event.target !== form || !planning.blocked) return;
+      // Before JupyterHub's own listener, which would show that it is starting.
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      planning.focusFirst();
+    },
+    true,
+  );
+
+  const look = async (): Promise<void> => {
+    if (document.visibilityState === "hidden") return;
+    try {
+      showAvailability(root, await api.get<Availability>("nearfield/availability"), "");
+    } catch (error) {
+      const known = error instanceof ApiError && error.status === 404;
+      showAvailability(root, null, known ? "" : "What is free cannot be told now.");
+    }
+  };
+  void look();
+  setInterval(() => void look(), AVAILABILITY_MS);
+}
+
+function plainPids(): string[] {
+  return need<HTMLTextAreaElement>("#datasets").value.split(/\s+/).filter(Boolean);
+}
+
+/** The search takes the place of the plain field, where there is a catalogue to search. */
+function takeOver(root: HTMLElement): void {
+  const plain = need<HTMLTextAreaElement>("#datasets");
+  plain.disabled = true;
+  need("#nf-plain").hidden = true;
+  if (root.dataset["searchable"] === "yes") return;
+  const query = need<HTMLInputElement>("#nf-query");
+  query.placeholder = "This hub has no catalogue: datasets cannot be chosen here";
+  query.disabled = true;
+}
+
+const root = document.querySelector<HTMLElement>("#nearfield");
+if (root) start(root);

@@ -1,0 +1,76 @@
+// What the hub's API below /hub/api/nearfield/ answers (docs/reference/hub-api.md).
+import type { Span } from "../lib/words.ts";
+
+export interface Dataset {
+  pid: string;
+  title: string;
+  techniques: string[];
+  instrument: string | null;
+  created: string | null;
+  size: number | null;
+  files: number | null;
+  type: string | null;
+  storage: string | null;
+}
+
+export interface DatasetPage {
+  datasets: Dataset[];
+  next: string | null;
+}
+
+export interface Partition {
+  cores_idle: number;
+  cores_total: number;
+  nodes_idle: number;
+  nodes_total: number;
+  gpus_idle: number;
+  gpus_total: number;
+  pending: number;
+}
+
+export interface Availability {
+  clusters: Record<
+    string,
+    { answers: boolean; as_of: number | null; partitions: Record<string, Partition>; message: string }
+  >;
+}
+
+export interface Problem {
+  field: string;
+  message: string;
+  hint: string;
+}
+
+export interface Alternative {
+  profile: string;
+  hardware: string;
+  near: string | null;
+  start: Span | null;
+  reason: string;
+}
+
+export interface Plan {
+  profile: string | null;
+  hardware: string | null;
+  near: string | null;
+  reason: string;
+  bytes_near: number;
+  bytes_far: number;
+  alternatives: Alternative[];
+  rights: { pid: string; answer: "yes" | "no" | "unknown"; path: string; reason: string }[];
+  start: Span | null;
+  problems: Problem[];
+}
+
+export interface Choices {
+  profiles: { name: string; environment: { name: string; card: Record<string, unknown> | null } }[];
+  sessions: { per_user: number; named: boolean; running: number };
+}
+
+/** What the form posts, flat, as REST takes it. */
+export interface Options {
+  profile: string;
+  hardware: string;
+  datasets: string[];
+  [choice: string]: string | number | string[];
+}

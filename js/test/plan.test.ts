@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { freeWords } from "../src/spawn/hardware.ts";
+import { numberProblem, obstacles, problemWords, summary } from "../src/spawn/planwords.ts";
+import type { Options, Plan } from "../src/spawn/types.ts";
+
+const options: Options = { profile: "small", hardware: "small", datasets: ["p-1"] };
+const plan: Plan = {
+  profile: "small", hardware: "small", near: "storage-a", reason: "", bytes_near: 10, bytes_far: 0,
+  alternatives: [], rights: [], start: null, problems: [],
+};
+
+test("the summary says where and what crosses the network", () => {
+  assert.equal(summary(plan, options).place, "Starts next to your data on storage-a; 0 B cross the network.");
+  const most = { ...plan, bytes_far: 2_500_000, reason: "storage-a holds most of the bytes." };
+  assert.equal(
+    summary(most, options).place,
+    "Starts on storage-a, next to most of your data; 2.5 MB cross the network; storage-a holds most of the bytes.",
+  );
+  assert.match(summary({ ...plan, near: null, bytes_far: 9 }, options).place, /^Does not start next to your data; 9 B/);
+});
+
+test("without datasets there is no place to speak of", () => {
+  assert.equal(summary(plan, { ...options, datasets: [] }).place, "");
+});
+
+test("a dataset that may not be read stands against a start, told once", () => {
+  const right = { pid: "p-1", answer: "no", path: "/data/x", reason: "" } as const;
+  assert.deepEqual(obstacles({ ...plan, rights: [right] }), [
+    { field: "datasets", message: "you may not read /data/x", hint: "" },
+  ]);
+  const told = { field: "datasets", message: "dataset p-1: may not be read", hint: "ask" };
+  assert.deepEqual(obstacles({ ...plan, rights: [right], problems: [told] }), [told]);
+  assert.deepEqual(obstacles({ ...plan, rights: [{ ...right, answer: "unknown" }] }), []);
+});
+
+test("problems read as sentences", () => {
+  const problem = { field: "cores", message: "cores must be 1 to 4", hint: "ask for less" };
+  assert.equal(problemWords(problem), "Cores must be 1 to 4. Ask for less.");
+});
+
+test("numbers are held against their slider", () => {
+  assert.equal(numberProblem("4", 2, 8, 2), "");
+  assert.match(numberProblem("9", 2, 8, 1), /from 2 to 8/);
+  assert.match(numberProblem("5", 2, 8, 2), /2, 4, 6/);
+  for (const text of ["", "1.5", "-2", "1e1", "x"]) assert.match(numberProblem(text, 0, 99, 1), /whole number/, text);
+});
+
+test("availability counts what there is", () => {
+  const partition = {
+    cores_idle: 14, cores_total: 24, nodes_idle: 1, nodes_total: 1, gpus_idle: 0, gpus_total: 0, pending: 3,
+  };
+  assert.equal(freeWords(partition), "14 of 24 cores idle · 1 of 1 node empty · 3 jobs waiting");
+  assert.match(freeWords({ ...partition, gpus_total: 2, gpus_idle: 1 }), /1 of 2 GPUs free/);
+});
