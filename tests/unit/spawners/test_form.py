@@ -125,7 +125,9 @@ def test_a_refusal_reads_as_sentences() -> None:
 
 HOSTILE = r"""
 environments:
-  e: {title: "\"><img src=x onerror=alert(1)>", techniques: ["a' onclick='x", "b\" onclick=\"x", "</div><script>"]}
+  e:
+    title: "\"><img src=x onerror=alert(1)>"
+    techniques: ["a' onclick='x", "b\" onclick=\"x", "</div><script>"]
 hardware:
   h:
     title: "</label><script>alert(2)</script>"
