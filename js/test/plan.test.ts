@@ -13,10 +13,9 @@ const plan: Plan = {
 test("the summary says where and what crosses the network", () => {
   assert.equal(summary(plan, options).place, "Starts next to your data on storage-a; 0 B cross the network.");
   const most = { ...plan, bytes_far: 2_500_000, reason: "storage-a holds most of the bytes." };
-  assert.equal(
-    summary(most, options).place,
-    "Starts on storage-a, next to most of your data; 2.5 MB cross the network; storage-a holds most of the bytes.",
-  );
+  const words = summary(most, options);
+  assert.equal(words.place, "Starts on storage-a, next to most of your data; 2.5 MB cross the network.");
+  assert.equal(words.reason, "Storage-a holds most of the bytes.");
   assert.match(summary({ ...plan, near: null, bytes_far: 9 }, options).place, /^Does not start next to your data; 9 B/);
 });
 
@@ -37,6 +36,18 @@ test("a dataset that may not be read stands against a start, told once", () => {
 test("problems read as sentences", () => {
   const problem = { field: "cores", message: "cores must be 1 to 4", hint: "ask for less" };
   assert.equal(problemWords(problem), "Cores must be 1 to 4. Ask for less.");
+});
+
+test("a message about several values is said beside each", () => {
+  const both = { field: "hardware", message: "cores must be 1 to 4, not '9'; account must be a word", hint: "open: cores" };
+  assert.deepEqual(
+    obstacles({ ...plan, problems: [both] }).map((p) => [p.field, p.message]),
+    [["cores", "cores must be 1 to 4, not '9'"], ["account", "account must be a word"]],
+  );
+  const whole = { field: "hardware", message: "the partition is down; ask", hint: null };
+  assert.deepEqual(obstacles({ ...plan, problems: [whole] }), [whole]);
+  const schema = { field: "options", message: "spawn options refused: qos: too long", hint: null };
+  assert.deepEqual(obstacles({ ...plan, problems: [schema] }).map((p) => [p.field, p.message]), [["qos", "qos: too long"]]);
 });
 
 test("numbers are held against their slider", () => {

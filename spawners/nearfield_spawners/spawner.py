@@ -28,6 +28,7 @@ from nearfield.errors import (
 from nearfield.scheduler import JobId, JobState, JobStatus
 from nearfield.scheduler.policy import ENVIRONMENT
 from nearfield.scheduler.sessions import session_spec
+from nearfield_spawners.assets import asset_urls
 from nearfield_spawners.callback import ROUTE, token_digest
 from nearfield_spawners.endings import explain
 from nearfield_spawners.form import options_form
@@ -260,6 +261,11 @@ class NearfieldSpawner(Life):
             self.log.error("%s did not come up after the restart: %s", self._log_name, error)
             return str(self.server.url)
         return url + str(self.server.base_url)
+
+    @property
+    def page_assets(self) -> dict[str, str]:
+        """What our templates load, by name."""
+        return asset_urls(self.hub.base_url)
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """The stages so far, then each as it comes."""

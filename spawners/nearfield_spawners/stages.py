@@ -125,7 +125,13 @@ class Stages:
             news = self._all[max(0, shown - self._dropped) :]
             shown = len(self._all) + self._dropped
             for stage in news:
-                yield {"progress": stage.percent, "message": stage.message}
+                # JupyterHub reads the first two; the rest is for our own page.
+                yield {
+                    "progress": stage.percent,
+                    "message": stage.message,
+                    "stage": stage.name.value,
+                    "at": stage.at,
+                }
             await pause(self._added, 5)
 
 

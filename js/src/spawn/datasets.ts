@@ -43,6 +43,7 @@ export class Datasets {
   private found: Dataset[] = [];
   private next: string | null = null;
   private active = -1;
+  private took = false;
   private readonly search: Latest<string>;
 
   constructor(api: Api, changed: () => void) {
@@ -172,6 +173,9 @@ export class Datasets {
   }
 
   private close(): void {
+    // What was searched has been found: the field is free for the next search.
+    if (this.took) this.query.value = "";
+    this.took = false;
     this.search.cancel();
     this.busy.hidden = true;
     this.list.hidden = true;
@@ -259,6 +263,7 @@ export class Datasets {
   private toggle(dataset: Dataset): void {
     if (this.chosen.has(dataset.pid)) this.chosen.delete(dataset.pid);
     else this.chosen.set(dataset.pid, dataset);
+    this.took = true;
     this.mark();
     this.showChips();
     this.changed();

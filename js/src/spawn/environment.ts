@@ -1,7 +1,7 @@
 // Environments that fit the chosen datasets come first; the others stay, and are marked.
 import { all, h, need, say } from "../lib/dom.ts";
 import { plural } from "../lib/words.ts";
-import { byFit, fitOf, techniquesOf, type Fit } from "./fit.ts";
+import { byFit, fitOf, isBetter, techniquesOf, type Fit } from "./fit.ts";
 import type { Dataset } from "./types.ts";
 
 export class Environments {
@@ -15,7 +15,7 @@ export class Environments {
     this.cards = all(".nf-card", this.list);
   }
 
-  /** Puts the cards in order. Returns the first that fits where the chosen one does not. */
+  /** Puts the cards in order. Returns the first where it fits better than the chosen one. */
   arrange(datasets: Dataset[]): string | null {
     const asked = datasets.map((dataset) => dataset.techniques);
     const wanted = techniquesOf(asked);
@@ -36,7 +36,7 @@ export class Environments {
     }
     const chosen = order.find((card) => need<HTMLInputElement>("input", card).checked);
     const best = order[0];
-    return chosen && best && fit(chosen) === "other" && fit(best) !== "other" ? (best.dataset["profile"] ?? null) : null;
+    return chosen && best && isBetter(fit(best), fit(chosen)) ? (best.dataset["profile"] ?? null) : null;
   }
 
   private techniques(card: HTMLElement): string[] {

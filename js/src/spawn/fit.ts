@@ -18,6 +18,10 @@ export function fitOf(environment: readonly string[], datasets: readonly (readon
 
 const RANK: Record<Fit, number> = { made: 0, any: 1, other: 2 };
 
+export function isBetter(one: Fit, other: Fit): boolean {
+  return RANK[one] < RANK[other];
+}
+
 /** Those that fit first; among equals the order of the configuration stays. */
 export function byFit<T>(items: readonly T[], fit: (item: T) => Fit): T[] {
   return items

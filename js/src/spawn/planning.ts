@@ -86,6 +86,7 @@ export class Planning {
             "span",
             {},
             words.place ? h("strong", { class: "nf-where" }, words.place) : null,
+            words.reason ? h("span", { class: "nf-when" }, words.reason) : null,
             h("span", { class: "nf-when" }, `Estimated start: ${words.start}.`),
             unsure ? h("span", { class: "nf-unsure" }, "Your right to read is checked on the node, before the server starts.") : null,
           ),
@@ -107,7 +108,7 @@ export class Planning {
         { type: "button", class: "btn btn-sm btn-outline-secondary", onclick: () => this.choose(other.profile, other.hardware) },
         `${title("profile", other.profile)}, ${title("hardware", other.hardware)}`,
       ),
-      `${start}${reason}`,
+      `${start.replace(/^, /, "")}${reason}`,
     );
   }
 

@@ -2,23 +2,37 @@
 import { bytes, startWords } from "../lib/words.ts";
 import type { Options, Plan, Problem } from "./types.ts";
 
-/** The summary: where the session would be, what crosses the network, when it may start. */
-export function summary(plan: Plan, options: Options, now = Date.now()): { place: string; start: string } {
-  const parts: string[] = [];
-  if (options.datasets.length > 0) {
-    const reason = plan.reason.trim().replace(/[.;]+$/, "");
-    if (plan.near && plan.bytes_far === 0) parts.push(`Starts next to your data on ${plan.near}`);
-    else if (plan.near) parts.push(`Starts on ${plan.near}, next to most of your data`);
-    else parts.push("Does not start next to your data");
-    parts.push(`${bytes(plan.bytes_far)} cross the network`);
-    if (reason && !parts.some((part) => part.toLowerCase().includes(reason.toLowerCase()))) parts.push(reason);
-  }
-  return { place: parts.length ? `${parts.join("; ")}.` : "", start: startWords(plan.start, now) };
+/** The summary: where the session would be, why, what crosses the network, when it may start. */
+export function summary(
+  plan: Plan,
+  options: Options,
+  now = Date.now(),
+): { place: string; reason: string; start: string } {
+  const start = startWords(plan.start, now);
+  if (options.datasets.length === 0) return { place: "", reason: "", start };
+  const network = `${bytes(plan.bytes_far)} cross the network.`;
+  const place = !plan.near
+    ? "Does not start next to your data"
+    : plan.bytes_far === 0
+      ? `Starts next to your data on ${plan.near}`
+      : `Starts on ${plan.near}, next to most of your data`;
+  return { place: `${place}; ${network}`, reason: sentence(plan.reason), start };
+}
+
+const OPTIONS = ["profile", "hardware", "cores", "memory_mb", "minutes", "gpus", "gpu_type", "account", "qos", "reservation"];
+
+/** One problem per field: a message that speaks of several values is taken apart. */
+function apart(problem: Problem): Problem[] {
+  if (problem.field !== "hardware" && problem.field !== "options") return [problem];
+  const parts = problem.message.replace(/^spawn options refused: /, "").split("; ");
+  const fields = parts.map((part) => OPTIONS.find((name) => part.startsWith(`${name} `) || part.startsWith(`${name}: `)));
+  if (fields.some((field) => field === undefined)) return [problem];
+  return parts.map((message, index) => ({ ...problem, field: fields[index] ?? problem.field, message }));
 }
 
 /** All that stands against a start: the plan's problems and datasets that may not be read. */
 export function obstacles(plan: Plan): Problem[] {
-  const found = [...plan.problems];
+  const found = plan.problems.flatMap(apart);
   const told = found.map((p) => p.message).join("\n");
   for (const right of plan.rights)
     if (right.answer === "no" && !told.includes(right.pid))
@@ -26,13 +40,15 @@ export function obstacles(plan: Plan): Problem[] {
   return found;
 }
 
+function sentence(text: string | null): string {
+  const given = (text ?? "").trim();
+  if (!given) return "";
+  return `${given.charAt(0).toUpperCase()}${given.slice(1)}${/[.!?]$/.test(given) ? "" : "."}`;
+}
+
 /** A problem as one text: what, then what to do. */
 export function problemWords(problem: Problem): string {
-  const message = problem.message.trim();
-  const ended = /[.!?]$/.test(message) ? message : `${message}.`;
-  const start = ended.charAt(0).toUpperCase() + ended.slice(1);
-  const hint = problem.hint ? ` ${problem.hint.charAt(0).toUpperCase()}${problem.hint.slice(1)}` : "";
-  return `${start}${hint && !/[.!?]$/.test(hint) ? `${hint}.` : hint}`;
+  return [sentence(problem.message), sentence(problem.hint)].filter(Boolean).join(" ");
 }
 
 /** Why a number does not fit its slider; empty where it does. */

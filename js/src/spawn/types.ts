@@ -38,7 +38,7 @@ export interface Availability {
 export interface Problem {
   field: string;
   message: string;
-  hint: string;
+  hint: string | null;
 }
 
 export interface Alternative {

@@ -42,7 +42,10 @@ async def test_a_page_that_comes_late_sees_all_and_then_each() -> None:
     stages = ticking()
     stages.add(StageName.RIGHTS, "one")
     events = stages.events()
-    assert await anext(events) == {"progress": 5, "message": "one"}
+    assert await anext(events) == {
+        **{"progress": 5, "message": "one"},
+        **{"stage": "rights", "at": 0.0},
+    }
     for number in range(2 * KEPT):
         stages.add(StageName.QUEUED, f"word {number}")
     assert len(stages) == KEPT

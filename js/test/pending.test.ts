@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { elapsed, Steps, type Progress } from "../src/pending/steps.ts";
+
+function after(...events: Progress[]): Steps {
+  const steps = new Steps();
+  events.forEach((event, index) => steps.add(event, 100 + index));
+  return steps;
+}
+
+const short = (steps: Steps): string => steps.list().map((s) => `${s.name}:${s.state}`).join(" ");
+
+test("what is under way, what is over, what is to come", () => {
+  const steps = after({ progress: 5, message: "Checking rights" }, { progress: 20, message: "Submitted as job 7" });
+  assert.equal(short(steps), "rights:done submitted:now queued:todo allocated:todo server:todo ready:todo");
+});
+
+test("a stage keeps the time it began, and says the newest word", () => {
+  const steps = after(
+    { stage: "queued", progress: 30, message: "position 3", at: 50 },
+    { stage: "queued", progress: 30, message: "position 2", at: 60 },
+  );
+  const queued = steps.list().find((step) => step.name === "queued");
+  assert.deepEqual([queued?.at, queued?.message], [50, "position 2"]);
+});
+
+test("stages that are passed over are shown only where they happened", () => {
+  const steps = after({ progress: 60, message: "Container starting" }, { progress: 75, message: "Server starting" });
+  assert.match(short(steps), /container:done server:now/);
+  assert.doesNotMatch(short(steps), /image|submitting/);
+});
+
+test("a start that failed stops at the step where it failed, with the reason", () => {
+  const steps = after(
+    { progress: 30, message: "Waiting" },
+    { progress: 100, failed: true, message: "Spawn failed: node na1 failed\nthe log" },
+  );
+  assert.equal(short(steps), "queued:failed");
+  assert.equal(steps.failure, "node na1 failed\nthe log");
+  assert.equal(steps.over, "failed");
+});
+
+test("ready ends every step", () => {
+  const steps = after({ progress: 5, message: "Checking rights" }, { progress: 100, ready: true, url: "/user/a/" });
+  assert.ok(steps.list().every((step) => step.state === "done"));
+});
+
+test("how long it takes", () => {
+  assert.deepEqual([0, 59.4, 61, 3599, 7500].map(elapsed), ["0 s", "59 s", "1 min 1 s", "59 min 59 s", "2 h 5 min"]);
+});

@@ -1,0 +1,249 @@
+"""The spawn page in a real browser: from a dataset to a session, in all the ways people use it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from hublab.process import HubProcess
+
+pytestmark = pytest.mark.system
+Visit = Callable[..., Page]
+Shot = Callable[[Page, str], None]
+
+
+def choose_dataset(page: Page, text: str) -> None:
+    """Type, and take the first that is found."""
+    page.get_by_role("combobox", name="Search datasets").fill(text)
+    page.get_by_role("option").first.click()
+    page.keyboard.press("Escape")
+
+
+def planned(page: Page) -> Any:
+    """The summary, once it is about what is chosen now."""
+    summary = page.locator("#nf-plan:not(.nf-waiting)")
+    expect(summary).to_contain_text(re.compile("Estimated start|cannot"))
+    return summary
+
+
+def start(page: Page) -> None:
+    page.get_by_role("button", name="Start", exact=True).click()
+
+
+def test_from_a_dataset_to_lab(hub: HubProcess, visit: Visit, shot: Shot) -> None:
+    """Somebody who has never seen it: dataset, environment, hardware, stages, Lab with /data."""
+    page = visit("alice")
+    page.goto(f"{hub.url}/hub/spawn")
+    expect(page.get_by_role("heading", name="Start a session")).to_be_visible()
+    expect(page.locator(".nf-free").first).to_contain_text("cores idle")
+
+    page.get_by_role("combobox", name="Search datasets").fill("detector")
+    option = page.get_by_role("option", name=re.compile("detector stack", re.I))
+    expect(option).to_contain_text("storage-a")
+    shot(page, "spawn-search")
+    option.click()
+    page.keyboard.press("Escape")
+    chip = page.get_by_role("list", name="Chosen datasets").get_by_role("listitem")
+    expect(chip).to_contain_text("on storage-a")
+
+    # What is made for the data is first and chosen; the others can still be reached.
+    first = page.locator("#nf-profiles .nf-card").first
+    expect(first).to_contain_text("fits your data")
+    expect(first.get_by_role("radio")).to_be_checked()
+    expect(page.locator("#nf-profiles .nf-other")).to_contain_text("made for other data")
+    page.get_by_role("radio", name="As much as you need").check()
+    page.get_by_role("slider", name="Memory (MiB)").fill("1000")
+    expect(page.get_by_role("spinbutton", name="Memory (MiB)")).to_have_value("1000")
+    expect(planned(page)).to_contain_text("next to your data on storage-a; 0 B cross the network")
+    shot(page, "spawn-ready-to-start")
+    page.emulate_media(color_scheme="dark")
+    page.evaluate("document.documentElement.dataset.bsTheme = 'dark'")
+    shot(page, "spawn-ready-to-start-dark")
+
+    start(page)
+    page.wait_for_url(re.compile("/hub/spawn-pending/alice"))
+    steps = page.get_by_role("list", name="Steps")
+    expect(steps).to_contain_text("Submitted as job")
+    shot(page, "pending")
+    page.wait_for_url(re.compile("/user/alice/lab"), timeout=60_000)
+    page.locator("#jp-main-dock-panel").wait_for(timeout=60_000)
+    token = hub.user_token("alice")
+    seen = hub.execute("alice", token, "import os; print(sorted(os.listdir('/data')))")
+    server = hub.server("alice")
+    assert server is not None
+    assert len(server["user_options"]["datasets"]) == 1
+    assert server["user_options"]["memory_mb"] == 1000
+    assert len(eval(seen)) == 1, seen  # noqa: S307 - the list that our own code printed
+    shot(page, "lab")
+
+
+def test_by_keyboard_alone(hub: HubProcess, visit: Visit) -> None:
+    page = visit("alice")
+    page.goto(f"{hub.url}/hub/spawn")
+    search = page.get_by_role("combobox", name="Search datasets")
+    search.wait_for()
+    keys = page.keyboard
+
+    def tab_to(target: Any) -> None:
+        for _ in range(30):
+            if target.evaluate("element => element === document.activeElement"):
+                outline = target.evaluate(
+                    "e => { const c = e.closest('.nf-card') ?? e; const s = getComputedStyle(e);"
+                    " const t = getComputedStyle(c); return s.outlineStyle + t.outlineStyle"
+                    " + s.boxShadow; }"
+                )
+                assert outline != "nonenonenone", "the focus cannot be seen"
+                return
+            keys.press("Tab")
+        raise AssertionError("cannot be reached by Tab")
+
+    tab_to(search)
+    keys.type("detector")
+    expect(page.get_by_role("option").first).to_be_visible()
+    keys.press("ArrowDown")
+    active = search.get_attribute("aria-activedescendant")
+    assert active and page.locator(f"#{active}").get_attribute("aria-selected") == "false"
+    keys.press("Enter")
+    assert page.locator(f"#{active}").get_attribute("aria-selected") == "true"
+    assert page.url.endswith("/hub/spawn"), "Enter in the search starts nothing"
+    keys.press("Escape")
+    expect(page.get_by_role("listbox", name="Datasets found")).to_be_hidden()
+    tab_to(page.get_by_role("radio", name="Detector frames"))
+    keys.press("ArrowDown")
+    while not page.get_by_role("radio", name="A queue").is_checked():
+        keys.press("ArrowDown")
+    tab_to(page.get_by_role("radio", name="Two cores of the small partition"))
+    keys.press("ArrowDown")
+    cores = page.get_by_role("slider", name="CPU cores")
+    tab_to(cores)
+    keys.press("ArrowRight")
+    tab_to(page.get_by_role("button", name="Start", exact=True))
+    planned(page)
+    keys.press("Enter")
+    page.wait_for_url(re.compile("/hub/spawn-pending/alice|/user/alice"))
+    options = hub.wait_ready("alice")["user_options"]
+    assert (options["profile"], options["hardware"], options["cores"]) == ("queue", "flexible", 2)
+    assert len(options["datasets"]) == 1
+
+
+def test_without_javascript(
+    hub: HubProcess, visit: Visit, pids: dict[str, str], shot: Shot
+) -> None:
+    page = visit("alice", java_script_enabled=False)
+    page.goto(f"{hub.url}/hub/spawn")
+    shot(page, "spawn-without-javascript")
+    page.get_by_label("Datasets (PIDs, one per line)").fill(pids["bob"])
+    page.locator("[name=profile][value=queue]").check()
+    page.locator("[name='hardware:queue'][value=flexible]").check()
+    page.locator("[name='cores:queue:flexible']").fill("2")
+    # Of the other profiles nothing counts, whatever is in their fields.
+    page.locator("[name='cores:general:flexible']").fill("77")
+    start(page)
+    # bob's dataset is refused on the page, and what was chosen is still there.
+    expect(page.locator(".spawn-error-msg")).to_contain_text(pids["bob"])
+    expect(page.locator("[name='cores:queue:flexible']")).to_have_value("2")
+    page.get_by_label("Datasets (PIDs, one per line)").fill(pids["alice"])
+    start(page)
+    options = hub.wait_ready("alice")["user_options"]
+    assert options == {
+        **{"profile": "queue", "hardware": "flexible", "datasets": [pids["alice"]]},
+        **{"cores": 2, "memory_mb": 800, "minutes": 30},
+    }
+
+
+def test_a_link_fills_in_and_starts_nothing(
+    hub: HubProcess, visit: Visit, pids: dict[str, str]
+) -> None:
+    page = visit("alice")
+    wanted = f"opt-dataset={pids['alice']}&opt-profile=general&opt-hardware=flexible&opt-cores=2"
+    page.goto(f"{hub.url}/hub/spawn?{wanted}")
+    assert hub.server("alice") is None
+    chip = page.get_by_role("list", name="Chosen datasets").get_by_role("listitem")
+    expect(chip).to_contain_text("on storage-a")
+    # A link's environment stays, also where another one is made for the data.
+    expect(page.get_by_role("radio", name="General analysis")).to_be_checked()
+    expect(page.get_by_role("radio", name="As much as you need")).to_be_checked()
+    expect(page.get_by_role("slider", name="CPU cores")).to_have_value("2")
+    planned(page)
+    assert hub.server("alice") is None
+    page.goto(f"{hub.url}/hub/spawn?opt-profile=nothing&opt-runtime=1")
+    expect(page.get_by_role("alert").first).to_contain_text("link")
+    assert hub.server("alice") is None
+
+
+def test_what_may_not_be_read_is_said_in_place(
+    hub: HubProcess, visit: Visit, pids: dict[str, str], shot: Shot
+) -> None:
+    page = visit("alice")
+    page.goto(f"{hub.url}/hub/spawn?opt-dataset={pids['bob']}")
+    problem = page.locator("#nf-data .nf-problem, #nf-data .nf-why").filter(has_text=pids["bob"])
+    expect(problem.first).to_be_visible()
+    expect(planned(page)).to_contain_text("cannot start")
+    shot(page, "spawn-refused")
+    start(page)
+    expect(page.locator("#nf-data").locator(":focus")).to_be_visible()
+    assert hub.server("alice") is None
+    # Taken away, it can start.
+    page.get_by_role("button", name=re.compile("^Remove")).click()
+    expect(planned(page)).to_contain_text("Estimated start")
+
+
+def test_a_value_outside_its_limits_is_said_beside_it(hub: HubProcess, visit: Visit) -> None:
+    page = visit("alice")
+    page.goto(f"{hub.url}/hub/spawn?opt-profile=general&opt-hardware=flexible")
+    word = page.get_by_label("Reservation")
+    word.fill("Friday")
+    word.blur()
+    beside = page.locator("[data-option=reservation] .nf-problem").filter(visible=True)
+    expect(beside).to_contain_text("beam-[0-9]+")
+    expect(word).to_have_attribute("aria-invalid", "true")
+
+
+def test_waiting_and_cancelling(hub: HubProcess, visit: Visit, shot: Shot) -> None:
+    assert hub.request_server("carol", {"profile": "queue"}).status_code in {201, 202}
+    hub.wait_ready("carol")
+    page = visit("alice")
+    page.goto(f"{hub.url}/hub/spawn?opt-profile=queue")
+    planned(page)
+    start(page)
+    page.wait_for_url(re.compile("/hub/spawn-pending/alice"))
+    waiting = page.locator(".nf-stepline.nf-now")
+    expect(waiting).to_contain_text("Waiting in the queue")
+    expect(page.locator("#nf-since")).to_contain_text("for ")
+    shot(page, "pending-in-the-queue")
+    page.get_by_role("button", name="Cancel").click()
+    page.wait_for_url(re.compile("/hub/spawn/alice"), timeout=30_000)
+    assert hub.server("alice") is None
+
+
+def test_a_catalogue_or_cluster_that_is_down_is_said(
+    hub: HubProcess, visit: Visit, shot: Shot
+) -> None:
+    page = visit("alice")
+    down = '{"status": 503, "message": "the catalogue does not answer", "hint": null}'
+    page.route("**/nearfield/datasets*", lambda r: r.fulfill(status=503, body=down))
+    page.route("**/nearfield/plan", lambda r: r.abort())
+    page.route("**/nearfield/availability", lambda r: r.abort())
+    page.goto(f"{hub.url}/hub/spawn?opt-profile=queue&opt-hardware=flexible")
+    page.get_by_role("combobox", name="Search datasets").fill("detector")
+    expect(page.locator("#nf-status")).to_contain_text("You can still start without one")
+    expect(page.locator("#nf-plan")).to_contain_text("You can still start")
+    expect(page.locator(".nf-free:visible").first).to_contain_text("cannot be told now")
+    shot(page, "spawn-catalogue-down")
+    start(page)
+    hub.wait_ready("alice")
+
+
+def test_on_a_narrow_screen(
+    hub: HubProcess, visit: Visit, pids: dict[str, str], shot: Shot
+) -> None:
+    page = visit("alice", viewport={"width": 360, "height": 740})
+    page.goto(f"{hub.url}/hub/spawn?opt-dataset={pids['alice']}&opt-hardware=flexible")
+    planned(page)
+    wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    assert wide <= 0, f"the page is {wide} px wider than the screen"
+    shot(page, "spawn-narrow")
