@@ -24,6 +24,11 @@ test("a stage keeps the time it began, and says the newest word", () => {
   assert.deepEqual([queued?.at, queued?.message], [50, "position 2"]);
 });
 
+test("JupyterHub's own first word is no stage", () => {
+  const steps = after({ progress: 0, message: "Server requested" }, { stage: "rights", progress: 5, message: "x", at: 7 });
+  assert.equal(steps.list()[0]?.at, 7);
+});
+
 test("stages that are passed over are shown only where they happened", () => {
   const steps = after({ progress: 60, message: "Container starting" }, { progress: 75, message: "Server starting" });
   assert.match(short(steps), /container:done server:now/);

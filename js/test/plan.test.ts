@@ -26,7 +26,7 @@ test("without datasets there is no place to speak of", () => {
 test("a dataset that may not be read stands against a start, told once", () => {
   const right = { pid: "p-1", answer: "no", path: "/data/x", reason: "" } as const;
   assert.deepEqual(obstacles({ ...plan, rights: [right] }), [
-    { field: "datasets", message: "you may not read /data/x", hint: "" },
+    { pid: "p-1", field: "datasets", message: "you may not read /data/x", hint: "" },
   ]);
   const told = { field: "datasets", message: "dataset p-1: may not be read", hint: "ask" };
   assert.deepEqual(obstacles({ ...plan, rights: [right], problems: [told] }), [told]);

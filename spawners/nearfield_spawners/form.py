@@ -110,7 +110,7 @@ def _input(
         if default is None:
             entries = (("", "the site's default"), *entries)
         return Input(option, field, label, "", "list", text, "", entries)
-    return Input(option, field, label, "", "text", text, f"must match {choice.pattern}")
+    return Input(option, field, label, "", "text", text, f"Must match {choice.pattern}")
 
 
 def _rows(

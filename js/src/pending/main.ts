@@ -71,7 +71,7 @@ class Pending {
 
   private tick(): void {
     if (this.first === null || this.steps.over) return;
-    say(need("#nf-since", this.root), `for ${elapsed(Date.now() / 1000 - this.first)}`);
+    say(need("#nf-since", this.root), `Under way for ${elapsed(Date.now() / 1000 - this.first)}.`);
   }
 
   private failed(): void {

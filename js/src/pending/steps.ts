@@ -37,10 +37,11 @@ export const STAGES: readonly [string, string, number][] = [
 /** Said only where they happen: a start that skips them is no less done. */
 const PASSING = new Set(["submitting", "image", "container"]);
 
+/** The stage of an event; -1 for JupyterHub's own first word, which is none. */
 function indexOf(event: Progress): number {
   const named = STAGES.findIndex(([name]) => name === event.stage);
   if (named >= 0) return named;
-  let found = 0;
+  let found = -1;
   STAGES.forEach(([, , percent], index) => {
     if ((event.progress ?? 0) >= percent) found = index;
   });
@@ -65,6 +66,7 @@ export class Steps {
       return;
     }
     const index = indexOf(event);
+    if (index < 0) return;
     const before = this.said.get(index);
     // A later word about the same stage is news of it; it began when it was first named.
     this.said.set(index, { message: event.message ?? "", at: before?.at ?? event.at ?? now });

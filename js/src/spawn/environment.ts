@@ -25,13 +25,13 @@ export class Environments {
     if (order.some((card, index) => this.list.children[index] !== card)) this.list.append(...order);
     for (const card of this.cards) this.mark(card, fit(card), wanted);
     const made = order.filter((card) => fit(card) === "made").length;
-    const rest = order.filter((card) => fit(card) === "other").length;
-    if (!wanted.length || !(made || rest)) say(this.note, "");
+    const rest = order.some((card) => fit(card) !== "any");
+    if (!wanted.length || !rest) say(this.note, "");
     else {
-      const names = wanted.join(", ");
+      const names = wanted.join(" and ");
       say(
         this.note,
-        made ? `${plural(made, "environment")} made for ${names}, shown first.` : `None is made for ${names} alone.`,
+        made ? `${plural(made, "environment")} made for ${names}, shown first.` : `None is made for ${names}; what is made for all data is first.`,
       );
     }
     const chosen = order.find((card) => need<HTMLInputElement>("input", card).checked);
@@ -50,7 +50,7 @@ export class Environments {
     for (const tag of all(".nf-tag", card))
       tag.classList.toggle("nf-match", low.has((tag.dataset["technique"] ?? "").toLowerCase()));
     if (fit === "any") return;
-    const text = fit === "made" ? "fits your data" : "made for other data";
+    const text = { made: "fits your data", part: "fits some of your data", other: "made for other data" }[fit];
     need("label", card).after(h("span", { class: `nf-fitmark nf-fit-${fit}` }, text));
   }
 }

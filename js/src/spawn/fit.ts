@@ -1,22 +1,23 @@
 // Which environments are made for the techniques of the chosen datasets.
 
-export type Fit = "made" | "any" | "other";
+export type Fit = "made" | "any" | "part" | "other";
 
 const same = (text: string): string => text.trim().toLowerCase();
 
 /**
  * `made`: the environment names a technique of every dataset that has one; `any`: it names none,
- * so it is for all; `other`: it is made for something else.
+ * so it is for all; `part`: it is made for some of the datasets; `other`: for something else.
  */
 export function fitOf(environment: readonly string[], datasets: readonly (readonly string[])[]): Fit {
   if (environment.length === 0) return "any";
   const known = new Set(environment.map(same));
   const asked = datasets.filter((techniques) => techniques.length > 0);
   if (asked.length === 0) return "any";
-  return asked.every((techniques) => techniques.some((t) => known.has(same(t)))) ? "made" : "other";
+  const fitting = asked.filter((techniques) => techniques.some((t) => known.has(same(t)))).length;
+  return fitting === asked.length ? "made" : fitting > 0 ? "part" : "other";
 }
 
-const RANK: Record<Fit, number> = { made: 0, any: 1, other: 2 };
+const RANK: Record<Fit, number> = { made: 0, any: 1, part: 2, other: 3 };
 
 export function isBetter(one: Fit, other: Fit): boolean {
   return RANK[one] < RANK[other];

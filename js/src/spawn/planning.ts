@@ -76,7 +76,9 @@ export class Planning {
     this.blocked = found.length > 0;
     this.refused(new Map(plan.rights.filter((r) => r.answer === "no").map((r) => [r.pid, r.reason || `may not read ${r.path}`])));
     const inChips = new Set(plan.rights.filter((r) => r.answer === "no").map((r) => r.pid));
-    this.showProblems(found.filter((p) => ![...inChips].some((pid) => p.message.includes(pid)) || p.field !== "datasets"));
+    const inChip = (p: Problem): boolean =>
+      p.field === "datasets" && [...inChips].some((pid) => p.pid === pid || p.message.includes(pid));
+    this.showProblems(found.filter((problem) => !inChip(problem)));
     const words = summary(plan, options);
     const unsure = plan.rights.filter((r) => r.answer === "unknown").length;
     this.place.replaceChildren(

@@ -36,7 +36,7 @@ export function obstacles(plan: Plan): Problem[] {
   const told = found.map((p) => p.message).join("\n");
   for (const right of plan.rights)
     if (right.answer === "no" && !told.includes(right.pid))
-      found.push({ field: "datasets", message: right.reason || `you may not read ${right.path}`, hint: "" });
+      found.push({ pid: right.pid, field: "datasets", message: right.reason || `you may not read ${right.path}`, hint: "" });
   return found;
 }
 

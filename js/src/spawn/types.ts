@@ -36,6 +36,8 @@ export interface Availability {
 }
 
 export interface Problem {
+  /** Of a dataset, where the plan says of which. */
+  pid?: string;
   field: string;
   message: string;
   hint: string | null;

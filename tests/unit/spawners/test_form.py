@@ -192,7 +192,7 @@ def test_choices_are_plain_inputs_with_words() -> None:
     )
     assert "8 GiB to 64 GiB" in shown
     assert "4 to 16, in steps of 4" in shown
-    assert "must match p[0-9]+" in shown
+    assert "Must match p[0-9]+" in shown
     # A word without a default may be left out.
     assert fields.posted["qos:one:large"] == [""]
     assert "cores:two:small" in fields.inputs and "cores:two:large" not in fields.inputs
