@@ -19,6 +19,7 @@ import pytest
 
 REPO = Path(__file__).resolve().parents[2]
 TOOLS = Path(__file__).resolve().parent / "cluster"
+OTHER_HUB = os.environ.get("NEARFIELD_TEST_JUPYTERHUB", "")  # a version, for `make soak-hub5`
 REFUSED = 3  # exit code of cluster, site-runtime and install-apptainer: this host is not for us
 
 # what a job may end as; a job in none of these is still going on
@@ -50,7 +51,7 @@ class Cluster:
     @property
     def hub_venv(self) -> Path:
         """Where hub and servers run from: the site's, or one with another JupyterHub."""
-        return self.dir / "site" / os.environ.get("NEARFIELD_HUB_VENV", "venv")
+        return self.dir / "site" / (f"venv-{OTHER_HUB}" if OTHER_HUB else "venv")
 
     @property
     def image(self) -> Path:
@@ -242,6 +243,8 @@ def cluster() -> Iterator[Cluster]:
         _prepare(tool, "up", timeout=600)
     try:
         _prepare(str(TOOLS / "site-runtime"), str(REPO), timeout=900)
+        if OTHER_HUB:
+            _prepare(str(TOOLS / "site-runtime"), str(REPO), OTHER_HUB, timeout=900)
         site = Path(os.environ.get("SLURMLAB_DIR", "/var/lib/slurmlab"))
         prefix = Path(os.environ.get("APPTAINER_PREFIX", "/opt/apptainer"))
         yield Cluster(site, prefix / "bin" / "apptainer")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nearfield.config import Cluster
 from nearfield.doctor.findings import Finding, Reporter
 from nearfield.doctor.site import Site
-from nearfield.errors import SchedulerError, SchedulerUnavailableError
+from nearfield.errors import SchedulerError
 
 _FORMAT = "format=account,partition,qos"
 
@@ -16,23 +15,21 @@ def check(site: Site, report: Reporter) -> Iterator[Finding]:
     """Only where the site enforces associations does a missing one stop anybody."""
     if site.user is None:
         return
-    for name, cluster in site.slurm_clusters.items():
+    for name in site.slurm_clusters:
         try:
             conf = site.slurm_config(name)
         except SchedulerError as error:
             yield report.not_checked(f"{name}: {error.message}")
             continue
-        yield _one(site, report, name, cluster, conf)
+        yield _one(site, report, name, conf)
 
 
-def _one(
-    site: Site, report: Reporter, name: str, cluster: Cluster, conf: dict[str, str]
-) -> Finding:
+def _one(site: Site, report: Reporter, name: str, conf: dict[str, str]) -> Finding:
     real = conf.get("ClusterName", name)
     where = (f"user={site.user}", f"cluster={real}")
     try:
-        told = site.slurm(cluster, "sacctmgr", "-nP", "show", "assoc", *where, _FORMAT)
-    except SchedulerUnavailableError as error:
+        told = site.slurm(name, "sacctmgr", "-nP", "show", "assoc", *where, _FORMAT)
+    except SchedulerError as error:
         return report.not_checked(f"{name}: {error.message}")
     if told.code != 0:
         return report.not_checked(f"{name}: sacctmgr: {told.words}")

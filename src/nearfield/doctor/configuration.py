@@ -21,6 +21,12 @@ def check(site: Site, report: Reporter) -> Iterator[Finding]:
             f"nothing in it is secret, and the launcher reads it as each user:"
             f" chmod 644 {site.source}",
         )
+    launched = [c for c in site.slurm_clusters.values() if c.submitter != "direct"]
+    if launched and site.config.launcher.hub_urls is None:
+        yield report.warning(
+            "launcher.hub_urls is not set: a stolen hub account could lead sessions to another hub",
+            "set it to the addresses that sessions report to: NEARFIELD_HUB and the public one",
+        )
     for name, cluster in site.slurm_clusters.items():
         if cluster.launcher is not None and cluster.submitter == "sudo":
             yield _launchers_own(site, report, name, cluster)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from nearfield.config import Cluster
 from nearfield.doctor.findings import Finding, Reporter
 from nearfield.doctor.site import Site
-from nearfield.errors import SchedulerError, SchedulerUnavailableError
+from nearfield.errors import SchedulerError
 
 _SEES_ALL = ("Operator", "Administrator")
 
@@ -27,14 +27,14 @@ def check(site: Site, report: Reporter) -> Iterator[Finding]:
 
 
 def _hidden(site: Site, report: Reporter, name: str, cluster: Cluster) -> Finding:
-    account = site.hub_account
+    account = site.hub_account if cluster.ssh is None else cluster.ssh.user
     if account is None:
         return report.not_checked(
             f"{name}: PrivateData hides jobs; from the hub too?", "name its account with --hub"
         )
     try:
-        told = site.slurm(cluster, "sacctmgr", "-nP", "show", "user", account, "format=adminlevel")
-    except SchedulerUnavailableError as error:
+        told = site.slurm(name, "sacctmgr", "-nP", "show", "user", account, "format=adminlevel")
+    except SchedulerError as error:
         return report.not_checked(f"{name}: {error.message}")
     if any(level in told.out for level in _SEES_ALL):
         return report.ok(f"{name}: PrivateData hides jobs, but {account} is {told.out.strip()}")

@@ -17,9 +17,14 @@ _CODE = (".py", ".so", ".pth")
 
 def check(site: Site, report: Reporter) -> Iterator[Finding]:
     """The launcher, its interpreter and every file of its modules, with all folders above."""
-    launchers = {c.launcher for c in site.slurm_clusters.values() if c.launcher is not None}
-    if not launchers:
-        yield report.ok("no launcher: jobs are submitted as the account that asks")
+    launchers: set[Path] = set()
+    for name, cluster in site.slurm_clusters.items():
+        if cluster.submitter == "ssh":
+            yield report.not_checked(f"{name}: the launcher is on the submit host", "ask there")
+        elif cluster.submitter == "sudo" and cluster.launcher is not None:
+            launchers.add(cluster.launcher)
+        else:
+            yield report.ok(f"{name}: no launcher: jobs are submitted by the account that asks")
     for launcher in sorted(launchers):
         yield _one(report, launcher)
 

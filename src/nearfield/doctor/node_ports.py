@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from nearfield.config import Cluster
 from nearfield.doctor.findings import Finding, Reporter
 from nearfield.doctor.site import Site
-from nearfield.errors import SchedulerUnavailableError
+from nearfield.errors import SchedulerError
 
 
 def check(site: Site, report: Reporter) -> Iterator[Finding]:
@@ -18,8 +18,8 @@ def check(site: Site, report: Reporter) -> Iterator[Finding]:
 
 def _one(site: Site, report: Reporter, name: str, cluster: Cluster) -> Finding:
     try:
-        told = site.slurm(cluster, "sinfo", "-hN", "-o", "%N")
-    except SchedulerUnavailableError as error:
+        told = site.slurm(name, "sinfo", "-hN", "-o", "%N")
+    except SchedulerError as error:
         return report.not_checked(f"{name}: {error.message}")
     nodes = sorted(set(told.out.split()))
     if told.code != 0 or not nodes:

@@ -20,12 +20,24 @@ from nearfield.scheduler.examination import Examination
 SLURM_SECONDS = 10.0
 
 Runner = Callable[[Sequence[str], Mapping[str, str]], Result]
+ThereRunner = Callable[[str, Cluster, Sequence[str]], Result]
 AskUser = Callable[[str, Cluster, str, Config], Examination]
 
 
 def run_command(argv: Sequence[str], env: Mapping[str, str]) -> Result:
     """Run a command. Raises SchedulerUnavailableError if it is not there or does not end."""
     return run(argv, env=env, timeout=SLURM_SECONDS)
+
+
+def run_on_submit_host(name: str, cluster: Cluster, argv: Sequence[str]) -> Result:
+    """The same through the gateway, which passes reading commands on."""
+    from nearfield.scheduler.ssh import SshSubmitter
+    from nearfield.scheduler.submitters import open_submitter
+
+    submitter = open_submitter(name, cluster)
+    if not isinstance(submitter, SshSubmitter):
+        raise SchedulerError(f"{name} has no submit host")
+    return asyncio.run(submitter.queries.ask(*argv, seconds=SLURM_SECONDS))
 
 
 def ask_user(cluster_name: str, cluster: Cluster, user: str, config: Config) -> Examination:
@@ -53,6 +65,7 @@ class Site:
     hub: str | None = None
     """The hub's account, where the doctor is somebody else (root)."""
     run: Runner = run_command
+    run_there: ThereRunner = run_on_submit_host
     ask: AskUser = ask_user
     resolve: Callable[[str], object] = _resolve
     uid: int = field(default_factory=os.geteuid)
@@ -69,8 +82,15 @@ class Site:
     def slurm_clusters(self) -> dict[str, Cluster]:
         return {n: c for n, c in self.config.clusters.items() if c.scheduler == "slurm"}
 
-    def slurm(self, cluster: Cluster, command: str, *args: str) -> Result:
-        """One of Slurm's commands, as this account."""
+    def slurm(self, name: str, command: str, *args: str) -> Result:
+        """One of Slurm's commands, as this account, or as the gateway's on a submit host.
+
+        Raises:
+            SchedulerError: it cannot be run, does not end, or is not passed on.
+        """
+        cluster = self.slurm_clusters[name]
+        if cluster.submitter == "ssh":
+            return self.run_there(name, cluster, (command, *args))
         return self.run([str(cluster.bin / command), *args], query_environment(cluster.conf))
 
     def slurm_config(self, name: str) -> dict[str, str]:
@@ -80,7 +100,7 @@ class Site:
             SchedulerError: it does not answer.
         """
         if name not in self._conf:
-            told = self.slurm(self.slurm_clusters[name], "scontrol", "show", "config")
+            told = self.slurm(name, "scontrol", "show", "config")
             if told.code != 0:
                 raise SchedulerError(f"scontrol: {told.words}")
             self._conf[name] = read_slurm_config(told.out)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from nearfield.config import Cluster
 from nearfield.doctor.findings import Finding, Reporter
 from nearfield.doctor.site import Site
-from nearfield.errors import SchedulerError, SchedulerUnavailableError
+from nearfield.errors import SchedulerError
 
 _MUNGE = re.compile(r"munge|[Aa]uthentication|credential", re.ASCII)
 
@@ -17,19 +16,14 @@ def check(site: Site, report: Reporter) -> Iterator[Finding]:
     """Each Slurm cluster by itself: one being down leaves the others working."""
     if not site.slurm_clusters:
         yield report.ok("no Slurm cluster in this configuration")
-    for name, cluster in site.slurm_clusters.items():
-        yield from _one(site, report, name, cluster)
+    for name in site.slurm_clusters:
+        yield from _one(site, report, name)
 
 
-def _one(site: Site, report: Reporter, name: str, cluster: Cluster) -> Iterator[Finding]:
+def _one(site: Site, report: Reporter, name: str) -> Iterator[Finding]:
     try:
-        version = site.slurm(cluster, "sinfo", "--version")
-    except SchedulerUnavailableError as error:
-        if cluster.submitter not in {"direct", "sudo"}:
-            yield report.not_checked(
-                f"{name}: {error.message}", "run the doctor on the host that jobs are sent from"
-            )
-            return
+        version = site.slurm(name, "sinfo", "--version")
+    except SchedulerError as error:
         yield report.problem(f"{name}: {error.message}", error.hint or "")
         return
     yield report.ok(f"{name}: {version.out.strip() or version.words}")
@@ -40,7 +34,7 @@ def _one(site: Site, report: Reporter, name: str, cluster: Cluster) -> Iterator[
         return
     auth = conf.get("AuthType", "?")
     yield report.ok(f"{name}: slurmctld answers, {auth} lets {site.me} in")
-    yield _accounting(site, report, name, cluster, conf)
+    yield _accounting(site, report, name, conf)
 
 
 def _silent(report: Reporter, name: str, words: str) -> Finding:
@@ -56,9 +50,7 @@ def _silent(report: Reporter, name: str, words: str) -> Finding:
     )
 
 
-def _accounting(
-    site: Site, report: Reporter, name: str, cluster: Cluster, conf: dict[str, str]
-) -> Finding:
+def _accounting(site: Site, report: Reporter, name: str, conf: dict[str, str]) -> Finding:
     if conf.get("AccountingStorageType", "").endswith("none"):
         return report.warning(
             f"{name}: no accounting: how a job ended is known for MinJobAge"
@@ -66,9 +58,9 @@ def _accounting(
             "run slurmdbd where ended sessions should be explained later too",
         )
     try:
-        told = site.slurm(cluster, "sacctmgr", "-nP", "show", "cluster", "format=cluster")
+        told = site.slurm(name, "sacct", "-nPX", "-j", "1", "-o", "JobIDRaw")
         words = told.words if told.code != 0 else ""
-    except SchedulerUnavailableError as error:
+    except SchedulerError as error:
         words = error.message
     if words:
         return report.problem(

@@ -48,7 +48,7 @@ class Commands:
             "sinfo --version": says("slurm 22.05.8\n"),
             "sinfo -hN": says("na1\nna2\n"),
             "scontrol show config": says(CONF),
-            "sacctmgr -nP show cluster": says("lab\n"),
+            "sacct -nPX": says(""),
             "sacctmgr -nP show assoc": says("physics||normal\n"),
             "sudo -n -l": says(code=1, err="not allowed"),
             **answers,

@@ -50,12 +50,41 @@ def test_no_commands_here(site: Make, ask: Make) -> None:
 
 
 def test_accounting(site: Make, ask: Make, says: Make, conf: str) -> None:
-    down = says(code=1, err="sacctmgr: error: Unable to contact slurmdbd")
-    found = ask("slurm", site({"sacctmgr -nP show cluster": down}))[-1]
+    down = says(code=1, err="sacct: error: Unable to contact slurmdbd")
+    found = ask("slurm", site({"sacct -nPX": down}))[-1]
     assert (found.verdict.value, "slurmdbd does not answer" in found.message) == ("problem", True)
     off = conf.replace("storage/slurmdbd", "storage/none")
     found = ask("slurm", site({"scontrol show config": says(off)}))[-1]
     assert (found.verdict.value, "300 sec" in found.message) == ("warning", True)
+
+
+def test_a_submit_host_is_asked_where_the_hub_has_no_slurm(
+    site: Make, ask: Make, says: Make, conf: str
+) -> None:
+    asked = []
+
+    def there(_name: str, _cluster: Any, argv: Any) -> Any:
+        asked.append(argv[0])
+        return says(conf if argv[0] == "scontrol" else "slurm 22.05.8")
+
+    yaml = """
+clusters:
+  lab:
+    submitter: ssh
+    ssh: {host: submit, user: nearfield-gate, key: /k, known_hosts: /h}
+hardware: {small: {cluster: lab}}
+profiles: {small: {environment: default, hardware: small}}
+"""
+    far = site(yaml=yaml, run_there=there)
+    assert verdicts(ask("slurm", far)) == ["ok", "ok", "ok"]
+    assert asked == ["sinfo", "scontrol", "sacct"]
+    assert verdicts(ask("launcher", far)) == ["not checked"]
+    assert verdicts(ask("sudo", far)) == ["ok"]
+
+
+def test_sessions_that_may_report_anywhere(site: Make, ask: Make) -> None:
+    found = ask("configuration", site())
+    assert next(f.hint for f in found if "hub_urls" in f.message).startswith("set it to")
 
 
 def test_hidden_jobs(site: Make, ask: Make, says: Make, conf: str) -> None:
