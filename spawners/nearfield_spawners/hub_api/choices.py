@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from nearfield.config import Config, Hardware, HardwareConfig, Numbers, Pattern, Range, Words
 from nearfield.profiles import usable
+from nearfield_spawners.cards import CARDS
 from nearfield_spawners.hub_api.handler import PageHandler
 from nearfield_spawners.hub_api.models import (
     AnyChoice,
@@ -21,15 +23,18 @@ from nearfield_spawners.hub_api.models import (
 
 
 class ChoicesHandler(PageHandler):
-    """Asks nobody: configuration and the user's groups are all it needs."""
+    """Asks nobody but the images themselves, once for each state of a file."""
 
-    def get(self) -> None:
+    async def get(self) -> None:
         spawner = self.user_spawner()
-        self.answer(choices_of(spawner))
+        config: Config = spawner.site
+        names = {profile.environment for profile in usable(config, spawner.principal).values()}
+        cards = await CARDS.of((name, config.environments[name]) for name in sorted(names))
+        self.answer(choices_of(spawner, cards))
 
 
-def choices_of(spawner: Any) -> ChoicesAnswer:
-    """What the spawner's user may choose."""
+def choices_of(spawner: Any, cards: Mapping[str, dict[str, Any] | None]) -> ChoicesAnswer:
+    """What the spawner's user may choose. ``cards`` are those of the environments."""
     config: Config = spawner.site
     running = sum(1 for other in spawner.user.spawners.values() if other.active)
     return ChoicesAnswer(
@@ -38,8 +43,8 @@ def choices_of(spawner: Any) -> ChoicesAnswer:
                 name=name,
                 title=profile.title or name,
                 description=profile.description,
-                techniques=config.environments[profile.environment].techniques,
-                environment=_environment(config, profile.environment),
+                techniques=_techniques(config, profile.environment, cards),
+                environment=_environment(config, profile.environment, cards),
                 hardware=tuple(_hardware(config, key) for key in profile.hardware),
                 per_user=profile.per_user,
             )
@@ -51,10 +56,24 @@ def choices_of(spawner: Any) -> ChoicesAnswer:
     )
 
 
-def _environment(config: Config, name: str) -> EnvironmentShown:
-    entry = config.environments[name]
+def _techniques(
+    config: Config, name: str, cards: Mapping[str, dict[str, Any] | None]
+) -> tuple[str, ...]:
+    return config.environments[name].techniques or tuple(
+        (cards.get(name) or {}).get("techniques", ())
+    )
+
+
+def _environment(
+    config: Config, name: str, cards: Mapping[str, dict[str, Any] | None]
+) -> EnvironmentShown:
+    entry, card = config.environments[name], cards.get(name)
+    told = card or {}
     return EnvironmentShown(
-        name=name, title=entry.title or name, description=entry.description, card=None
+        name=name,
+        title=entry.title or told.get("title") or name,
+        description=entry.description or told.get("description", ""),
+        card=card,
     )
 
 

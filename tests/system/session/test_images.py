@@ -7,9 +7,11 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from hublab.images import Images, make_images, make_wheel
@@ -180,6 +182,20 @@ print(json.dumps({"keys": keys, "write": refused(lambda: open(real, "r+b")),
 """
 
 
+def interrupt_busy_kernel(hub: Any, token: str) -> None:
+    url = f"{hub.url}/user/alice/api/kernels"
+    headers = {"Authorization": f"token {token}"}
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        for kernel in httpx.get(url, headers=headers, timeout=30).json():
+            if kernel["execution_state"] == "busy":
+                time.sleep(0.5)  # the cell is being executed by now
+                httpx.post(f"{url}/{kernel['id']}/interrupt", headers=headers, timeout=30)
+                return
+        time.sleep(0.1)
+    raise AssertionError("no kernel got busy")
+
+
 @pytest.mark.usefixtures("site")
 def test_a_kernel_alone_runs_in_the_image_with_a_layer_that_is_kept(
     cluster: Any, hub: Any, pids: dict[str, str]
@@ -198,6 +214,11 @@ def test_a_kernel_alone_runs_in_the_image_with_a_layer_that_is_kept(
     assert seen["prefix"].startswith(str(layers / "kernel"))
     absent = "import importlib.util as u; print(u.find_spec('nearfield_tiny'))"
     assert hub.execute("alice", token, absent).strip() == "None"
+    with ThreadPoolExecutor(1) as beside:
+        sleeping = beside.submit(hub.execute, "alice", token, "import time; time.sleep(60)")
+        interrupt_busy_kernel(hub, token)
+        with pytest.raises(AssertionError, match="KeyboardInterrupt"):
+            sleeping.result(20)
     install = f"%pip install --no-index --disable-pip-version-check {wheel}"
     assert "Successfully installed" in hub.execute("alice", token, install)
     hub.stop_server("alice")

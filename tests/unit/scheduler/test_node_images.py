@@ -292,6 +292,20 @@ def test_a_second_start_costs_no_verification(
     assert apptainer.asked == 3
 
 
+@pytest.mark.usefixtures("settled")
+def test_a_cache_that_cannot_be_written_is_passed_over_in_silence(
+    tmp_path: Path, keyring: Path, apptainer: Apptainer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The launcher's output is its answer, and a new user has no folder yet."""
+    path = sif_file(tmp_path / "a.sif", (0x4004, 2, b"squash"))
+    image = examine.Examined(str(path))
+    rule = task_of(path, apptainer, keyring)["signature"]
+    examine.verify_image(image, str(apptainer.program), rule, "/nosuch/sessions", 10)
+    image.close()
+    assert image.verdict["verdict"] == "verified"
+    assert capsys.readouterr().out == ""
+
+
 def test_a_file_that_was_changed_just_now_is_not_remembered(
     tmp_path: Path, keyring: Path, apptainer: Apptainer
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Dict
 from nearfield.scheduler.node.session import NotStarted
 
 MODULE_SECONDS = 60
+OF_THE_SHELL = ("_", "PWD", "OLDPWD", "SHLVL")
 # Fixed text; the script and the names of the modules are its arguments. What these print is not
 # for us: only the environment goes to standard output.
 LOAD = '. "$1" >&2 && shift && module load "$@" >&2 && exec /usr/bin/env -0'
@@ -42,7 +43,8 @@ def with_modules(env: Dict[str, str], init: str, modules: Any) -> Dict[str, str]
     else:
         if done.returncode == 0:
             rows = done.stdout.decode("utf-8", "surrogateescape").split("\0")
-            return dict(row.split("=", 1) for row in rows if "=" in row)
+            found = dict(row.split("=", 1) for row in rows if "=" in row)
+            return {name: found[name] for name in found if name not in OF_THE_SHELL}
         said = done.stderr.decode("utf-8", "replace").split("\n")
         why = " ".join(line.strip() for line in said if line.strip())[-400:]
     names = " ".join(modules)

@@ -1,0 +1,97 @@
+"""Cards of environments for the spawn page: read in the background, kept for each state of a file.
+
+A page never waits long for an image: what is not known yet is left out and is there next time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from nearfield.config import EnvironmentConfig
+from nearfield.scheduler.images import Card, ImageReport, read_card, verify_image
+
+WAIT_SECONDS = 0.5
+KEPT = 200
+
+T = TypeVar("T")
+
+_Key = tuple[str, str, tuple[int, ...]]
+
+
+class Cards:
+    """One for the whole hub. A large image is read once; two at a time."""
+
+    def __init__(self) -> None:
+        self._slots = threading.Semaphore(2)
+        self._cards: dict[_Key, Future[Card]] = {}
+        self._reports: dict[_Key, Future[ImageReport | None]] = {}
+
+    async def shown(self, environment: EnvironmentConfig) -> dict[str, Any] | None:
+        """The card with digest, verdict and signers as far as they are known; None: no image."""
+        if environment.image is None:
+            return None
+        key = await asyncio.to_thread(_key_of, environment)
+        if key not in self._cards:
+            self._forget()
+            self._cards[key] = self._ask(read_card, environment)
+            self._reports[key] = self._ask(verify_image, environment)
+        await asyncio.wait([asyncio.wrap_future(self._cards[key])], timeout=WAIT_SECONDS)
+        card = _result(self._cards[key]) or Card()
+        report = _result(self._reports[key])
+        told = card.model_dump(mode="json")
+        told |= {"digest": "", "verdict": "", "signers": []}
+        if report is not None:
+            told |= report.model_dump(mode="json", include={"digest", "verdict", "signers"})
+        return told
+
+    async def of(
+        self, environments: Iterable[tuple[str, EnvironmentConfig]]
+    ) -> dict[str, dict[str, Any] | None]:
+        """Several at once, by name."""
+        named = dict(environments)
+        found = await asyncio.gather(*(self.shown(one) for one in named.values()))
+        return dict(zip(named, found, strict=True))
+
+    def _ask(self, ask: Callable[[EnvironmentConfig], T], about: EnvironmentConfig) -> Future[T]:
+        """In a thread that does not keep the hub from ending: a large image takes minutes."""
+        future: Future[T] = Future()
+
+        def work() -> None:
+            with self._slots:
+                try:
+                    future.set_result(ask(about))
+                except Exception as error:  # a card is for show; whoever shows it leaves it out
+                    future.set_exception(error)
+
+        threading.Thread(target=work, name="nearfield-card", daemon=True).start()
+        return future
+
+    def _forget(self) -> None:
+        while len(self._cards) >= KEPT:
+            oldest = next(iter(self._cards))
+            del self._cards[oldest], self._reports[oldest]
+
+
+def _result(future: Future[Any]) -> Any:
+    """What is there now. A card is for show: one that failed is an empty one."""
+    if not future.done() or future.exception() is not None:
+        return None
+    return future.result()
+
+
+def _key_of(environment: EnvironmentConfig) -> _Key:
+    image = str(environment.image)
+    try:
+        assert environment.image is not None  # noqa: S101 - the caller has looked
+        found = environment.image.stat()
+        state: tuple[int, ...] = (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    except OSError:
+        state = ()
+    return image, environment.model_dump_json(), state
+
+
+CARDS = Cards()
