@@ -17,7 +17,7 @@ START_SECONDS = 60.0
 
 Run = Callable[[list[str]], Result]
 """Runs an argv, bounded by START_SECONDS. Raises SchedulerUnavailableError at the end of it."""
-Verify = Callable[[EnvironmentConfig], Iterator[Finding]]
+Verify = Callable[[str, EnvironmentConfig], Iterator[Finding]]
 
 
 def check_image(
@@ -53,7 +53,7 @@ def check_image(
             fix=obstacle.fix,
         )
     if verify is not None:
-        yield from verify(environment)
+        yield from verify(name, environment)
     if not any(obstacle.certain for obstacle in closed):
         yield from _starts(key, image, environment, run)
 

@@ -11,6 +11,7 @@ from nearfield.checking.asking import Ask, ask_facts, asker
 from nearfield.checking.finding import Finding, Report
 from nearfield.checking.hardware import check_hardware
 from nearfield.checking.images import START_SECONDS, check_image
+from nearfield.checking.signatures import signature_holds
 from nearfield.checking.storages import check_storages
 from nearfield.checking.trial import check_trials
 from nearfield.config import Config, find_config, key_lines, load_site_config
@@ -118,7 +119,7 @@ class _Check:
         )
         for name in names:
             self.progress(self.tried, None, f"trying environment {name}")
-            self.found += check_image(name, self.config, self._run_image)
+            self.found += check_image(name, self.config, self._run_image, signature_holds)
 
     def _is_on(self, hardware: Iterable[str], cluster: str) -> bool:
         return any(self.config.hardware[name].cluster == cluster for name in hardware)

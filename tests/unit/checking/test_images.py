@@ -163,5 +163,5 @@ def test_what_is_not_on_this_host(folder: Path) -> None:
 
 def test_verification_is_asked_for(folder: Path) -> None:
     told = Finding(severity="error", key="environments.e.signature", what="tampered")
-    found = list(check_image("e", site(folder), Apptainer(), lambda _: iter([told])))
+    found = list(check_image("e", site(folder), Apptainer(), lambda *_: iter([told])))
     assert found == [told]
