@@ -6,8 +6,7 @@ model, one check. It holds names only; none of them ever becomes part of a scrip
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import (
     BaseModel,
@@ -64,17 +63,28 @@ class SpawnOptions(BaseModel):
         return tuple(dict.fromkeys(pids))
 
 
-def parse_options(data: Mapping[str, Any]) -> SpawnOptions:
+PROBLEMS_SHOWN = 5
+
+
+def parse_options(data: object) -> SpawnOptions:
     """Check what arrived. Raises UsageError naming each field that does not fit."""
     try:
-        return SpawnOptions.model_validate(dict(data))
+        return SpawnOptions.model_validate(data)
     except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False)
         problems = "; ".join(
-            f"{'.'.join(str(part) for part in e['loc']) or 'options'}: "
+            f"{_field(e['loc'])}: "
             + ("unknown option" if e["type"] == "extra_forbidden" else e["msg"])
-            for e in error.errors(include_url=False, include_input=False)
+            for e in found[:PROBLEMS_SHOWN]
         )
+        more = f"; and {len(found) - PROBLEMS_SHOWN} more" if len(found) > PROBLEMS_SHOWN else ""
         raise UsageError(
-            f"spawn options refused: {problems}",
+            f"spawn options refused: {problems}{more}",
             hint=f"the options are: {', '.join(SpawnOptions.model_fields)}",
         ) from None
+
+
+def _field(at: tuple[int | str, ...]) -> str:
+    """The name of a field, which the user has chosen: short, and without control characters."""
+    name = ".".join(map(str, at)) or "options"
+    return name if name.isascii() and name.isprintable() and len(name) <= 40 else ascii(name[:40])
