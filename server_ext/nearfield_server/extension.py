@@ -7,7 +7,13 @@ from pathlib import Path
 from jupyter_server.extension.application import ExtensionApp
 from traitlets import Unicode
 
-from nearfield_server.handlers import PublishHandler, RunHandler, RunsHandler, SessionHandler
+from nearfield_server.handlers import (
+    PublishHandler,
+    RunHandler,
+    RunsHandler,
+    SessionDatasetsHandler,
+    SessionHandler,
+)
 from nearfield_server.runs import RunManager
 
 
@@ -28,6 +34,7 @@ class NearfieldExtension(ExtensionApp):
         self.handlers.extend(
             [
                 (r"/nearfield/api/session", SessionHandler),
+                (r"/nearfield/api/session/datasets", SessionDatasetsHandler),
                 (r"/nearfield/api/runs", RunsHandler),
                 (r"/nearfield/api/runs/([0-9a-f]{12})", RunHandler),
                 (r"/nearfield/api/runs/([0-9a-f]{12})/publish", PublishHandler),

@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import APIHandler
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tornado import web
 
-from nearfield.errors import NearfieldError, UnknownNameError, UsageError
+from nearfield.api import session_add, session_datasets
+from nearfield.datasets import Pid
+from nearfield.errors import (
+    BlockedError,
+    CatalogueUnavailableError,
+    DatasetNotFoundError,
+    DatasetNotPermittedError,
+    NearfieldError,
+    UnknownNameError,
+    UsageError,
+)
+from nearfield.session_data import SessionDataset
 from nearfield_server.runs import RunManager, RunRequest
+
+# The first that fits.
+_STATUS: tuple[tuple[type[NearfieldError], int], ...] = (
+    (UnknownNameError, 404),
+    (DatasetNotFoundError, 404),
+    (DatasetNotPermittedError, 403),
+    (CatalogueUnavailableError, 503),
+    (BlockedError, 409),
+    (UsageError, 400),
+)
 
 
 class _Handler(APIHandler):
@@ -29,13 +52,7 @@ class _Handler(APIHandler):
         self.finish(json.dumps(data))
 
     def refuse(self, error: NearfieldError) -> None:
-        status = (
-            404
-            if isinstance(error, UnknownNameError)
-            else 400
-            if isinstance(error, UsageError)
-            else 500
-        )
+        status = next((code for kind, code in _STATUS if isinstance(error, kind)), 500)
         self.set_status(status)
         self.finish(json.dumps({"message": error.message, "hint": error.hint, "reason": None}))
 
@@ -70,6 +87,49 @@ class SessionHandler(_Handler):
         )
 
 
+class DatasetsAdded(BaseModel):
+    """Body of ``POST session/datasets``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    datasets: tuple[Pid, ...] = Field(min_length=1, max_length=200)
+
+
+class SessionDatasetsHandler(_Handler):
+    """``GET session/datasets``, ``POST session/datasets``: what is in ``$NEARFIELD_DATA``."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        await self._answer_with(session_datasets)
+
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        try:
+            wanted = DatasetsAdded.model_validate_json(self.request.body or b"{}")
+        except ValidationError as error:
+            raise web.HTTPError(400, explain(error)) from None
+        await self._answer_with(lambda: session_add(wanted.datasets))
+
+    async def _answer_with(self, work: Callable[[], list[SessionDataset]]) -> None:
+        try:
+            # File systems may be slow; the server answers others meanwhile.
+            found = await asyncio.to_thread(work)
+        except NearfieldError as error:
+            self.refuse(error)
+            return
+        self.answer({"datasets": [one.model_dump(mode="json") for one in found]})
+
+
+def explain(error: ValidationError) -> str:
+    """What of a body does not fit, without its values."""
+    return "; ".join(
+        f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}"
+        for e in error.errors(include_url=False, include_input=False)
+    )
+
+
 class RunsHandler(_Handler):
     """``GET runs``, ``POST runs``."""
 
@@ -84,11 +144,7 @@ class RunsHandler(_Handler):
         try:
             request = RunRequest.model_validate_json(self.request.body or b"{}")
         except ValidationError as error:
-            problems = "; ".join(
-                f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}"
-                for e in error.errors(include_url=False, include_input=False)
-            )
-            raise web.HTTPError(400, problems) from None
+            raise web.HTTPError(400, explain(error)) from None
         run = await self.runs.start(request)
         self.answer(run.model_dump(mode="json"), 201)
 

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from nearfield.catalogue._protocol import Catalogue
     from nearfield.config import Config
-    from nearfield.datasets import Dataset, Page
+    from nearfield.datasets import Dataset, DatasetFiles, Page
     from nearfield.provenance.record import Record
     from nearfield.publishing.publication import Publication
+    from nearfield.session_data import SessionDataset
     from nearfield.templates.execution import OnCell
     from nearfield.templates.runner import Plan
 
@@ -186,6 +187,34 @@ def publication(
         return await publish_run(Path(folder), source, target=target, title=title)
 
     return _with_catalogue(config, catalogue, send)
+
+
+def session_datasets() -> list[SessionDataset]:
+    """The datasets of the session that this process runs in. Raises BlockedError outside one."""
+    from nearfield.session_data import Session, show
+
+    return show(Session.current())
+
+
+def session_add(datasets: str | Sequence[str]) -> list[SessionDataset]:
+    """Add datasets to the session that this process runs in; they appear in ``$NEARFIELD_DATA``.
+
+    Raises:
+        DatasetNotFoundError, DatasetNotPermittedError: for one of them; nothing is added.
+        BlockedError: no session, or one that does not have the dataset's storage.
+    """
+    from nearfield.session_data import Session, add, check_request
+
+    session = Session.current()
+    pids = check_request([datasets] if isinstance(datasets, str) else datasets)
+    return add(session, _with_catalogue(None, None, lambda source: files_of(source, pids)))
+
+
+async def files_of(source: Catalogue, pids: Sequence[str]) -> list[DatasetFiles]:
+    """What of these datasets is linked. Raises as the catalogue's ``get``."""
+    from nearfield.datasets import links_of
+
+    return [links_of(await source.get(pid)) for pid in pids]
 
 
 def _with_catalogue(

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from nearfield._version import __version__
-from nearfield.cli import catalogue, demo, doctor, profiles, provenance, runs, templates
+from nearfield.cli import catalogue, demo, doctor, profiles, provenance, runs, session, templates
 from nearfield.cli._context import Settings
 from nearfield.cli._output import complain
 from nearfield.errors import NearfieldError
@@ -27,6 +27,7 @@ app = typer.Typer(
 app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(profiles.app, name="profiles")
 app.add_typer(provenance.app, name="provenance")
+app.add_typer(session.app, name="session")
 app.add_typer(templates.app, name="templates")
 runs.add_to(app)
 demo.add_to(app)

@@ -136,19 +136,29 @@ def link_of(config: Config, profile: ProfileConfig, dataset: DatasetFiles) -> Da
         UsageError: the dataset has no files, lies outside the profile's storages, or its record
             has paths that no link can be made for.
     """
+    link = linked(dataset)
+    if config.storages:
+        allowed = bound_storages(config, profile)
+        storage, _ = locate(config, link.files[0])
+        if storage is None or storage not in allowed:
+            raise UsageError(
+                f"dataset {dataset.pid} lies at {link.files[0]}, which this profile does not bind",
+                hint=f"it binds: {', '.join(sorted(allowed)) or 'nothing'}",
+            )
+    return link
+
+
+def linked(dataset: DatasetFiles) -> DatasetLink:
+    """The links of a dataset, wherever it lies.
+
+    Raises:
+        UsageError: the dataset has no files, or its record has paths that no link can be made for.
+    """
     root = dataset.root
     if root is None:
         raise UsageError(f"dataset {dataset.pid} has no files to open")
     folder = str(PurePosixPath(root).parent)
     _must_be_linkable(dataset, folder, [root])
-    if config.storages:
-        allowed = bound_storages(config, profile)
-        storage, _ = locate(config, root)
-        if storage is None or storage not in allowed:
-            raise UsageError(
-                f"dataset {dataset.pid} lies at {root}, which this profile does not bind",
-                hint=f"it binds: {', '.join(sorted(allowed)) or 'nothing'}",
-            )
     # Linked files elsewhere need no link of their own: they are found at their original path.
     inside = [path for path in dataset.paths if PurePosixPath(path).is_relative_to(folder)]
     files = list(dict.fromkeys([root, *inside]))[:1000]

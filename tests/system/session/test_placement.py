@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +21,25 @@ pytestmark = pytest.mark.system
 MAKE = """
 import os, sys
 import h5py, numpy
-folder, title, size = sys.argv[1], sys.argv[2], int(sys.argv[3])
-os.makedirs(folder, mode=0o700, exist_ok=True)
-with h5py.File(f"{folder}/{title}.nxs", "w") as f:
+folder, title, size, seen_as = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
+os.makedirs(f"{folder}/{title}", mode=0o700, exist_ok=True)
+with h5py.File(f"{folder}/{title}/{title}.nxs", "w") as f:
     entry = f.create_group("entry")
     entry.attrs["NX_class"] = "NXentry"
     entry["title"] = title
     entry["definition"] = "NXsas"
     entry["data"] = numpy.zeros(size, "u1")
+    if title == "virtual-in-a":
+        # Sources in another folder of the storage, named as the nodes see them.
+        parts = [f"{folder}-parts/{n}.h5" for n in range(3)]
+        os.makedirs(f"{folder}-parts", mode=0o700, exist_ok=True)
+        layout = h5py.VirtualLayout((3, 4), "i4")
+        for n, part in enumerate(parts):
+            with h5py.File(part, "w") as source:
+                source["x"] = numpy.full(4, n + 1, "i4")
+            layout[n] = h5py.VirtualSource(f"{seen_as}-parts/{n}.h5", "x", (4,))
+        entry.create_virtual_dataset("frames", layout, fillvalue=-1)
+        entry["link"] = h5py.ExternalLink(f"{seen_as}-parts/2.h5", "/x")
 """
 PROFILES = {
     "anywhere": {"environment": "image", "hardware": ["roam", "gpu"]},
@@ -55,14 +68,15 @@ def placed(cluster: Any, hub: Any) -> Iterator[dict[str, str]]:
     made = []
     python = f"{cluster.site_venv}/bin/python"
     plan = [("alice", "a", "small-in-a", 2000), ("alice", "b", "large-in-b", 50_000)]
-    plan.append(("bob", "b", "bobs-in-b", 1000))
+    plan += [("alice", "a", "virtual-in-a", 10), ("bob", "b", "bobs-in-b", 1000)]
     for user, letter, title, size in plan:
         folder = Path(cluster.storage(letter)) / f"placed-{user}"
-        made.append(folder)
-        done = cluster.run_as(user, [python, "-c", MAKE, str(folder), title, str(size)])
+        seen_as = f"{cluster.data(letter)}/placed-{user}"
+        made += [folder, Path(f"{folder}-parts")]
+        done = cluster.run_as(user, [python, "-c", MAKE, str(folder), title, str(size), seen_as])
         assert done.returncode == 0, done.stderr
         argv = [f"{cluster.site_venv}/bin/nearfield", "--config", str(hub.config_file)]
-        argv += ["catalogue", "scan", f"{cluster.data(letter)}/placed-{user}"]
+        argv += ["catalogue", "scan", f"{seen_as}/{title}"]
         argv += ["--catalogue", str(hub.folder / "catalogue.sqlite")]
         # bob's record is public, his file is not: the file system is the only truth.
         argv += ["--public"] if user == "bob" else []
@@ -74,7 +88,7 @@ def placed(cluster: Any, hub: Any) -> Iterator[dict[str, str]]:
     yield {title: pid for title, pid in found.items() if title in {p[2] for p in plan}}
     hub.config_file.write_text(before)
     for folder in made:
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def ask(hub: Any, user: str, path: str, **options: Any) -> Any:
@@ -96,9 +110,16 @@ def node_of(hub: Any, cluster: Any, user: str, options: dict[str, Any]) -> tuple
     hub.wait_ready(user)
     argv = ["/usr/bin/squeue", "-h", "-u", user, "-t", "R", "-o", "%N"]
     node = subprocess.run(argv, capture_output=True, text=True, check=True).stdout.strip()
-    said = hub.api("GET", f"users/{user}/server/progress").text
+    said = stages(hub, user)
     hub.stop_server(user)
     return node, said
+
+
+def stages(hub: Any, user: str) -> str:
+    """The stages of a start as the hub has saved them; its own page shows them only meanwhile."""
+    with closing(sqlite3.connect(f"file:{hub.folder}/jupyterhub.sqlite?mode=ro", uri=True)) as db:
+        ask = "SELECT s.state FROM spawners s JOIN users u ON u.id = s.user_id WHERE u.name = ?"
+        return "".join(str(row[0]) for row in db.execute(ask, (user,)))
 
 
 def test_a_session_lands_where_most_of_its_data_lies(
@@ -139,7 +160,63 @@ def test_bobs_is_refused_before_submission_naming_dataset_path_and_reason(
     # The hub has no storage-b: it cannot tell, and the node decides before the server starts.
     [right] = ask(hub, "alice", "plan", json=options)["rights"]
     assert right["answer"] == "unknown"
-    assert right["path"].endswith("placed-bob/bobs-in-b.nxs")
+    assert right["path"].endswith("placed-bob/bobs-in-b/bobs-in-b.nxs")
+
+
+IN_THE_SESSION = """
+import glob, json, os, subprocess, sys
+import h5py
+[root] = glob.glob("/data/virtual-in-a-*/virtual-in-a.nxs")
+with h5py.File(root) as f:
+    out = {"frames": f["entry/frames"][...].tolist(), "link": f["entry/link"][...].tolist()}
+def nearfield(*args):
+    done = subprocess.run([PROGRAM, "session", *args, "--json"], capture_output=True, text=True)
+    return [done.returncode, done.stdout and json.loads(done.stdout), done.stderr]
+out["refused"] = nearfield("add", A, BOBS)
+out["elsewhere"] = nearfield("add", A, B)
+out["before"] = sorted(os.listdir("/data"))
+out["added"] = nearfield("add", A)
+out["again"] = nearfield("add", A)
+[root] = glob.glob("/data/small-in-a-*/small-in-a.nxs")
+with h5py.File(root) as f:
+    out["read"] = f["entry/data"].shape
+out["shown"] = nearfield("show")
+print(json.dumps(out))
+"""
+
+
+def test_virtual_sources_resolve_and_a_dataset_is_added_later(
+    cluster: Any, hub: Any, placed: dict[str, str]
+) -> None:
+    virtual, a, b = (placed[name] for name in ("virtual-in-a", "small-in-a", "large-in-b"))
+    answer = hub.request_server("alice", {"profile": "anywhere", "datasets": [virtual]})
+    assert answer.status_code in {201, 202}, answer.text + hub.tail()
+    hub.wait_ready("alice")
+    names = {"A": a, "B": b, "BOBS": placed["bobs-in-b"]}
+    names["PROGRAM"] = f"{cluster.site_venv}/bin/nearfield"
+    said = "".join(f"{name} = {value!r}\n" for name, value in names.items())
+    token = hub.user_token("alice")
+    out = json.loads(hub.execute("alice", token, said + IN_THE_SESSION))
+    # Absolute sources lie in a folder that nobody has chosen: the storage has its own path.
+    assert out["frames"] == [[1] * 4, [2] * 4, [3] * 4]
+    assert out["link"] == [3] * 4
+    # All or none; bob's is not on this node, nor could it be read.
+    assert out["refused"][0] != 0 and placed["bobs-in-b"] in out["refused"][2]
+    assert out["elsewhere"][0] == 3 and "not on this node" in out["elsewhere"][2], out
+    assert len(out["before"]) == 1
+    [[code, told, _], again] = out["added"], out["again"]
+    assert code == 0 and told["datasets"][0]["problem"] == ""
+    assert again[1] == told
+    assert out["read"] == [2000]
+    assert [d["pid"] for d in out["shown"][1]["datasets"]] == [virtual, a]
+    # The panel asks the server for the same.
+    url = f"{hub.url}/user/alice/nearfield/api/session/datasets"
+    headers = {"Authorization": f"token {token}"}
+    listed = httpx.get(url, headers=headers, timeout=30).json()["datasets"]
+    assert [(d["pid"], d["added"]) for d in listed] == [(virtual, False), (a, True)]
+    for body, status in (({"datasets": ["nope"]}, 404), ({"datasets": [b]}, 409), ({}, 400)):
+        answer = httpx.post(url, headers=headers, json=body, timeout=30)
+        assert answer.status_code == status, answer.text
 
 
 def test_looking_at_the_page_asks_slurm_once_a_minute(cluster: Any, hub: Any) -> None:

@@ -1,0 +1,58 @@
+"""``nearfield session``: the session that the command runs in, and one more dataset in it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nearfield.cli._output import emit_json, table
+
+if TYPE_CHECKING:
+    from nearfield.session_data import SessionDataset
+
+app = typer.Typer(no_args_is_help=True, help="In a session: its datasets.")
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command("show")
+def show(json_: JsonOption = False) -> None:
+    """Show the datasets of this session."""
+    from nearfield.api import session_datasets
+
+    _print(session_datasets(), json_)
+
+
+@app.command("add")
+def add(
+    pids: Annotated[list[str], typer.Argument(metavar="PID…", help="Datasets by their PID.")],
+    json_: JsonOption = False,
+) -> None:
+    """Add datasets to this session: they appear below $NEARFIELD_DATA at once.
+
+    Nothing is added unless all of them can be read here. A dataset that is there already stays.
+    """
+    from nearfield.api import session_add
+
+    _print(session_add(pids), json_)
+
+
+def _print(found: list[SessionDataset], json_: bool) -> None:
+    if json_:
+        emit_json(
+            {
+                "profile": os.environ.get("NEARFIELD_PROFILE"),
+                "data": os.environ.get("NEARFIELD_DATA"),
+                "datasets": [one.model_dump(mode="json") for one in found],
+            }
+        )
+        return
+    rows = [
+        [one.pid, one.path, "added" if one.added else "at start", one.problem or "readable"]
+        for one in found
+    ]
+    table(["dataset", "folder", "since", "state"], rows)
+    for one in found:
+        for told in one.not_linked:
+            typer.echo(f"not linked: {told}", err=True)
