@@ -29,8 +29,8 @@ c.GenericOAuthenticator.scope = ["openid", "profile", "email"]
 c.GenericOAuthenticator.username_claim = "preferred_username"
 c.GenericOAuthenticator.allow_all = True
 
-# Tokens are kept, encrypted with JUPYTERHUB_CRYPT_KEY, to ask the provider again: a person who is
-# disabled there cannot start a session any more, at the latest after five minutes.
+# Tokens are kept, encrypted with JUPYTERHUB_CRYPT_KEY, to ask the provider again: who is disabled
+# there cannot start a session from the browser any more. Tokens of the hub itself go on working.
 c.Authenticator.enable_auth_state = True
 c.Authenticator.auth_refresh_age = 300
 c.Authenticator.refresh_pre_spawn = True

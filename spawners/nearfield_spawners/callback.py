@@ -15,7 +15,6 @@ from typing import Any
 from jupyterhub.apihandlers import APIHandler, default_handlers
 from tornado import web
 
-from nearfield_spawners.hub_versions import came_with_token
 from nearfield_spawners.ports import valid_port
 
 ROUTE = "/api/nearfield/port"
@@ -53,7 +52,7 @@ class PortHandler(APIHandler):  # type: ignore[misc]
     def _spawner(self) -> Any:
         user = self.current_user
         # A service has no spawners; a cookie is not a server's token.
-        if user is None or not hasattr(user, "spawners") or not came_with_token(self):
+        if user is None or not hasattr(user, "spawners") or not self._token_authenticated:
             raise web.HTTPError(403, "this needs the token of the server that is starting")
         digest = token_digest(self.get_auth_token() or "")
         for name in user.orm_user.orm_spawners:

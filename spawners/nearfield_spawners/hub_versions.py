@@ -1,4 +1,4 @@
-"""What JupyterHub 5 has otherwise than 6. The rest of the package is written for 6.
+"""What differs between releases of JupyterHub. The rest of the package is written for 6.
 
 Nothing else differs for us, as the session tests on both say (``make soak``):
 ``apply_user_options`` came with 5.3; routes, scopes, progress and the database are the same.
@@ -6,9 +6,13 @@ Nothing else differs for us, as the session tests on both say (``make soak``):
 
 from __future__ import annotations
 
-from typing import Any
-
+from jupyterhub.handlers.base import BaseHandler
 from tornado import web
+
+# Set only where a token came with the request, but 6.1.1 reads it of any: somebody whose login has
+# ended would be answered by 500 instead of 403 when they start a server.
+if not hasattr(BaseHandler, "_token_authenticated"):
+    BaseHandler._token_authenticated = False
 
 try:
     from jupyterhub.spawner import SpawnException
@@ -34,9 +38,4 @@ except ImportError:
             self.message_html = self.jupyterhub_html_message = message_html
 
 
-def came_with_token(handler: Any) -> bool:
-    """Was this request authenticated by a token, not by a cookie? 5 sets the mark only if so."""
-    return bool(getattr(handler, "_token_authenticated", False))
-
-
-__all__ = ["SpawnException", "came_with_token"]
+__all__ = ["SpawnException"]

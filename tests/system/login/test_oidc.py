@@ -6,7 +6,6 @@ The hub is the unprivileged one of all system tests, with ``hub_config/oidc.py``
 from __future__ import annotations
 
 import json
-import re
 import socket
 import subprocess
 import sys
@@ -136,6 +135,6 @@ def test_who_has_no_account_here_is_told_so(hub: OidcHub, sub: str, name: str) -
     browser, page = log_in(hub, sub)
     if page.is_success:
         page = start(hub, browser, name)
-    assert page.status_code == 403, page.text
-    assert re.search(rf"account|{name}", page.text)
+    assert page.is_error
+    assert name in page.text
     assert hub.server(name) is None

@@ -1,0 +1,63 @@
+"""The proxy, then the catalogue, ends while people work: what docs/explanation/day-one.md says."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import Any
+
+import httpx
+
+
+def status(hub: Any, path: str) -> int:
+    headers = {"Authorization": f"token {hub.admin_token}"}
+    try:
+        return httpx.get(f"{hub.url}{path}", headers=headers, timeout=10).status_code
+    except httpx.HTTPError:
+        return 599
+
+
+def wait_for(hub: Any, path: str, seconds: float) -> float:
+    """Seconds until it answers."""
+    began = time.monotonic()
+    while status(hub, path) >= 300:
+        assert time.monotonic() - began < seconds, hub.tail()
+        time.sleep(0.2)
+    return time.monotonic() - began
+
+
+def test_a_proxy_that_comes_back_is_told_its_routes_by_a_hub_that_restarts(
+    idle: Any, hub: Any
+) -> None:
+    hub.request_server("alice", {"profile": "stand-in"})
+    hub.wait_ready("alice")
+    jobs = idle.squeue(user="alice")
+    hub.proxy.kill()
+    hub.proxy.wait()
+    assert status(hub, "/user/alice/api") == 599
+    hub.start_proxy()
+    hub.hub.terminate()
+    hub.hub.wait(30)
+    hub.start()
+    wait_for(hub, "/user/alice/api", 20)
+    assert idle.squeue(user="alice") == jobs
+
+
+def test_a_catalogue_that_ends_is_started_again(idle: Any, hub: Any, pids: dict[str, str]) -> None:
+    hub.request_server("alice", {"profile": "stand-in"})
+    hub.wait_ready("alice")
+    pid = hub._catalogue_pid()
+    os.kill(pid, signal.SIGSTOP)  # it does not answer, and the hub does not know
+    try:
+        refused = hub.request_server(
+            "bob", {"profile": "stand-in", "datasets": [pids["bob"]]}, timeout=120
+        )
+    finally:
+        os.kill(pid, signal.SIGKILL)
+    assert refused.status_code == 503, refused.text
+    assert "catalogue" in refused.text
+    assert status(hub, "/user/alice/api") == 200
+    took = wait_for(hub, "/services/catalogue/health", 60)
+    print(f"the catalogue was back after {took:.1f} s")
+    assert hub._catalogue_pid() != pid
