@@ -12,11 +12,11 @@ from typing import Any
 
 from jupyterhub import orm
 from jupyterhub.apihandlers import APIHandler
-from jupyterhub.spawner import SpawnException
 from pydantic import BaseModel
 from tornado import web
 
 from nearfield.errors import NearfieldError
+from nearfield_spawners.hub_versions import SpawnException
 from nearfield_spawners.refusal import status_of
 from nearfield_spawners.user_tokens import service_scope
 

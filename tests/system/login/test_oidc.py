@@ -93,12 +93,17 @@ def hub(cluster: Any, provider: Provider) -> Iterator[OidcHub]:
         hub.stop()
 
 
-def log_in(hub: HubProcess, sub: str) -> tuple[httpx.Client, httpx.Response]:
+@pytest.fixture
+def browser() -> Iterator[httpx.Client]:
+    with httpx.Client(follow_redirects=True, timeout=30) as client:
+        yield client
+
+
+def log_in(hub: HubProcess, browser: httpx.Client, sub: str) -> httpx.Response:
     """What a browser does from the hub's login page to wherever it ends."""
-    browser = httpx.Client(follow_redirects=True, timeout=30)
     form = browser.get(f"{hub.url}/hub/oauth_login", params={"next": "/hub/home"})
     assert "/oauth2/authorize" in str(form.url), form.text
-    return browser, browser.post(str(form.url), data={"sub": sub})
+    return browser.post(str(form.url), data={"sub": sub})
 
 
 def start(hub: HubProcess, browser: httpx.Client, name: str) -> httpx.Response:
@@ -111,8 +116,10 @@ def start(hub: HubProcess, browser: httpx.Client, name: str) -> httpx.Response:
     )
 
 
-def test_a_login_ends_in_a_session_of_that_account(hub: OidcHub, provider: Provider) -> None:
-    browser, home = log_in(hub, "7f3a")
+def test_a_login_ends_in_a_session_of_that_account(
+    hub: OidcHub, provider: Provider, browser: httpx.Client
+) -> None:
+    home = log_in(hub, browser, "7f3a")
     assert (home.status_code, str(home.url)) == (200, f"{hub.url}/hub/home")
     answer = start(hub, browser, "alice")
     assert answer.status_code in {201, 202}, answer.text
@@ -131,8 +138,10 @@ def test_a_login_ends_in_a_session_of_that_account(hub: OidcHub, provider: Provi
 
 
 @pytest.mark.parametrize(("sub", "name"), [("91bc", "mallory"), ("44d0", "jhub")])
-def test_who_has_no_account_here_is_told_so(hub: OidcHub, sub: str, name: str) -> None:
-    browser, page = log_in(hub, sub)
+def test_who_has_no_account_here_is_told_so(
+    hub: OidcHub, browser: httpx.Client, sub: str, name: str
+) -> None:
+    page = log_in(hub, browser, sub)
     if page.is_success:
         page = start(hub, browser, name)
     assert page.is_error

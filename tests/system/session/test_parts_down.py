@@ -48,16 +48,10 @@ def test_a_catalogue_that_ends_is_started_again(idle: Any, hub: Any, pids: dict[
     hub.request_server("alice", {"profile": "stand-in"})
     hub.wait_ready("alice")
     pid = hub._catalogue_pid()
-    os.kill(pid, signal.SIGSTOP)  # it does not answer, and the hub does not know
-    try:
-        refused = hub.request_server(
-            "bob", {"profile": "stand-in", "datasets": [pids["bob"]]}, timeout=120
-        )
-    finally:
-        os.kill(pid, signal.SIGKILL)
+    os.kill(pid, signal.SIGKILL)
+    refused = hub.request_server("bob", {"profile": "stand-in", "datasets": [pids["bob"]]})
     assert refused.status_code == 503, refused.text
     assert "catalogue" in refused.text
     assert status(hub, "/user/alice/api") == 200
-    took = wait_for(hub, "/services/catalogue/health", 60)
-    print(f"the catalogue was back after {took:.1f} s")
+    wait_for(hub, "/services/catalogue/health", 60)
     assert hub._catalogue_pid() != pid
