@@ -42,7 +42,11 @@ def submit_request(site: Any, change: dict[str, Any], **spec: Any) -> str:
     [
         ({"task|image": "/home/mallory/own.sif"}, "task.image"),
         ({"task|apptainer": "/tmp/own"}, "task.apptainer"),
-        ({"task|server": ["/bin/sh", "-c", "id"]}, "task.server"),
+        ({"task|command": ["/bin/sh", "-c", "id"]}, "task.command"),
+        ({"task|server": "site"}, "task.server"),
+        ({"task|kernel": ["/bin/sh", "-c", "id"]}, "task.kernel"),
+        ({"task|runtime": {"venv": "/home/mallory/venv"}}, "task.runtime"),
+        ({"task|layer": True}, "task.layer"),
         ({"task|mounts": [{"source": "/", "target": "/host", "read_only": False}]}, "task.mounts"),
         ({"task|bind_address": "10.99.0.11"}, "task.bind_address"),
         ({"hardware|cores": 64}, "hardware.cores"),

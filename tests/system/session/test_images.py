@@ -73,24 +73,26 @@ def site(cluster: Any, hub: Any, images: Images) -> Iterator[None]:
     hub.config_file.write_text(before)
 
 
-def begin(hub: Any, profile: str, datasets: tuple[str, ...] = ()) -> str:
-    options = {"profile": profile, "datasets": list(datasets)}
-    answer = hub.request_server("alice", options)
-    assert answer.status_code in {201, 202}, answer.text + hub.tail()
-    hub.wait_ready("alice")
+def begin(hub: Any, *profiles: str, datasets: tuple[str, ...] = ()) -> str:
+    """Start alice's sessions side by side, each as a server named after its profile."""
+    names = [profile.split(":")[-1] for profile in profiles]
+    for profile, name in zip(profiles, names, strict=True):
+        options = {"profile": profile.split(":")[0], "datasets": list(datasets)}
+        answer = hub.request_server("alice", options, name=name)
+        assert answer.status_code in {201, 202}, answer.text + hub.tail()
+    for name in names:
+        hub.wait_ready("alice", name=name)
     return str(hub.user_token("alice"))
 
 
-def image_in_state(hub: Any) -> dict[str, Any]:
+def image_in_state(hub: Any, name: str) -> dict[str, Any]:
     """What the hub has saved about the image of alice's session."""
     deadline = time.monotonic() + 15
     while time.monotonic() < deadline:
         with sqlite3.connect(hub.folder / "jupyterhub.sqlite") as db:
-            rows = db.execute(
-                "select state from spawners where state like '%nearfield-%'"
-            ).fetchall()
+            rows = db.execute("select state from spawners where name = ?", (name,)).fetchall()
         for (state,) in rows:
-            if found := json.loads(state).get("image"):
+            if found := json.loads(state or "{}").get("image"):
                 return dict(found)
         time.sleep(0.2)
     raise AssertionError("no image in the state")
@@ -112,11 +114,11 @@ def test_an_allowed_image_starts_and_its_digest_is_known_everywhere(
     cluster: Any, hub: Any, images: Images
 ) -> None:
     token = begin(hub, "signed")
-    seen = json.loads(hub.execute("alice", token, ENVIRON))
+    seen = json.loads(hub.execute("alice/signed", token, ENVIRON))
     assert seen["NEARFIELD_IMAGE_VERDICT"] == "verified"
     assert seen["NEARFIELD_IMAGE_SIGNER"] == images.fingerprint
     assert seen["APPTAINER_CONTAINER"].startswith("/proc/self/fd/"), "not the verified file"
-    saved = image_in_state(hub)
+    saved = image_in_state(hub, "signed")
     assert saved["digest"] == seen["NEARFIELD_IMAGE_DIGEST"]
     assert saved["signers"] == [images.fingerprint]
     assert saved["warnings"] == []
@@ -158,32 +160,47 @@ def test_the_node_has_the_last_word(cluster: Any, hub: Any) -> None:
 @pytest.mark.usefixtures("site")
 def test_warn_starts_and_tells(cluster: Any, hub: Any) -> None:
     token = begin(hub, "warned")
-    assert "is not signed" in image_in_state(hub)["warnings"][0]
+    assert "is not signed" in image_in_state(hub, "warned")["warnings"][0]
     assert "is not signed" in session_file(cluster, "image.json")["warnings"][0]
-    assert json.loads(hub.execute("alice", token, ENVIRON))["NEARFIELD_IMAGE_VERDICT"] == "unsigned"
+    assert (
+        json.loads(hub.execute("alice/warned", token, ENVIRON))["NEARFIELD_IMAGE_VERDICT"]
+        == "unsigned"
+    )
 
 
 LOOK = """
 import glob, json, os, sys
 [root] = glob.glob("/data/*/*.nxs") or glob.glob("/data/*/*.h5")
 import h5py
+stacks = []
+def note(name, item):
+    if len(getattr(item, "shape", ())) == 3:
+        stacks.append((name, item.shape, item.dtype, item[...].sum()))
+real = os.path.realpath(root)
 with h5py.File(root) as f:
-    keys = len(f)
+    f.visititems(note)
+name, shape, dtype, total = stacks[0]
+layout = h5py.VirtualLayout(shape, dtype)
+layout[...] = h5py.VirtualSource(real, name, shape)
+with h5py.File("/tmp/links.h5", "w") as f:
+    f["link"] = h5py.ExternalLink(real, "/" + name)
+    f.create_virtual_dataset("virtual", layout)
+with h5py.File("/tmp/links.h5") as f:
+    sums = [int(x) for x in (total, f["link"][...].sum(), f["virtual"][...].sum())]
 def refused(action):
     try:
         action()
     except OSError as error:
         return error.errno
-real = os.path.realpath(root)
-print(json.dumps({"keys": keys, "write": refused(lambda: open(real, "r+b")),
+print(json.dumps({"sums": sums, "write": refused(lambda: open(real, "r+b")),
     "create": refused(lambda: open(os.path.dirname(real) + "/new", "xb")),
     "data": os.environ["NEARFIELD_DATA"], "prefix": sys.prefix, "tmp": os.environ["TMPDIR"],
     "inside": os.environ.get("APPTAINER_CONTAINER"), "url": os.environ["JUPYTERHUB_DEFAULT_URL"]}))
 """
 
 
-def interrupt_busy_kernel(hub: Any, token: str) -> None:
-    url = f"{hub.url}/user/alice/api/kernels"
+def interrupt_busy_kernel(hub: Any, server: str, token: str) -> None:
+    url = f"{hub.url}/user/{server}/api/kernels"
     headers = {"Authorization": f"token {token}"}
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
@@ -204,50 +221,48 @@ def test_a_kernel_alone_runs_in_the_image_with_a_layer_that_is_kept(
     layers = home / ".local/share/nearfield/layers"
     shutil.rmtree(layers, ignore_errors=True)
     wheel = make_wheel(home, "nearfield_tiny", 42)
-    token = begin(hub, "kernel", (pids["alice"],))
-    seen = json.loads(hub.execute("alice", token, LOOK))
-    assert seen["keys"] > 0
+    token = begin(hub, "kernel", datasets=(pids["alice"],))
+    seen = json.loads(hub.execute("alice/kernel", token, LOOK))
+    assert seen["sums"][0] > 0
+    assert len(set(seen["sums"])) == 1, "absolute links do not lead to the data"
     assert seen["write"] in {30, 13}
     assert seen["create"] in {30, 13}
     assert seen["inside"].startswith("/proc/self/fd/")
     assert (seen["data"], seen["tmp"], seen["url"]) == ("/data", "/tmp", "/lab/tree/x")
     assert seen["prefix"].startswith(str(layers / "kernel"))
     absent = "import importlib.util as u; print(u.find_spec('nearfield_tiny'))"
-    assert hub.execute("alice", token, absent).strip() == "None"
+    assert hub.execute("alice/kernel", token, absent).strip() == "None"
     with ThreadPoolExecutor(1) as beside:
-        sleeping = beside.submit(hub.execute, "alice", token, "import time; time.sleep(60)")
-        interrupt_busy_kernel(hub, token)
+        sleeping = beside.submit(hub.execute, "alice/kernel", token, "import time; time.sleep(60)")
+        interrupt_busy_kernel(hub, "alice/kernel", token)
         with pytest.raises(AssertionError, match="KeyboardInterrupt"):
             sleeping.result(20)
     install = f"%pip install --no-index --disable-pip-version-check {wheel}"
-    assert "Successfully installed" in hub.execute("alice", token, install)
-    hub.stop_server("alice")
+    assert "Successfully installed" in hub.execute("alice/kernel", token, install)
 
     # Seen in the next session, not in another environment with the same Python.
-    token = begin(hub, "kernel")
+    token = begin(hub, "kernel:next", "layered")
     use = "import nearfield_tiny; print(nearfield_tiny.ANSWER)"
-    assert hub.execute("alice", token, use).strip() == "42"
-    hub.stop_server("alice")
-    token = begin(hub, "layered")
-    assert hub.execute("alice", token, absent).strip() == "None"
-    assert hub.execute("alice", token, "import sys; print(sys.prefix)").startswith(str(layers))
-    hub.stop_server("alice")
+    assert hub.execute("alice/next", token, use).strip() == "42"
+    assert hub.execute("alice/layered", token, absent).strip() == "None"
+    prefix = hub.execute("alice/layered", token, "import sys; print(sys.prefix)")
+    assert prefix.startswith(str(layers / "layered"))
+    hub.api("DELETE", "users/alice/servers/layered")
 
     # A layer that breaks the kernel is left out, and the session says so.
     [site] = (layers / "kernel").glob("*/lib/python*/site-packages")
     (site / "ipykernel_launcher.py").write_text("raise RuntimeError('broken')")
-    token = begin(hub, "kernel")
-    assert hub.execute("alice", token, absent).strip() == "None"
-    [warning] = image_in_state(hub)["warnings"]
+    token = begin(hub, "kernel:broken")
+    assert hub.execute("alice/broken", token, absent).strip() == "None"
+    [warning] = image_in_state(hub, "broken")["warnings"]
     assert "your own packages are left out" in warning
     assert str(layers) in warning
 
 
 @pytest.mark.usefixtures("site")
-@pytest.mark.parametrize("profile", ["venv", "modules"])
-def test_a_server_without_an_image(hub: Any, cluster: Any, profile: str) -> None:
-    token = begin(hub, profile)
+def test_a_server_without_an_image(hub: Any, cluster: Any) -> None:
+    token = begin(hub, "venv", "modules")
     look = "import json, os, sys; print(json.dumps([sys.prefix, os.environ.get('LOADEDMODULES')]))"
-    prefix, modules = json.loads(hub.execute("alice", token, look))
-    assert prefix == str(cluster.site_venv)
-    assert modules == ("python/3 jupyter" if profile == "modules" else None)
+    for name, modules in (("venv", None), ("modules", "python/3 jupyter")):
+        found = json.loads(hub.execute(f"alice/{name}", token, look))
+        assert found == [str(cluster.site_venv), modules]
