@@ -191,7 +191,9 @@ def test_a_keyring_is_read(keyring: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (lambda k: k.chmod(0o777), "others? than root may write|may write"),
+        (lambda k: k.chmod(0o777), "may write"),
+        (lambda k: k.chmod(0o1777), "may write"),
+        (lambda k: k.parent.chmod(0o775), "may write"),
         (lambda k: (k / "site.asc").chmod(0o666), "may write"),
         (lambda k: (k / "site.asc").unlink(), "there is no key"),
         (lambda k: (k / "site.asc").write_text("hello"), "no public key"),
@@ -203,7 +205,17 @@ def test_a_bad_keyring_is_told(keyring: Path, spoil: Any, words: str) -> None:
     spoil(keyring)
     _, _, why = signature.read_keyring(str(keyring))
     assert re.search(words, why), why
-    assert str(keyring) in why or "holds no" in why
+    assert str(keyring.parent) in why or "holds no" in why
+
+
+def test_the_way_to_a_keyring_is_looked_at_too(keyring: Path, tmp_path: Path) -> None:
+    """A link in a folder of everybody's leads to root's keys today."""
+    public = tmp_path / "public"
+    public.mkdir()
+    (public / "keys").symlink_to(keyring)
+    assert signature.read_keyring(str(public / "keys"))[2] == ""
+    public.chmod(0o777)
+    assert f"may write {public}" in signature.read_keyring(str(public / "keys"))[2]
 
 
 def test_a_keyring_of_somebody_else_is_not_used(

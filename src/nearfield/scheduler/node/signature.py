@@ -46,7 +46,8 @@ def complaint(verdict: Dict[str, Any], path: str) -> str:
 def why_not_roots(path: str, found: os.stat_result) -> str:
     if found.st_uid != TRUSTED_UID:
         return "%s belongs to uid %d, not to root" % (path, found.st_uid)
-    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not found.st_mode & stat.S_ISVTX:
+    # The mode of a link itself says nothing.
+    if not stat.S_ISLNK(found.st_mode) and found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         return "accounts other than root may write %s" % path
     return ""
 
@@ -56,10 +57,8 @@ def read_keyring(keyring: str) -> Tuple[bytes, Dict[str, bytes], str]:
     folder = os.path.realpath(keyring)
     try:
         names = sorted(os.listdir(folder))
-        way = [folder]
-        while way[-1] != "/":
-            way.append(os.path.dirname(way[-1]))
-        for part in way:
+        # Both the way that is written down and the way that it leads.
+        for part in with_parents(keyring) + with_parents(folder):
             why = why_not_roots(part, os.lstat(part))
             if why:
                 return b"", {}, "cannot be verified: the keyring is not safe: " + why
@@ -85,6 +84,13 @@ def read_keyring(keyring: str) -> Tuple[bytes, Dict[str, bytes], str]:
     if not pgp and not pem:
         return b"", {}, "cannot be verified: there is no key (.asc, .gpg, .pem) in %s" % keyring
     return pgp, pem, ""
+
+
+def with_parents(path: str) -> List[str]:
+    way = [path]
+    while os.path.dirname(way[-1]) != way[-1]:
+        way.append(os.path.dirname(way[-1]))
+    return way
 
 
 def unarmoured(text: bytes) -> bytes:
