@@ -8,6 +8,7 @@ from nearfield.catalogue import unix_groups
 from nearfield.config import Config
 from nearfield.datasets import Principal
 from nearfield.scheduler import Scheduler
+from nearfield_spawners.identity import account_of_user
 from nearfield_spawners.live_config import LiveConfig
 from nearfield_spawners.migration import with_req_traits
 from nearfield_spawners.monitor import QueueMonitor
@@ -33,7 +34,15 @@ class Configured(SavedState):
     @property
     def principal(self) -> Principal:
         hub_groups = {group.name for group in self.user.groups}
-        return Principal(name=self.user.name, groups=hub_groups | unix_groups(self.user.name))
+        account = self.account
+        return Principal(name=account, groups=hub_groups | unix_groups(account))
+
+    @property
+    def account(self) -> str:
+        """The Unix account of the session, else of who would start one. Raises AccountError."""
+        if self.account_name:
+            return self.account_name
+        return account_of_user(self.user, self.live.config.identity)
 
     def _scheduler_of(self, cluster: str) -> Scheduler:
         return self.live.scheduler(cluster)

@@ -31,7 +31,7 @@ class Life(Configured):
 
     async def _find_again(self) -> JobId | None:
         """The job of a submit whose answer was lost."""
-        job = await self._scheduler().find(self.user.name, self.job_name)
+        job = await self._scheduler().find(self.account, self.job_name)
         if job is not None:
             self.log.info("found job %s of %s again by its name", job, self._log_name)
             self.job_id = str(job)
@@ -41,7 +41,7 @@ class Life(Configured):
     async def _withdrawn(self) -> bool:
         """Is it certain that a submit without an answer brings no job any more?"""
         over = time.time() > self.submit_over
-        return over or await self._scheduler().withdraw(self.user.name, self.job_name)
+        return over or await self._scheduler().withdraw(self.account, self.job_name)
 
     async def _log_tail(self) -> str:
         try:
@@ -87,7 +87,7 @@ class Life(Configured):
             self.leftovers.add(
                 Leftover(
                     cluster=self.cluster_name,
-                    user=self.user.name,
+                    user=self.account,
                     name=self.job_name,
                     number=number,
                     until=0.0 if number else self.submit_over,

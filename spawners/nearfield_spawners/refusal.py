@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nearfield.errors import (
+    AccountError,
     CatalogueUnavailableError,
     DatasetNotFoundError,
     DatasetNotPermittedError,
@@ -23,6 +24,7 @@ _REASONS: tuple[tuple[type[NearfieldError], str, int], ...] = (
     (CatalogueUnavailableError, "catalogue-unavailable", 503),
     (SpecRefusedError, "refused", 403),
     (ImageRefusedError, "image", 403),
+    (AccountError, "account", 403),
     (SubmitError, "submit", 502),
     (SchedulerUnavailableError, "scheduler-unavailable", 503),
     (TooManySessionsError, "limit", 429),

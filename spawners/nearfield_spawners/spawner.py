@@ -32,6 +32,7 @@ from nearfield_spawners.assets import asset_urls
 from nearfield_spawners.callback import ROUTE, token_digest
 from nearfield_spawners.endings import explain
 from nearfield_spawners.form import options_form
+from nearfield_spawners.identity import check_user
 from nearfield_spawners.image_facts import ask_for_image, default_url
 from nearfield_spawners.leftovers import Leftovers, sweep_once
 from nearfield_spawners.life import Life
@@ -101,8 +102,9 @@ class NearfieldSpawner(Life):
             links = links_for(config, profile, datasets)
             looks = await self.live.looks(config.profiles[profile]) if datasets else {}
             given, placement = pick_place(config, profile, chosen, datasets, looks)
+            check_user(self.user, self.db, config, placement.cluster)
             scheduler = self.live.scheduler(placement.cluster)
-            undecided = await check_rights(scheduler, self.user.name, links, datasets)
+            undecided = await check_rights(scheduler, self.account, links, datasets)
         except NearfieldError as error:
             self._planned_profile = ""
             raise refusal(error) from error
@@ -129,6 +131,7 @@ class NearfieldSpawner(Life):
         self._plan = None
         await self.leftovers.try_once()
         self.profile_name, self.cluster_name = plan.profile, plan.cluster
+        self.account_name = self.account
         self.job_id = ""
         self.job_name = f"nearfield-{secrets.token_hex(8)}"
         self.callback_digest = token_digest(self.api_token)
@@ -140,7 +143,7 @@ class NearfieldSpawner(Life):
             spec = session_spec(
                 self.site,
                 name=self.job_name,
-                user=self.user.name,
+                user=self.account,
                 profile_name=plan.profile,
                 datasets=plan.links,
                 environment=await self._environment(plan.profile),

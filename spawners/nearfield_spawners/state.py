@@ -26,6 +26,7 @@ class SavedState(BatchSpawnerBase):
     reported_port = 0
     profile_name = ""
     cluster_name = ""
+    account_name = ""
     started_at = 0.0
     image: Mapping[str, Any] = MappingProxyType({})
     """What the node found out about the image: path, digest, verdict, signers, warnings."""
@@ -56,6 +57,7 @@ class SavedState(BatchSpawnerBase):
                 "reported_port": self.reported_port,
                 "profile_name": self.profile_name,
                 "cluster_name": self.cluster_name,
+                "account_name": self.account_name,
                 "started_at": self.started_at,
                 "stages": self.stages.dump(),
                 "image": dict(self.image),
@@ -64,7 +66,10 @@ class SavedState(BatchSpawnerBase):
 
     def load_state(self, state: dict[str, Any]) -> None:
         super().load_state(state)
-        for key in ("job_name", "callback_digest", "host", "profile_name", "cluster_name"):
+        for key in (
+            *("job_name", "callback_digest", "host"),
+            *("profile_name", "cluster_name", "account_name"),
+        ):
             setattr(self, key, str(state.get(key, "")))
         self.reported_port = int(state.get("reported_port", 0))
         self.started_at = float(state.get("started_at", 0))
@@ -75,7 +80,7 @@ class SavedState(BatchSpawnerBase):
     def clear_state(self) -> None:
         super().clear_state()
         self.job_name = self.callback_digest = self.host = ""
-        self.profile_name = self.cluster_name = ""
+        self.profile_name = self.cluster_name = self.account_name = ""
         self.reported_port = 0
         self.started_at = 0.0
         self.image = {}

@@ -19,6 +19,7 @@
     │   │   └── ImageRefusedError            not signed as the site requires
     │   ├── SchedulerUnavailableError        no answer: the job's state is UNKNOWN
     │   └── SpecRefusedError                 the launcher will not start this
+    ├── AccountError                         no Unix account for this person
     ├── RunError                             an execution that failed
     └── PublishError
 
@@ -147,6 +148,10 @@ class SchedulerUnavailableError(SchedulerError):
 
 class SpecRefusedError(SchedulerError):
     """A job specification outside what the profiles allow."""
+
+
+class AccountError(NearfieldError):
+    """A person without a Unix account that sessions may run as."""
 
 
 class RunError(NearfieldError):

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from jupyterhub.apihandlers import default_handlers
 
+from nearfield_spawners.hub_api.account import AccountHandler
 from nearfield_spawners.hub_api.choices import ChoicesHandler
 from nearfield_spawners.hub_api.clusters import AvailabilityHandler
 from nearfield_spawners.hub_api.datasets import DatasetsHandler
 from nearfield_spawners.hub_api.planning import PlanHandler
 
 ROUTES = [
+    ("/api/nearfield/account", AccountHandler),
     ("/api/nearfield/choices", ChoicesHandler),
     ("/api/nearfield/datasets", DatasetsHandler),
     ("/api/nearfield/availability", AvailabilityHandler),
@@ -20,4 +22,11 @@ ROUTES = [
 ]
 default_handlers.extend(ROUTES)
 
-__all__ = ["ROUTES", "AvailabilityHandler", "ChoicesHandler", "DatasetsHandler", "PlanHandler"]
+__all__ = [
+    "ROUTES",
+    "AccountHandler",
+    "AvailabilityHandler",
+    "ChoicesHandler",
+    "DatasetsHandler",
+    "PlanHandler",
+]

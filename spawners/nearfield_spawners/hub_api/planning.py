@@ -122,7 +122,7 @@ class Planner:
     async def _rights(
         self, cluster: str, links: Sequence[DatasetLink], datasets: Sequence[DatasetFiles]
     ) -> tuple[Right, ...]:
-        user = self.spawner.user.name
+        user = self.spawner.account
         try:
             rights = await rights_of(self.spawner.live.scheduler(cluster), user, links, datasets)
         except NearfieldError as error:
@@ -154,7 +154,7 @@ class Planner:
         return session_spec(
             self.config,
             name=f"nearfield-{secrets.token_hex(8)}",
-            user=self.spawner.user.name,
+            user=self.spawner.account,
             profile_name=profile,
             chosen=chosen,
         )

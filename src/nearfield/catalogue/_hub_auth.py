@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import ssl
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -18,6 +19,17 @@ from nearfield.errors import CatalogueUnavailableError, DatasetNotPermittedError
 
 CACHE_SECONDS = 30.0
 CACHE_SIZE = 4096
+
+
+def hub_tls(environment: Mapping[str, str]) -> ssl.SSLContext | None:
+    """JupyterHub's ``internal_ssl``: the certificates that it gives to a service it manages."""
+    if not environment.get("JUPYTERHUB_SSL_CERTFILE"):
+        return None
+    context = ssl.create_default_context(cafile=environment.get("JUPYTERHUB_SSL_CLIENT_CA"))
+    context.load_cert_chain(
+        environment["JUPYTERHUB_SSL_CERTFILE"], environment.get("JUPYTERHUB_SSL_KEYFILE")
+    )
+    return context
 
 
 class NotLoggedInError(Exception):
@@ -40,14 +52,21 @@ class HubAuthenticator:
         transport: httpx.AsyncBaseTransport | None = None,
         clock: Callable[[], float] = time.monotonic,
         groups_of: Callable[[str], frozenset[str]] = unix_groups,
+        account_path: str | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._url, self._service_token = api_url.rstrip("/"), service_token
         # The hub's own rule for who may use a service: one of these scopes.
         self._access = f"access:services!service={service_name}"
+        # Where the hub says whose Unix account a user has; without: the user's own name.
+        self._account_path = account_path
         self._clock, self._groups_of = clock, groups_of
         self._known: OrderedDict[bytes, tuple[float, Principal]] = OrderedDict()
         self._client = httpx.AsyncClient(
-            timeout=httpx.Timeout(10.0), transport=transport, trust_env=False
+            timeout=httpx.Timeout(10.0),
+            transport=transport,
+            trust_env=False,
+            verify=True if tls is None else tls,
         )
 
     async def principal(self, header: str | None) -> Principal:
@@ -94,10 +113,23 @@ class HubAuthenticator:
         if groups is None:
             groups = await self._groups(name)
         hub_groups = frozenset(group for group in groups if isinstance(group, str))
+        if self._account_path is not None:
+            name = await self._account(token)
         host_groups = await asyncio.to_thread(self._groups_of, name)
         return Principal(
             name=name, groups=hub_groups | host_groups, admin=said.get("admin") is True
         )
+
+    async def _account(self, token: str) -> str:
+        answer = await self._get(self._account_path or "", token)
+        if answer.status_code == 403:
+            raise DatasetNotPermittedError(
+                "the hub knows no Unix account of yours", hint="start your server to see why"
+            )
+        account = _object(answer).get("account")
+        if not isinstance(account, str) or not account:
+            raise _unavailable("no account in the hub's answer")
+        return account
 
     def _check_scopes(self, scopes: object) -> None:
         """A token is no more than its scopes: one that only says whose it is opens nothing.

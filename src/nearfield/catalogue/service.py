@@ -21,7 +21,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from pydantic import TypeAdapter, ValidationError
 
-from nearfield.catalogue._hub_auth import HubAuthenticator, NotLoggedInError
+from nearfield.catalogue._hub_auth import HubAuthenticator, NotLoggedInError, hub_tls
 from nearfield.catalogue._store import CatalogueStore
 from nearfield.catalogue._wire import (
     error_body,
@@ -174,7 +174,9 @@ async def _body(request: Request) -> bytes:
     return bytes(found)
 
 
-def serve(file: Path, name: str, bind: str | None = None) -> None:
+def serve(
+    file: Path, name: str, bind: str | None = None, *, account_path: str | None = None
+) -> None:
     """Serve until SIGTERM or SIGINT.
 
     Raises:
@@ -202,6 +204,8 @@ def serve(file: Path, name: str, bind: str | None = None) -> None:
         api_url,
         os.environ.get("JUPYTERHUB_API_TOKEN"),
         service_name=os.environ.get("JUPYTERHUB_SERVICE_NAME") or "catalogue",
+        account_path=account_path,
+        tls=hub_tls(os.environ),
     )
     config = uvicorn.Config(
         make_app(store, hub, prefix),

@@ -151,7 +151,10 @@ def serve(
     from nearfield.catalogue.service import serve as run_service
 
     config = settings(context).config
-    run_service(_embedded_file(config, catalogue), config.catalogue.name, bind)
+    # Where accounts are not simply the hub's names, the hub says whose is whose.
+    account_path = None if config.identity.trivial else "/nearfield/account"
+    file = _embedded_file(config, catalogue)
+    run_service(file, config.catalogue.name, bind, account_path=account_path)
 
 
 def _embedded_file(config: Config, file: Path | None) -> Path:

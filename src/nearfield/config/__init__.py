@@ -28,6 +28,7 @@ from nearfield.config.hardware import (
     Range,
     Words,
 )
+from nearfield.config.identity import IdentityConfig
 from nearfield.config.loading import (
     candidates,
     find_config,
@@ -51,6 +52,7 @@ __all__ = [
     "EnvironmentConfig",
     "Hardware",
     "HardwareConfig",
+    "IdentityConfig",
     "LauncherConfig",
     "MountConfig",
     "Name",

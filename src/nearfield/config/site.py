@@ -12,6 +12,7 @@ from nearfield.config.catalogue import CatalogueConfig, Storage
 from nearfield.config.clusters import Cluster, LauncherConfig
 from nearfield.config.environments import EnvironmentConfig, RuntimeConfig
 from nearfield.config.hardware import HardwareConfig
+from nearfield.config.identity import IdentityConfig
 from nearfield.config.profiles import ProfileConfig, SessionsConfig
 
 
@@ -39,6 +40,7 @@ class Config(ConfigModel):
     sessions: SessionsConfig = SessionsConfig()
     templates: tuple[Path, ...] = ()
     """Folders of template folders, searched before the ones that come with Nearfield."""
+    identity: IdentityConfig = IdentityConfig()
     launcher: LauncherConfig = LauncherConfig()
 
     @model_validator(mode="after")

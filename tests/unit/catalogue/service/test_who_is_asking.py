@@ -151,7 +151,7 @@ def test_the_services_name_is_the_hubs(
     made: list[str] = []
 
     class Noted(HubAuthenticator):
-        def __init__(self, *_: object, service_name: str) -> None:
+        def __init__(self, *_: object, service_name: str, **_more: object) -> None:
             made.append(service_name)
             raise KeyboardInterrupt
 
