@@ -20,7 +20,6 @@ from typing import Any
 from traitlets import default
 
 from nearfield.errors import (
-    BlockedError,
     NearfieldError,
     SpecRefusedError,
     SubmitError,
@@ -30,6 +29,7 @@ from nearfield.scheduler.policy import ENVIRONMENT
 from nearfield.scheduler.sessions import session_spec
 from nearfield_spawners.assets import asset_urls
 from nearfield_spawners.callback import ROUTE, token_digest
+from nearfield_spawners.certificates import certificate_texts, node_alt_names
 from nearfield_spawners.endings import explain
 from nearfield_spawners.form import options_form
 from nearfield_spawners.identity import check_user
@@ -50,6 +50,8 @@ async def _apply(spawner: NearfieldSpawner, options: dict[str, Any]) -> None:
 
 class NearfieldSpawner(Life):
     """Starts sessions from the profiles of ``nearfield.yaml``."""
+
+    ssl_alt_names: Any
 
     def __init__(self, **kwargs: Any) -> None:
         self._plan: Plan | None = None
@@ -90,8 +92,6 @@ class NearfieldSpawner(Life):
         self.stages.begin()
         self.stages.add(StageName.RIGHTS, "Checking rights")
         try:
-            if self.internal_ssl:
-                raise BlockedError("sessions with internal_ssl are not supported yet")
             config = self.site
             chosen = parse_options(options)
             profile = pick_profile(config, self.principal, chosen)
@@ -121,6 +121,27 @@ class NearfieldSpawner(Life):
             reason=placement.reason,
         )
         return self._plan
+
+    # ------------------------------------------------------------------ internal_ssl
+
+    @default("ssl_alt_names")
+    def _no_names_of_the_hub(self) -> list[str]:
+        return []  # JupyterHub's default would make every session a bearer of the hub's name
+
+    @default("ssl_alt_names_include_local")
+    def _not_localhost(self) -> bool:
+        return False
+
+    async def create_certs(self) -> Any:
+        """A certificate for whichever node of the cluster the session will run on."""
+        self._plan = plan = self._plan or await self.make_plan(dict(self.user_options))
+        address = self.live.config.clusters[plan.cluster].node_address
+        try:
+            names = await node_alt_names(self.live.scheduler(plan.cluster), address)
+        except NearfieldError as error:
+            raise refusal(error) from error
+        self.ssl_alt_names = list(dict.fromkeys([*self.ssl_alt_names, *names]))
+        return await super().create_certs()
 
     # ------------------------------------------------------------------ life
 
@@ -165,6 +186,8 @@ class NearfieldSpawner(Life):
 
     async def _environment(self, profile: str) -> dict[str, str]:
         env = self._job_environment()
+        if self.internal_ssl:
+            env |= await certificate_texts(self.cert_paths)
         site = self.site
         if url := await default_url(site.environments[site.profiles[profile].environment]):
             env["JUPYTERHUB_DEFAULT_URL"] = url
@@ -242,7 +265,7 @@ class NearfieldSpawner(Life):
 
     def _url(self, host: str, port: int) -> str:
         address = self.live.config.clusters[self.cluster_name].node_address.replace("{node}", host)
-        return f"http://{address}:{port}"
+        return f"{'https' if self.internal_ssl else 'http'}://{address}:{port}"
 
     async def _start_failed(self, status: JobStatus) -> Exception:
         message = f"Your server did not start: {explain(status)}."

@@ -81,6 +81,11 @@ class Cluster:
         """The same storage as its nodes see it; the path exists nowhere else, not on the head."""
         return self.dir / "data" / f"storage-{letter}"
 
+    @property
+    def tool(self) -> Path:
+        """The program behind most of this, for a process that outlives one call."""
+        return TOOLS / "cluster"
+
     def run_as(
         self,
         user: str,
