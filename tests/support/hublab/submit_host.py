@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -117,8 +119,12 @@ class SubmitHost:
                 time.sleep(0.02)
 
     def stop(self) -> None:
-        """sshd is gone; connections that it has end as they like."""
+        """sshd is gone, and the connections that it has break."""
         if self._sshd is not None:
+            listed = f"/proc/{self._sshd.pid}/task/{self._sshd.pid}/children"
+            for child in Path(listed).read_text().split():
+                with suppress(ProcessLookupError):
+                    os.kill(int(child), signal.SIGKILL)
             self._sshd.terminate()
             self._sshd.wait(10)
             self._sshd = None

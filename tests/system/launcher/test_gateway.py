@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
 import socket
 import subprocess
 import time
@@ -188,14 +188,12 @@ async def test_a_key_that_is_not_known_there_is_no_answer(site: Any, job: JobId)
         keys.write_text(kept)
 
 
-def test_what_a_question_costs(site: Any, record_property: Any) -> None:
-    """A connection of its own for each: measured, so that the choice can be held against it."""
-    question = json.dumps({"command": "squeue", "args": ["-h"], "seconds": 5})
-    times = []
+async def test_questions_share_a_connection(site: Any) -> None:
+    log = site.host.folder / "sshd.log"
+    queries = site.submitter_by_ssh().queries
+    before = log.read_text().count("Accepted publickey for nfgate")
     for _ in range(5):
-        start = time.perf_counter()
-        done = by_hand(site, "nfgate@127.0.0.1", text=f"nearfield-gateway/1 query lab\n{question}")
-        times.append(time.perf_counter() - start)
-        assert wire.read_answer(done.stdout.decode())["code"] == 0
-    record_property("seconds", sorted(times)[2])
-    assert sorted(times)[2] < 2
+        assert (await queries.ask("squeue", "-h", seconds=15)).code == 0
+    answers = await asyncio.gather(*(queries.ask("squeue", "-h", seconds=15) for _ in range(8)))
+    assert [answer.code for answer in answers] == [0] * 8
+    assert log.read_text().count("Accepted publickey for nfgate") == before + 1
