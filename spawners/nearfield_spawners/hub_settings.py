@@ -13,6 +13,7 @@ from typing import Any
 
 from nearfield.config import Config, load_site_config
 from nearfield_spawners.assets import templates
+from nearfield_spawners.identity import check_login
 
 START_SECONDS = 600
 """How long a start may wait in the queue before it is given up."""
@@ -31,6 +32,7 @@ def set_up(c: Any, config_file: Path, *, catalogue: str) -> Config:
     c.JupyterHub.allow_named_servers = config.sessions.named
     c.JupyterHub.services = services(config_file, catalogue)
     c.JupyterHub.load_roles = roles()
+    c.Authenticator.post_auth_hook = check_login
     c.NearfieldSpawner.config_file = str(config_file)
     c.NearfieldSpawner.start_timeout = START_SECONDS
     c.Spawner.default_url = "/lab"

@@ -84,7 +84,10 @@ def check_user(user: Any, session: Any, config: Config, cluster: str) -> str:
 
 
 def check_login(_authenticator: Any, handler: Any, auth_model: dict[str, Any]) -> dict[str, Any]:
-    """A ``post_auth_hook`` for any authenticator: who has no account is told so at the door."""
+    """A ``post_auth_hook`` for any authenticator: who has no account is told so at the door.
+
+    But for the hub's administrators, who may have come for something else: a start tells them.
+    """
     settings = handler.config.get("NearfieldSpawner", {})
     name = str(auth_model["name"])
     try:
@@ -93,6 +96,8 @@ def check_login(_authenticator: Any, handler: Any, auth_model: dict[str, Any]) -
         check_account(account, config)
         check_unshared(handler.db, name, account, config.identity)
     except NearfieldError as error:
+        if auth_model.get("admin"):
+            return auth_model
         handler.log.warning("login of %r refused: %s", name, error)
         said = error.message if isinstance(error, AccountError) else "the hub is misconfigured"
         raise web.HTTPError(403, "%s", f"{said}. Please {ASK}.", reason=None) from error

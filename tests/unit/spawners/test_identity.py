@@ -100,13 +100,17 @@ def test_auth_state_that_cannot_be_opened_names_nobody(session: Any, add: Any) -
 def login(session: Any, tmp_path: Path) -> Any:
     path = tmp_path / "nearfield.yaml"
 
-    def attempt(name: str, auth_state: Any = None, text: str | None = None) -> Any:
+    def attempt(
+        name: str, auth_state: Any = None, text: str | None = None, admin: bool = False
+    ) -> Any:
         path.write_text(
             text or SITE + "identity: {claim: c}\nclusters: {lab: {scheduler: local}}\n"
         )
         traits = Traits({"NearfieldSpawner": {"config_file": str(path)}})
         handler = SimpleNamespace(config=traits, db=session, log=logging.getLogger("test"))
-        return identity.check_login(None, handler, {"name": name, "auth_state": auth_state})
+        return identity.check_login(
+            None, handler, {"name": name, "auth_state": auth_state, "admin": admin}
+        )
 
     return attempt
 
@@ -133,3 +137,7 @@ def test_a_login_without_one_is_refused_with_the_reason(login: Any, add: Any) ->
         login("daemon", None, slurm)
     with pytest.raises(web.HTTPError, match="no account 'nosuchuser'"):
         login("nosuchuser", None, slurm)
+
+
+def test_an_administrator_without_an_account_may_administer(login: Any) -> None:
+    assert login("root", None, admin=True)["name"] == "root"
