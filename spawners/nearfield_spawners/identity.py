@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from html import escape
 from typing import Any
 
 from jupyterhub import orm
@@ -81,6 +82,19 @@ def check_user(user: Any, session: Any, config: Config, cluster: str) -> str:
     check_account(account, config, cluster)
     check_unshared(session, user.name, account, config.identity)
     return account
+
+
+def for_accounts(form: Callable[[Any], str]) -> Callable[[Any], str]:
+    """A spawn form that tells whoever has no account so, in its place."""
+
+    def shown(spawner: Any) -> str:
+        try:
+            return form(spawner)
+        except AccountError as error:
+            hint = f" Please {error.hint}." if error.hint and "identity." not in error.hint else ""
+            return f"<p>{escape(f'No session can be started: {error.message}.{hint}')}</p>"
+
+    return shown
 
 
 def check_login(_authenticator: Any, handler: Any, auth_model: dict[str, Any]) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from nearfield_spawners.callback import ROUTE, token_digest
 from nearfield_spawners.certificates import certificate_texts, node_alt_names
 from nearfield_spawners.endings import explain
 from nearfield_spawners.form import options_form
-from nearfield_spawners.identity import check_user
+from nearfield_spawners.identity import check_user, for_accounts
 from nearfield_spawners.image_facts import ask_for_image, default_url
 from nearfield_spawners.leftovers import Leftovers, sweep_once
 from nearfield_spawners.life import Life
@@ -73,7 +73,7 @@ class NearfieldSpawner(Life):
 
     @default("options_form")
     def _default_form(self) -> Any:
-        return options_form
+        return for_accounts(options_form)
 
     # ------------------------------------------------------------------ checks
 

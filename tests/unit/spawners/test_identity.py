@@ -141,3 +141,13 @@ def test_a_login_without_one_is_refused_with_the_reason(login: Any, add: Any) ->
 
 def test_an_administrator_without_an_account_may_administer(login: Any) -> None:
     assert login("root", None, admin=True)["name"] == "root"
+
+
+def test_the_form_says_why_there_is_none() -> None:
+    def form(_spawner: object) -> str:
+        raise AccountError("there is no account here for '<b>'", hint="ask somebody")
+
+    shown = identity.for_accounts(form)(None)
+    assert "&lt;b&gt;" in shown
+    assert "Please ask somebody." in shown
+    assert identity.for_accounts(lambda _: "<form>")(None) == "<form>"
