@@ -24,6 +24,16 @@ PRIVSEP = Path("/run/sshd")
 SUDOERS = Path("/etc/sudoers.d/nearfield-pytest-gate")
 
 
+def processes_of(uid: int) -> list[int]:
+    """What runs as an account; nobody but us has processes of the gateway's."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError):
+            if entry.name.isdigit() and entry.stat().st_uid == uid:
+                found.append(int(entry.name))
+    return found
+
+
 @dataclass
 class SubmitHost:
     """``start`` and ``stop`` it; ``venv`` is where its launcher and gateway are installed."""
@@ -125,6 +135,13 @@ class SubmitHost:
             for child in Path(listed).read_text().split():
                 with suppress(ProcessLookupError):
                     os.kill(int(child), signal.SIGKILL)
+            end = time.monotonic() + 10
+            while left := processes_of(GATE_UID):
+                assert time.monotonic() < end, f"processes of {GATE} do not end: {left}"
+                for pid in left:
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+                time.sleep(0.05)
             self._sshd.terminate()
             self._sshd.wait(10)
             self._sshd = None
