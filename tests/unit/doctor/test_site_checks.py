@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from nearfield.doctor import Finding, examine_site, launcher_code, rounds
+from nearfield.doctor import Finding, examine_site, launcher_code, node_ports, rounds
 from nearfield.errors import SchedulerUnavailableError
 
 LAUNCH = "sudo -n -l -u alice -- /opt/nearfield/bin/nearfield-launch"
@@ -108,12 +108,29 @@ def test_clocks(site: Make, ask: Make, says: Make, conf: str) -> None:
         assert verdicts(ask("clocks", site(answers, user=None))) == [verdict]
 
 
+def test_a_port_range_that_others_take_ports_from(
+    site: Make, ask: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "ip_local_port_range"
+    file.write_text("32768\t60999\n")
+    monkeypatch.setattr(node_ports, "_EPHEMERAL", file)
+    yaml = """
+clusters: {lab: {ports: {least: %s, most: %s}}}
+hardware: {small: {cluster: lab}}
+profiles: {small: {environment: default, hardware: small}}
+"""
+    _, clear = ask("ports", site(yaml=yaml % (20000, 20099)))
+    assert (clear.verdict.value, "100 at most" in clear.message) == ("ok", True)
+    _, shared = ask("ports", site(yaml=yaml % (32000, 33000)))
+    assert (shared.verdict.value, "32768-60999" in shared.message) == ("warning", True)
+
+
 def test_nodes_without_an_address(site: Make, ask: Make) -> None:
     def nowhere(host: str) -> None:
         raise OSError(host)
 
-    assert verdicts(ask("ports", site())) == ["ok"]
-    (found,) = ask("ports", site(resolve=nowhere))
+    assert verdicts(ask("ports", site())) == ["ok", "ok"]
+    found, _ = ask("ports", site(resolve=nowhere))
     assert (found.verdict.value, "no address for na1, na2" in found.message) == ("problem", True)
 
 
