@@ -82,7 +82,8 @@ async def test_a_changed_spec_is_refused(
     with pytest.raises(SpecRefusedError, match=field) as caught:
         site.ask("alice", submit_request(site, change))
     assert TOKEN not in str(caught.value)
-    assert cluster.squeue("alice") == before
+    # Not more: an old job may leave the list meanwhile.
+    assert cluster.squeue("alice").keys() <= before.keys()
 
 
 async def test_links_outside_their_folder_are_refused(site: Any, cluster: Any) -> None:
