@@ -53,6 +53,11 @@ class HubProcess(HubClient):
         return f"http://{HEAD}:{self.ports['public']}"
 
     @property
+    def venv(self) -> Path:
+        """Where the hub runs from."""
+        return Path(self.cluster.hub_venv)
+
+    @property
     def log(self) -> Path:
         return self.folder / "hub.log"
 
@@ -74,7 +79,7 @@ class HubProcess(HubClient):
             os.chown(path, entry.pw_uid, entry.pw_gid)
 
     def environment(self) -> dict[str, str]:
-        venv = self.cluster.hub_venv
+        venv = self.venv
         return {
             "PATH": f"{venv}/bin:/usr/bin:/bin",
             "HOME": str(self.folder),
@@ -133,7 +138,7 @@ class HubProcess(HubClient):
         config = REPO / "hub_config/jupyterhub_config.py"
         here = self.folder / "jupyterhub_config.py"
         shutil.copy(config, here)  # the checkout may be out of jhub's reach
-        python = Path(self.cluster.hub_venv) / "bin/python"
+        python = self.venv / "bin/python"
         self.hub = self._start([str(python), "-m", "jupyterhub", "-f", str(here)], self.log)
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:

@@ -5,6 +5,7 @@ The hub is the unprivileged one of all system tests, with ``hub_config/oidc.py``
 
 from __future__ import annotations
 
+import html
 import json
 import socket
 import subprocess
@@ -23,9 +24,13 @@ from hublab.site import SETTINGS, site_config
 
 PEOPLE = {
     # The provider's own number for a person, and what it calls them.
-    "7f3a": {"preferred_username": "alice", "email": "a.example@example.org"},
+    "7f3a": {"preferred_username": "a.example", "email": "a.example@example.org"},
     "91bc": {"preferred_username": "mallory", "email": "m@example.org"},
-    "44d0": {"preferred_username": "jhub", "email": "hub@example.org"},
+    "44d0": {"preferred_username": "d.daemon", "email": "d@example.org"},
+}
+IDENTITY = {
+    "claim": "oauth_user.email",
+    "map": {"a.example@example.org": "alice", "d@example.org": "daemon"},
 }
 
 
@@ -82,7 +87,7 @@ def provider() -> Iterator[Provider]:
 def hub(cluster: Any, provider: Provider) -> Iterator[OidcHub]:
     hub = OidcHub(cluster=cluster, folder=Path(cluster.dir) / "hub-oidc")
     hub.provider = provider.url
-    config = site_config(cluster, hub.folder, hub.url)
+    config = site_config(cluster, hub.folder, hub.url) | {"identity": IDENTITY}
     hub.prepare(config, SETTINGS + (REPO / "hub_config/oidc.py").read_text())
     hub.hand_over()
     hub.start_proxy()
@@ -121,29 +126,29 @@ def test_a_login_ends_in_a_session_of_that_account(
 ) -> None:
     home = log_in(hub, browser, "7f3a")
     assert (home.status_code, str(home.url)) == (200, f"{hub.url}/hub/home")
-    answer = start(hub, browser, "alice")
+    answer = start(hub, browser, "a.example")
     assert answer.status_code in {201, 202}, answer.text
-    hub.wait_ready("alice")
-    (job,) = [n for n, s in hub.cluster.squeue(user="alice").items() if s == "RUNNING"]
-    assert job
+    hub.wait_ready("a.example")
+    assert list(hub.cluster.squeue(user="alice").values()) == ["RUNNING"]
     # Nothing of the provider's is in the session.
     told = (hub.cluster.home("alice") / ".local/share/nearfield/sessions").rglob("session.json")
     assert not [p for p in told if "example.org" in p.read_text() or "oauth" in p.read_text()]
-    hub.stop_server("alice")
+    hub.stop_server("a.example")
     # Somebody whom the provider does not know any more starts nothing.
     provider.revoke("7f3a")
-    refused = start(hub, browser, "alice")
+    refused = start(hub, browser, "a.example")
     assert refused.status_code == 403, refused.text
-    assert hub.server("alice") is None
+    assert hub.server("a.example") is None
 
 
-@pytest.mark.parametrize(("sub", "name"), [("91bc", "mallory"), ("44d0", "jhub")])
-def test_who_has_no_account_here_is_told_so(
-    hub: OidcHub, browser: httpx.Client, sub: str, name: str
+@pytest.mark.parametrize(
+    ("sub", "name", "why"),
+    [("91bc", "mallory", "m@example.org"), ("44d0", "d.daemon", "'daemon' is a system account")],
+)
+def test_who_has_no_account_here_is_told_so_at_the_door(
+    hub: OidcHub, browser: httpx.Client, sub: str, name: str, why: str
 ) -> None:
     page = log_in(hub, browser, sub)
-    if page.is_success:
-        page = start(hub, browser, name)
-    assert page.is_error
-    assert name in page.text
-    assert hub.server(name) is None
+    assert page.status_code == 403
+    assert why in html.unescape(page.text), page.text
+    assert hub.api("GET", f"users/{name}").status_code == 404

@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 import httpx
+import pytest
 
 
 def status(hub: Any, path: str) -> int:
@@ -44,6 +45,7 @@ def test_a_proxy_that_comes_back_is_told_its_routes_by_a_hub_that_restarts(
     assert idle.squeue(user="alice") == jobs
 
 
+@pytest.mark.soak
 def test_a_catalogue_that_ends_is_started_again(idle: Any, hub: Any, pids: dict[str, str]) -> None:
     hub.request_server("alice", {"profile": "stand-in"})
     hub.wait_ready("alice")
