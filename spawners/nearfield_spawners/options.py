@@ -66,20 +66,29 @@ class SpawnOptions(BaseModel):
 PROBLEMS_SHOWN = 5
 
 
+class OptionsRefusedError(UsageError):
+    """Options that do not fit. ``fields``: the name of each (the first few), and why."""
+
+    def __init__(self, message: str, fields: dict[str, str], *, hint: str) -> None:
+        super().__init__(message, hint=hint)
+        self.fields = fields
+
+
 def parse_options(data: object) -> SpawnOptions:
-    """Check what arrived. Raises UsageError naming each field that does not fit."""
+    """Check what arrived. Raises OptionsRefusedError naming each field that does not fit."""
     try:
         return SpawnOptions.model_validate(data)
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False)
-        problems = "; ".join(
-            f"{_field(e['loc'])}: "
-            + ("unknown option" if e["type"] == "extra_forbidden" else e["msg"])
+        fields = {
+            _field(e["loc"]): "unknown option" if e["type"] == "extra_forbidden" else e["msg"]
             for e in found[:PROBLEMS_SHOWN]
-        )
+        }
+        problems = "; ".join(f"{name}: {why}" for name, why in fields.items())
         more = f"; and {len(found) - PROBLEMS_SHOWN} more" if len(found) > PROBLEMS_SHOWN else ""
-        raise UsageError(
+        raise OptionsRefusedError(
             f"spawn options refused: {problems}{more}",
+            fields,
             hint=f"the options are: {', '.join(SpawnOptions.model_fields)}",
         ) from None
 

@@ -60,12 +60,23 @@ def pick_place(
     """
     entry = config.profiles[profile]
     if options.hardware is None and datasets:
-        placement = nearest_hardware(config, entry, datasets, looks)
+        # Of those that take what else was chosen; where none does, the first says why not.
+        fitting = [name for name in entry.hardware if _takes(config, name, options)]
+        those = entry.model_copy(update={"hardware": tuple(fitting) or entry.hardware[:1]})
+        placement = nearest_hardware(config, those, datasets, looks)
     else:
         name, _ = choose_hardware(config, entry, options.hardware)
         placement = place_job(config, entry, name, datasets, looks)
     with_choices(config.hardware[placement.hardware], options.values)
     return chosen_at(placement, options.values), placement
+
+
+def _takes(config: Config, hardware: str, options: SpawnOptions) -> bool:
+    try:
+        with_choices(config.hardware[hardware], options.values)
+    except UsageError:
+        return False
+    return True
 
 
 def chosen_at(placement: Placement, values: Mapping[ChoiceName, ChosenValue]) -> Chosen:

@@ -11,6 +11,9 @@ import re
 import time
 from typing import Any
 
+from jupyterhub import orm
+from sqlalchemy.orm import object_session
+
 from nearfield.config import Config
 
 LIFE = 600
@@ -40,14 +43,10 @@ def catalogue_token(user: Any, config: Config) -> str:
     """
     now = time.monotonic()
     ends, token = _kept.get(user.id, (0.0, ""))
-    if ends - now < RENEW:
+    # Somebody may have revoked it on the token page.
+    if ends - now < RENEW or orm.APIToken.find(object_session(user.orm_user), token) is None:
         token = user.new_api_token(note=NOTE, expires_in=LIFE, scopes=[service_scope(config)])
         _kept[user.id] = (now + LIFE, token)
         for key in [key for key, (until, _) in _kept.items() if until < now]:
             del _kept[key]
     return token
-
-
-def forget(user: Any) -> None:
-    """The service did not know the token: somebody has revoked it."""
-    _kept.pop(user.id, None)

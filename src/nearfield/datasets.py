@@ -305,3 +305,26 @@ class Page(_Model):
     datasets: tuple[Dataset, ...]
     total: int = Field(ge=0)
     offset: int = Field(default=0, ge=0)
+
+
+class DatasetSummary(_Model):
+    """A dataset as a list shows it; small, whatever the record holds."""
+
+    pid: Pid
+    type: Literal["raw", "derived"]
+    title: str | None
+    techniques: tuple[str, ...]
+    instrument: str | None
+    created: datetime | None
+    """When it was measured, or made."""
+    size: int
+    files: int
+    storage: str | None
+
+
+class SummaryPage(_Model):
+    """One page of a list; ``total`` counts all that match."""
+
+    datasets: tuple[DatasetSummary, ...]
+    total: int = Field(ge=0)
+    offset: int = Field(default=0, ge=0)

@@ -7,10 +7,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from nearfield.catalogue import ServiceCatalogue
-from nearfield.datasets import Dataset, Pid, Query
-from nearfield.errors import DatasetNotFoundError, DatasetNotPermittedError
+from nearfield.datasets import Pid, Query
 from nearfield_spawners.hub_api.handler import PageHandler, RefusedError
-from nearfield_spawners.hub_api.models import DatasetsAnswer, DatasetShown
+from nearfield_spawners.hub_api.models import DatasetsAnswer
 from nearfield_spawners.plan import user_catalogue
 from nearfield_spawners.user_tokens import catalogue_token, service_scope
 
@@ -79,32 +78,14 @@ def token_for(spawner: Any) -> str:
 async def find(catalogue: ServiceCatalogue, asked: DatasetsAsked) -> DatasetsAnswer:
     """The page that was asked for. PIDs that the user may not see are left out."""
     if asked.pids:
-        shown = []
-        for pid in asked.pids:
-            try:
-                shown.append(_shown(await catalogue.get(pid)))
-            except (DatasetNotFoundError, DatasetNotPermittedError):
-                continue
-        return DatasetsAnswer(datasets=tuple(shown), next=None, total=len(shown))
-    page = await catalogue.search(Query(text=asked.text, limit=asked.limit, offset=asked.cursor))
+        page = await catalogue.summaries(Query(limit=len(asked.pids)), asked.pids)
+        order = {pid: number for number, pid in enumerate(asked.pids)}
+        shown = sorted(page.datasets, key=lambda dataset: order.get(dataset.pid, len(order)))
+        return DatasetsAnswer(datasets=tuple(shown), next=None, total=page.total)
+    query = Query(text=asked.text, limit=asked.limit, offset=asked.cursor)
+    page = await catalogue.summaries(query)
     after = asked.cursor + len(page.datasets)
     more = bool(page.datasets) and after < page.total
     return DatasetsAnswer(
-        datasets=tuple(_shown(dataset) for dataset in page.datasets),
-        next=str(after) if more else None,
-        total=page.total,
-    )
-
-
-def _shown(dataset: Dataset) -> DatasetShown:
-    return DatasetShown(
-        pid=dataset.pid,
-        title=dataset.title,
-        techniques=dataset.techniques,
-        instrument=dataset.instrument,
-        created=dataset.start_time or dataset.created,
-        size=dataset.size,
-        files=len(dataset.files),
-        type=dataset.type,
-        storage=dataset.storage,
+        datasets=page.datasets, next=str(after) if more else None, total=page.total
     )

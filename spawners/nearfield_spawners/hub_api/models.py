@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from nearfield.datasets import DatasetSummary
 from nearfield.scheduler import StartRange
 from nearfield_spawners.options import SpawnOptions
 from nearfield_spawners.rights import Right
@@ -90,24 +90,10 @@ class ChoicesAnswer(_Model):
     sessions: SessionLimits
 
 
-class DatasetShown(_Model):
-    """A dataset as the page lists it."""
-
-    pid: str
-    title: str | None
-    techniques: tuple[str, ...]
-    instrument: str | None
-    created: datetime | None
-    size: int
-    files: int
-    type: str
-    storage: str | None
-
-
 class DatasetsAnswer(_Model):
     """``GET datasets``. ``next`` is the cursor of the next page, null at the end."""
 
-    datasets: tuple[DatasetShown, ...]
+    datasets: tuple[DatasetSummary, ...]
     next: str | None
     total: int
 

@@ -11,7 +11,7 @@ from nearfield.config import Config
 from nearfield.datasets import DatasetFiles
 from nearfield.errors import NearfieldError
 from nearfield.placement import Placement, place_all
-from nearfield.profiles import usable
+from nearfield.profiles import usable, with_choices
 from nearfield.scheduler.jobspec import Chosen, DatasetLink, JobSpec
 from nearfield.scheduler.sessions import session_spec
 from nearfield_spawners.hub_api.datasets import token_for
@@ -23,7 +23,8 @@ from nearfield_spawners.hub_api.models import (
     RightShown,
     StartShown,
 )
-from nearfield_spawners.options import SpawnOptions, parse_options
+from nearfield_spawners.limits import check_limits, seats_of
+from nearfield_spawners.options import OptionsRefusedError, SpawnOptions, parse_options
 from nearfield_spawners.plan import (
     chosen_at,
     find_datasets,
@@ -63,17 +64,25 @@ class Planner:
         """The plan for these spawn options."""
         try:
             options = parse_options(given)
+        except OptionsRefusedError as error:
+            self.problems += [
+                Problem(field=name, message=why, hint=error.hint)
+                for name, why in error.fields.items()
+            ]
+            return PlanAnswer(problems=tuple(self.problems))
+        try:
             profile = pick_profile(self.config, self.spawner.principal, options)
         except NearfieldError as error:
-            self._problem("profile" if "profile" in error.message else "options", error)
+            self._problem("profile", error)
             return PlanAnswer(problems=tuple(self.problems))
+        self._seat(profile)
         datasets = await self._datasets(options)
         profiles = usable(self.config, self.spawner.principal)
         looks = await self.spawner.live.looks(*profiles.values()) if datasets else {}
         try:
             chosen, placement = pick_place(self.config, profile, options, datasets, looks)
         except NearfieldError as error:
-            self._problem("hardware", error)
+            self._hardware_problems(profile, options, error)
             return PlanAnswer(profile=profile, problems=tuple(self.problems))
         links = self._links(profile, datasets)
         rights = await self._rights(placement.cluster, links, datasets)
@@ -99,6 +108,30 @@ class Planner:
 
     def _problem(self, field: str, error: NearfieldError) -> None:
         self.problems.append(Problem(field=field, message=error.message, hint=error.hint))
+
+    def _seat(self, profile: str) -> None:
+        """Would a start of the default server be one session too many?"""
+        taken = seats_of(self.spawner.user.spawners.values(), but=self.spawner)
+        try:
+            check_limits(self.config, "", profile, taken)
+        except NearfieldError as error:
+            self._problem("profile", error)
+
+    def _hardware_problems(
+        self, profile: str, options: SpawnOptions, error: NearfieldError
+    ) -> None:
+        """Each value that does not fit under its own name, or the hardware itself."""
+        entry = self.config.profiles[profile]
+        before = len(self.problems)
+        if options.hardware in {None, *entry.hardware}:
+            hardware = self.config.hardware[options.hardware or entry.hardware[0]]
+            for name, value in options.values.items():
+                try:
+                    with_choices(hardware, {name: value})
+                except NearfieldError as found:
+                    self._problem(name, found)
+        if len(self.problems) == before:
+            self._problem("hardware", error)
 
     async def _datasets(self, options: SpawnOptions) -> tuple[DatasetFiles, ...]:
         found: list[DatasetFiles] = []

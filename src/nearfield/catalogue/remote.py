@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import ssl
+from collections.abc import Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -13,7 +14,15 @@ from pydantic import TypeAdapter, ValidationError
 from nearfield.catalogue._protocol import Capabilities
 from nearfield.catalogue._wire import error_of, links_from_body, query_to_params
 from nearfield.catalogue.sqlite import not_found
-from nearfield.datasets import DataFile, Dataset, DatasetFiles, DerivedDataset, Page, Query
+from nearfield.datasets import (
+    DataFile,
+    Dataset,
+    DatasetFiles,
+    DerivedDataset,
+    Page,
+    Query,
+    SummaryPage,
+)
 from nearfield.errors import CatalogueError, CatalogueUnavailableError
 
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
@@ -22,6 +31,7 @@ _FACETS: TypeAdapter[dict[str, dict[str, int]]] = TypeAdapter(dict[str, dict[str
 _PID: TypeAdapter[dict[str, str]] = TypeAdapter(dict[str, str])
 _OBJECT: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
 _PAGE: TypeAdapter[Page] = TypeAdapter(Page)
+_SUMMARIES: TypeAdapter[SummaryPage] = TypeAdapter(SummaryPage)
 _DATASET: TypeAdapter[Dataset] = TypeAdapter(Dataset)
 _T = TypeVar("_T")
 
@@ -60,6 +70,11 @@ class ServiceCatalogue:
     async def search(self, query: Query) -> Page:
         answer = await self._ask("GET", "/datasets", params=query_to_params(query))
         return self._read(_PAGE, answer)
+
+    async def summaries(self, query: Query, pids: Sequence[str] = ()) -> SummaryPage:
+        """As :meth:`search`, of each dataset what a list shows; with ``pids`` only of those."""
+        params = [*query_to_params(query).items(), *(("pid", pid) for pid in pids)]
+        return self._read(_SUMMARIES, await self._ask("GET", "/summaries", params=params))
 
     async def facets(self, query: Query) -> dict[str, dict[str, int]]:
         answer = await self._ask("GET", "/facets", params=query_to_params(query))

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 MAX_BODY = 4 * 1024 * 1024
+MAX_PIDS = 200
 _FILES: TypeAdapter[tuple[DataFile, ...]] = TypeAdapter(tuple[DataFile, ...])
 
 
@@ -101,6 +102,14 @@ def make_app(store: CatalogueStore, hub: HubAuthenticator, prefix: str = "/") ->
         page = await catalogue.search(query_from_params(request.query_params.multi_items()))
         return answer(page.model_dump_json())
 
+    async def summaries(request: Request, catalogue: SqliteCatalogue) -> Response:
+        params = request.query_params.multi_items()
+        pids = [value for name, value in params if name == "pid"]
+        if len(pids) > MAX_PIDS:
+            raise UsageError(f"pid: more than {MAX_PIDS}")
+        query = query_from_params((name, value) for name, value in params if name != "pid")
+        return answer((await catalogue.summaries(query, pids)).model_dump_json())
+
     async def facets(request: Request, catalogue: SqliteCatalogue) -> Response:
         found = await catalogue.facets(query_from_params(request.query_params.multi_items()))
         return JSONResponse(found, headers={"Cache-Control": "no-store"})
@@ -137,6 +146,7 @@ def make_app(store: CatalogueStore, hub: HubAuthenticator, prefix: str = "/") ->
     routes = [
         Route("/health", health),
         Route("/facets", guarded(facets)),
+        Route("/summaries", guarded(summaries)),
         Route("/datasets", guarded(search), methods=["GET"]),
         Route("/datasets", guarded(derive), methods=["POST"]),
         Route("/datasets/{rest:path}", guarded(one)),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,10 +20,12 @@ from nearfield.datasets import (
     DataFile,
     Dataset,
     DatasetFiles,
+    DatasetSummary,
     DerivedDataset,
     Page,
     Principal,
     Query,
+    SummaryPage,
     derived_pid,
     links_of,
 )
@@ -37,6 +41,15 @@ _COUNT = "SELECT count(*) FROM dataset d WHERE ?where"
 _PAGE = """
 SELECT document FROM (
     SELECT d.id, d.time, d.pid FROM dataset d WHERE ?where
+    ORDER BY d.time DESC, d.pid LIMIT :limit OFFSET :offset
+) page JOIN record USING (id) ORDER BY page.time DESC, page.pid
+"""
+# SQLite picks the few fields out: the files and arrays of a record are never parsed in Python.
+_SUMMARIES = """
+SELECT page.pid, page.type, json_extract(document, '$.title', '$.techniques', '$.instrument',
+    '$.start_time', '$.created', '$.size', '$.storage'), json_array_length(document, '$.files')
+FROM (
+    SELECT d.id, d.time, d.pid, d.type FROM dataset d WHERE ?where
     ORDER BY d.time DESC, d.pid LIMIT :limit OFFSET :offset
 ) page JOIN record USING (id) ORDER BY page.time DESC, page.pid
 """
@@ -77,6 +90,10 @@ class SqliteCatalogue:
     async def search(self, query: Query) -> Page:
         return await asyncio.to_thread(self._search, query)
 
+    async def summaries(self, query: Query, pids: Sequence[str] = ()) -> SummaryPage:
+        """As :meth:`search`, of each dataset what a list shows; with ``pids`` only of those."""
+        return await asyncio.to_thread(self._summaries, query, pids)
+
     async def facets(self, query: Query) -> dict[str, dict[str, int]]:
         return await asyncio.to_thread(self._facets, query)
 
@@ -107,6 +124,21 @@ class SqliteCatalogue:
             ).fetchall()
         datasets = tuple(Dataset.model_validate_json(document) for (document,) in rows)
         return Page(datasets=datasets, total=total, offset=query.offset)
+
+    def _summaries(self, query: Query, pids: Sequence[str]) -> SummaryPage:
+        where, values = self._conditions(query)
+        if pids:
+            where += " AND d.pid IN (SELECT value FROM json_each(:pids))"
+            values["pids"] = json.dumps(list(pids))
+        with self._store.reading() as connection:
+            (total,) = connection.execute(_COUNT.replace("?where", where), values).fetchone()
+            rows = connection.execute(
+                _SUMMARIES.replace("?where", where),
+                {**values, "limit": query.limit, "offset": query.offset},
+            ).fetchall()
+        return SummaryPage(
+            datasets=tuple(_summary(*row) for row in rows), total=total, offset=query.offset
+        )
 
     def _facets(self, query: Query) -> dict[str, dict[str, int]]:
         where, values = self._conditions(query)
@@ -188,6 +220,23 @@ class SqliteCatalogue:
         if query.until is not None:
             add("d.time <= :until", until=instant(query.until))
         return " AND ".join(conditions), values
+
+
+def _summary(pid: str, kind: str, fields: str, files: int | None) -> DatasetSummary:
+    title, techniques, instrument, start, created, size, storage = json.loads(fields)
+    return DatasetSummary.model_validate(
+        {
+            "pid": pid,
+            "type": kind,
+            "title": title,
+            "techniques": techniques or (),
+            "instrument": instrument,
+            "created": start or created,
+            "size": size or 0,
+            "files": files or 0,
+            "storage": storage,
+        }
+    )
 
 
 def not_found(pid: str) -> DatasetNotFoundError:

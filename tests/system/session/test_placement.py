@@ -64,14 +64,18 @@ def placed(cluster: Any, hub: Any) -> Iterator[dict[str, str]]:
     config = json.loads(before)
     config["profiles"] |= PROFILES
     config["hardware"] |= HARDWARE
+    # The one storage that the hub's host has too: there the launcher can tell yes from no.
+    config["storages"]["homes"] = {"prefix": str(cluster.home("bob").parent)}
     hub.config_file.write_text(json.dumps(config))
     made = []
     python = f"{cluster.site_venv}/bin/python"
     plan = [("alice", "a", "small-in-a", 2000), ("alice", "b", "large-in-b", 50_000)]
     plan += [("alice", "a", "virtual-in-a", 10), ("bob", "b", "bobs-in-b", 1000)]
+    plan.append(("bob", "home", "bobs-at-home", 1000))
     for user, letter, title, size in plan:
-        folder = Path(cluster.storage(letter)) / f"placed-{user}"
-        seen_as = f"{cluster.data(letter)}/placed-{user}"
+        home = letter == "home"
+        folder = (cluster.home(user) if home else cluster.storage(letter)) / f"placed-{user}"
+        seen_as = str(folder) if home else f"{cluster.data(letter)}/placed-{user}"
         made += [folder, Path(f"{folder}-parts")]
         done = cluster.run_as(user, [python, "-c", MAKE, str(folder), title, str(size), seen_as])
         assert done.returncode == 0, done.stderr
@@ -80,7 +84,7 @@ def placed(cluster: Any, hub: Any) -> Iterator[dict[str, str]]:
         argv += ["--catalogue", str(hub.folder / "catalogue.sqlite")]
         # bob's record is public, his file is not: the file system is the only truth.
         argv += ["--public"] if user == "bob" else []
-        done = cluster.exec_on({"a": "na1", "b": "nb1"}[letter], argv)
+        done = cluster.exec_on("na1" if letter == "a" else "nb1", argv)
         assert done.returncode == 0, done.stdout + done.stderr
     for path in hub.folder.glob("catalogue.sqlite*"):
         shutil.chown(path, "jhub", "jhub")
@@ -155,12 +159,35 @@ def test_hardware_away_from_the_data_is_said_and_possible(
 def test_bobs_is_refused_before_submission_naming_dataset_path_and_reason(
     cluster: Any, hub: Any, placed: dict[str, str]
 ) -> None:
+    pid = placed["bobs-at-home"]
+    options = {"profile": "anywhere", "datasets": [pid]}
+    answer = hub.request_server("alice", options)
+    assert answer.status_code == 403, answer.text
+    path = f"{cluster.home('bob')}/placed-bob/bobs-at-home/bobs-at-home.nxs"
+    said = f"dataset {pid}: the account 'alice' may not read {path}"
+    assert said in answer.json()["message"]
+    plan = ask(hub, "alice", "plan", json=options)
+    assert [r["answer"] for r in plan["rights"]] == ["no"]
+    assert said in plan["problems"][0]["message"]
+    assert jobs(cluster) == set()
+
+
+def test_where_the_hub_cannot_see_the_node_decides_with_the_same_words(
+    cluster: Any, hub: Any, placed: dict[str, str]
+) -> None:
     pid = placed["bobs-in-b"]
     options = {"profile": "anywhere", "datasets": [pid]}
-    # The hub has no storage-b: it cannot tell, and the node decides before the server starts.
     [right] = ask(hub, "alice", "plan", json=options)["rights"]
     assert right["answer"] == "unknown"
-    assert right["path"].endswith("placed-bob/bobs-in-b/bobs-in-b.nxs")
+    path = f"{cluster.data('b')}/placed-bob/bobs-in-b/bobs-in-b.nxs"
+    assert right["path"] == path
+    said = hub.request_server("alice", options).json()["message"]
+    assert f"dataset {pid}: {path} cannot be read by alice on nb1" in said
+
+
+def jobs(cluster: Any) -> set[str]:
+    ended = {"CANCELLED", "COMPLETED", "FAILED", "COMPLETING"}
+    return {job for job, state in cluster.squeue("alice").items() if state not in ended}
 
 
 IN_THE_SESSION = """

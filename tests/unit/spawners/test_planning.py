@@ -1,0 +1,162 @@
+"""``POST plan``: all that is wrong at once, each under its own name, and nothing asked twice."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from nearfield.datasets import DatasetFiles, Principal
+from nearfield.errors import DatasetNotFoundError, SchedulerUnavailableError, SubmitError
+from nearfield.scheduler import Availability, NodeGroup, PathAccess
+from nearfield.testing.fake_scheduler import FakeScheduler
+from nearfield_spawners.hub_api import planning
+from nearfield_spawners.hub_api.models import PlanAnswer, schemas
+from nearfield_spawners.limits import Seat
+from nearfield_spawners.live_config import LiveConfig
+
+SITE = """
+catalogue: {url: "http://hub/services/catalogue"}
+storages:
+  a: {prefix: /data/a, places: [{cluster: lab, constraint: near-a}]}
+  b: {prefix: /data/b, places: [{cluster: lab, constraint: near-b}]}
+clusters: {lab: {scheduler: slurm}}
+hardware:
+  roam: {cluster: lab, partition: short}
+  wide: {cluster: lab, partition: short, choices: {cores: {least: 1, most: 8}, qos: [fast]}}
+  gpu: {cluster: lab, partition: gpu}
+environments: {e: {}}
+profiles:
+  p: {environment: e, hardware: [gpu, roam, wide]}
+  q: {environment: e, hardware: gpu}
+  bobs: {environment: e, hardware: roam, users: [bob]}
+"""
+LAB = Availability(
+    groups=(
+        NodeGroup(partition="short", nodes=1, features=frozenset({"near-a"})),
+        NodeGroup(partition="short", nodes=1, features=frozenset({"near-b"})),
+        NodeGroup(partition="gpu", nodes=1, features=frozenset({"near-b"})),
+    )
+)
+DATA = {
+    pid: DatasetFiles(pid=pid, slug=pid, paths=(f"/data/{pid[0]}/{pid}.h5",), size=size)
+    for pid, size in (("a1", 100), ("b1", 1000), ("b2", 10))
+}
+
+
+@pytest.fixture
+def lab() -> FakeScheduler:
+    return FakeScheduler(cluster="lab", has=LAB)
+
+
+@pytest.fixture
+def spawner(tmp_path: Path, lab: FakeScheduler, monkeypatch: pytest.MonkeyPatch) -> Any:
+    file = tmp_path / "nearfield.yaml"
+    file.write_text(SITE)
+    live = LiveConfig(file)
+    live._schedulers["lab"] = lab
+    user = SimpleNamespace(name="alice", spawners={})
+    made = SimpleNamespace(
+        live=live, site=live.config, user=user, principal=Principal(name="alice")
+    )
+    user.spawners[""] = made
+
+    async def find(config: Any, pids: list[str], token: str) -> tuple[DatasetFiles, ...]:
+        assert token == "alices"
+        if missing := [pid for pid in pids if pid not in DATA]:
+            raise DatasetNotFoundError(f"no dataset {missing[0]!r} that you may see")
+        return tuple(DATA[pid] for pid in pids)
+
+    monkeypatch.setattr(planning, "find_datasets", find)
+    monkeypatch.setattr(planning, "token_for", lambda spawner: "alices")
+    return made
+
+
+async def plan(spawner: Any, **options: Any) -> PlanAnswer:
+    return await planning.Planner(spawner).plan(options)
+
+
+def fields(found: PlanAnswer) -> list[str]:
+    return [problem.field for problem in found.problems]
+
+
+async def test_a_good_plan(spawner: Any, lab: FakeScheduler) -> None:
+    found = await plan(spawner, profile="p", datasets=["a1", "b1", "b2"])
+    assert (found.profile, found.hardware, found.near) == ("p", "gpu", "b")
+    assert (found.bytes_near, found.bytes_far, found.problems) == (1010, 100, ())
+    assert [(r.pid, r.answer) for r in found.rights] == [
+        ("a1", "yes"),
+        ("b1", "yes"),
+        ("b2", "yes"),
+    ]
+    assert found.start is not None and found.start.latest == found.start.earliest
+    others = [(o.profile, o.hardware, o.near) for o in found.alternatives]
+    assert others == [("p", "roam", "b"), ("p", "wide", "b"), ("q", "gpu", "b")]
+    assert all(o.start is not None for o in found.alternatives)
+
+
+async def test_looking_again_asks_the_scheduler_for_rights_alone(
+    spawner: Any, lab: FakeScheduler
+) -> None:
+    await plan(spawner, profile="p", datasets=["a1"])
+    lab.calls.clear()
+    for _ in range(20):
+        await plan(spawner, profile="p", datasets=["a1"])
+    assert set(lab.calls) == {"access"}
+
+
+async def test_another_kind_of_hardware_is_chosen_if_it_takes_the_numbers(spawner: Any) -> None:
+    found = await plan(spawner, profile="p", datasets=["b1"], cores=4)
+    assert (found.hardware, found.problems) == ("wide", ())
+
+
+async def test_everything_that_is_wrong_at_once(spawner: Any, lab: FakeScheduler) -> None:
+    lab.denied["/data/b/b1.h5"] = PathAccess.NO
+    lab.fails["estimate"] = SubmitError("sbatch would refuse the job: Invalid account")
+    spawner.user.spawners["other"] = SimpleNamespace(seat=Seat("other", "p", "7"))
+    found = await plan(spawner, profile="p", datasets=["b1", "gone"])
+    assert fields(found) == ["profile", "datasets", "datasets", "hardware"]
+    told = [problem.message for problem in found.problems]
+    assert "server 'other'" in told[0]
+    assert "'gone'" in told[1]
+    assert "b1" in told[2] and "/data/b/b1.h5" in told[2] and "may not read" in told[2]
+    assert "Invalid account" in told[3]
+    assert found.start is None
+
+
+@pytest.mark.parametrize(
+    ("options", "wanted"),
+    [
+        ({"profile": "p", "hardware": "wide", "cores": 9, "qos": "slow"}, ["cores", "qos"]),
+        ({"profile": "p", "hardware": "gpu", "cores": 1}, ["cores"]),
+        ({"profile": "p", "hardware": "nope"}, ["hardware"]),
+        ({"profile": "nope"}, ["profile"]),
+        ({"profile": "bobs"}, ["profile"]),
+        ({}, ["profile"]),
+        ({"cores": "x", "runtime": 1}, ["cores", "runtime"]),
+        ({"datasets": ["a b"]}, ["datasets.0"]),
+    ],
+)
+async def test_each_problem_has_the_name_of_its_field(
+    spawner: Any, options: dict[str, Any], wanted: list[str]
+) -> None:
+    assert sorted(fields(await plan(spawner, **options))) == sorted(wanted)
+
+
+async def test_a_silent_cluster_is_a_plan_without_times(spawner: Any, lab: FakeScheduler) -> None:
+    away = SchedulerUnavailableError("munge is away")
+    lab.fails |= {"estimate": away, "availability": away, "access": away}
+    found = await plan(spawner, profile="p", hardware="roam", datasets=["a1"])
+    assert (found.near, found.start) == ("a", None)
+    assert [p.message for p in found.problems] == ["munge is away"]
+
+
+def test_the_schemas_are_the_published_ones() -> None:
+    published = Path(__file__).parents[3] / "docs/reference/hub-api.schema.json"
+    assert json.loads(published.read_text()) == json.loads(schemas()), (
+        "renew it: python -c 'from nearfield_spawners.hub_api.models import schemas;"
+        " print(schemas())'"
+    )
