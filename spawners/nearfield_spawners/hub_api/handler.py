@@ -16,7 +16,6 @@ from pydantic import BaseModel
 from tornado import web
 
 from nearfield.errors import NearfieldError
-from nearfield_spawners.hub_versions import SpawnException
 from nearfield_spawners.refusal import status_of
 from nearfield_spawners.user_tokens import service_scope
 
@@ -76,22 +75,20 @@ class PageHandler(APIHandler):  # type: ignore[misc]
         self.finish(said.model_dump_json())
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
+        # A refusal is an answer, not a failure of the hub.
         if not isinstance(value, NearfieldError):
             super().log_exception(typ, value, tb)
 
-    def _handle_request_exception(self, e: BaseException) -> None:
-        if isinstance(e, NearfieldError):
-            e = RefusedError(status_of(e), e.message, e.hint)
-        super()._handle_request_exception(e)
-
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         error = (kwargs.get("exc_info") or (None, None))[1]
-        message = responses.get(status_code, "Unknown Error")
         hint = None
-        if isinstance(error, RefusedError):
+        message = responses.get(status_code, "Unknown Error")
+        if isinstance(error, NearfieldError):
+            status_code = status_of(error)
+            self.set_status(status_code)
             message, hint = error.message, error.hint
-        elif isinstance(error, SpawnException):
-            message = str(error.message)
+        elif isinstance(error, RefusedError):
+            message, hint = error.message, error.hint
         elif isinstance(error, web.HTTPError) and status_code < 500:
             message = error.get_message() or message
         self.set_header("Content-Type", "application/json")
