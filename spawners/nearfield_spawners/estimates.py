@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
 
 from nearfield.errors import NearfieldError, SubmitError
 from nearfield.scheduler import Availability, JobSpec, Scheduler, StartRange
@@ -39,9 +40,12 @@ class Estimates:
     per_user: int = PER_USER
     in_all: int = IN_ALL
     seconds: float = SECONDS
+    patience: float = 10.0
+    """A page waits so long for one answer."""
     clock: Callable[[], float] = time.monotonic
     _known: dict[str, tuple[float, Estimate]] = field(default_factory=dict)
     _asked: deque[tuple[float, str]] = field(default_factory=deque)
+    _locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
     _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
 
     async def of(self, scheduler: Scheduler, spec: JobSpec, look: Availability | None) -> Estimate:
@@ -49,18 +53,20 @@ class Estimates:
         shared = f"{spec.cluster} {spec.hardware.model_dump_json()}"
         # What is refused may be one user's matter: accounts and limits differ.
         own = f"{spec.user} {shared}"
-        async with self._slots:
+        lock = self._locks.setdefault(shared, asyncio.Lock())
+        async with lock, self._slots:  # who asks for the same waits for the same answer
             for key in (shared, own):
                 if (known := self._recall(key)) is not None:
                     return known
             if not self._may_ask(spec.user):
                 return Estimate()
             try:
-                start = with_queue(await scheduler.estimate(spec), spec, look)
+                told = await asyncio.wait_for(scheduler.estimate(spec), self.patience)
+                start = with_queue(told, spec, look)
             except SubmitError as error:
                 return self._keep(own, Estimate(refused=error.message))
-            except NearfieldError as error:
-                log.info("no estimate for %s: %s", shared, error.message)
+            except (NearfieldError, TimeoutError) as error:
+                log.info("no estimate for %s: %s", shared, str(error) or "no answer in time")
                 return self._keep(own, Estimate())
             return self._keep(shared, Estimate(start=start))
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from nearfield.config import Config
@@ -35,6 +36,8 @@ from nearfield_spawners.plan import (
 from nearfield_spawners.rights import ADVICE, Right, not_bound, rights_of
 
 ALTERNATIVES = 5
+WAITING = 5
+"""Plans of one user that may be asked for at a time; they are made one after the other."""
 ESTIMATED = 3
 """So many alternatives come with an estimate; each may be one more question to the scheduler."""
 
@@ -49,7 +52,27 @@ class PlanHandler(PageHandler):
             raise RefusedError(400, "the body must be an object with the spawn options")
         if options.get("datasets"):
             self.user_spawner(catalogue=True)
-        self.answer(await Planner(spawner).plan(options))
+        async with _one_at_a_time(spawner.user.name):
+            self.answer(await Planner(spawner).plan(options))
+
+
+_planning: dict[str, tuple[asyncio.Lock, int]] = {}
+
+
+@asynccontextmanager
+async def _one_at_a_time(user: str) -> AsyncIterator[None]:
+    """A plan costs a process as the user. Raises RefusedError where too many wait already."""
+    lock, waiting = _planning.get(user, (asyncio.Lock(), 0))
+    if waiting >= WAITING:
+        raise RefusedError(429, "too many plans are being made for you", "wait for the answers")
+    _planning[user] = (lock, waiting + 1)
+    try:
+        async with lock:
+            yield
+    finally:
+        left = _planning.pop(user)[1] - 1
+        if left:
+            _planning[user] = (lock, left)
 
 
 class Planner:
@@ -176,8 +199,10 @@ class Planner:
         """When it would start. What the scheduler would refuse is a problem, if ``told``."""
         spec = self._spec(profile, chosen)
         live = self.spawner.live
-        look = (await live.availability(spec.cluster).look()).told
-        estimate = await live.estimates.of(live.scheduler(spec.cluster), spec, look)
+        look = await live.availability(spec.cluster).look()
+        if look.message:
+            return None  # it does not answer: nobody should wait for it once more
+        estimate = await live.estimates.of(live.scheduler(spec.cluster), spec, look.told)
         if estimate.refused and told:
             self.problems.append(Problem(field="hardware", message=estimate.refused))
         return StartShown.of(estimate.start)

@@ -132,6 +132,18 @@ async def test_no_answer_is_no_estimate_and_no_second_question() -> None:
     assert scheduler.calls == ["estimate"]
 
 
+async def test_a_page_does_not_wait_for_a_scheduler_that_hangs() -> None:
+    class Hanging(FakeScheduler):
+        async def estimate(self, spec: JobSpec) -> StartRange:
+            self.calls.append("estimate")
+            return await asyncio.Future()
+
+    scheduler, estimates = Hanging(), Estimates(patience=0.01)
+    for _ in range(3):
+        assert (await estimates.of(scheduler, spec(), None)).start is None
+    assert scheduler.calls == ["estimate"]
+
+
 def test_those_who_wait_already_may_come_first() -> None:
     at, later = EPOCH, EPOCH + timedelta(hours=2)
     told = StartRange(earliest=at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +15,7 @@ from nearfield.errors import DatasetNotFoundError, SchedulerUnavailableError, Su
 from nearfield.scheduler import Availability, NodeGroup, PathAccess
 from nearfield.testing.fake_scheduler import FakeScheduler
 from nearfield_spawners.hub_api import planning
+from nearfield_spawners.hub_api.handler import RefusedError
 from nearfield_spawners.hub_api.models import PlanAnswer, schemas
 from nearfield_spawners.limits import Seat
 from nearfield_spawners.live_config import LiveConfig
@@ -151,7 +153,31 @@ async def test_a_silent_cluster_is_a_plan_without_times(spawner: Any, lab: FakeS
     lab.fails |= {"estimate": away, "availability": away, "access": away}
     found = await plan(spawner, profile="p", hardware="roam", datasets=["a1"])
     assert (found.near, found.start) == ("a", None)
+    assert "estimate" not in lab.calls
     assert [p.message for p in found.problems] == ["munge is away"]
+
+
+async def test_one_user_has_one_plan_made_at_a_time_and_few_waiting() -> None:
+    running, most = 0, 0
+
+    async def one(user: str) -> str:
+        nonlocal running, most
+        try:
+            async with planning._one_at_a_time(user):
+                running += 1
+                most = max(most, running)
+                await asyncio.sleep(0)
+                running -= 1
+        except RefusedError as error:
+            return str(error.status_code)
+        return "made"
+
+    found = await asyncio.gather(*(one("alice") for _ in range(8)))
+    assert found == ["made"] * 5 + ["429"] * 3
+    assert most == 1
+    await asyncio.gather(one("alice"), one("bob"))
+    assert most == 2, "another user does not wait"
+    assert planning._planning == {}
 
 
 def test_the_schemas_are_the_published_ones() -> None:
