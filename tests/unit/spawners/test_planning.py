@@ -62,7 +62,11 @@ def spawner(tmp_path: Path, lab: FakeScheduler, monkeypatch: pytest.MonkeyPatch)
     live._schedulers["lab"] = lab
     user = SimpleNamespace(name="alice", spawners={})
     made = SimpleNamespace(
-        live=live, site=live.config, user=user, principal=Principal(name="alice")
+        live=live,
+        site=live.config,
+        user=user,
+        account="alice",
+        principal=Principal(name="alice"),
     )
     user.spawners[""] = made
 
