@@ -24,6 +24,7 @@ from nearfield_spawners.hub_api.models import (
     RightShown,
     StartShown,
 )
+from nearfield_spawners.identity import check_user
 from nearfield_spawners.limits import check_limits, seats_of
 from nearfield_spawners.options import OptionsRefusedError, SpawnOptions, parse_options
 from nearfield_spawners.plan import (
@@ -107,6 +108,20 @@ class Planner:
         except NearfieldError as error:
             self._hardware_problems(profile, options, error)
             return PlanAnswer(profile=profile, problems=tuple(self.problems))
+        where = PlanAnswer(
+            profile=profile,
+            hardware=placement.hardware,
+            near=placement.near,
+            reason=placement.reason,
+            bytes_near=placement.bytes_near,
+            bytes_far=placement.bytes_far,
+        )
+        try:
+            # Nothing below is asked in the name of an account that is another person's.
+            check_user(self.spawner.user, self.spawner.db, self.config, placement.cluster)
+        except NearfieldError as error:
+            self._problem("account", error)
+            return where.model_copy(update={"problems": tuple(self.problems)})
         links = self._links(profile, datasets)
         rights = await self._rights(placement.cluster, links, datasets)
         start = await self._start(profile, chosen, told=True)
@@ -115,18 +130,14 @@ class Planner:
             for name, other in place_all(self.config, profiles, datasets, looks)
             if (name, other.hardware) != (profile, placement.hardware)
         ][:ALTERNATIVES]
-        return PlanAnswer(
-            profile=profile,
-            hardware=placement.hardware,
-            near=placement.near,
-            reason=placement.reason,
-            bytes_near=placement.bytes_near,
-            bytes_far=placement.bytes_far,
-            alternatives=await self._alternatives(others),
-            rights=tuple(RightShown.of(right) for right in rights),
-            start=start,
-            notes=tuple(not_bound(self.config, profile, datasets)),
-            problems=tuple(self.problems),
+        return where.model_copy(
+            update={
+                "alternatives": await self._alternatives(others),
+                "rights": tuple(RightShown.of(right) for right in rights),
+                "start": start,
+                "notes": tuple(not_bound(self.config, profile, datasets)),
+                "problems": tuple(self.problems),
+            }
         )
 
     def _problem(self, field: str, error: NearfieldError) -> None:

@@ -11,7 +11,12 @@ from typing import Any
 import pytest
 
 from nearfield.datasets import DatasetFiles, Principal
-from nearfield.errors import DatasetNotFoundError, SchedulerUnavailableError, SubmitError
+from nearfield.errors import (
+    AccountError,
+    DatasetNotFoundError,
+    SchedulerUnavailableError,
+    SubmitError,
+)
 from nearfield.scheduler import Availability, NodeGroup, PathAccess
 from nearfield.testing.fake_scheduler import FakeScheduler
 from nearfield_spawners.hub_api import planning
@@ -66,6 +71,7 @@ def spawner(tmp_path: Path, lab: FakeScheduler, monkeypatch: pytest.MonkeyPatch)
         site=live.config,
         user=user,
         account="alice",
+        db=None,
         principal=Principal(name="alice"),
     )
     user.spawners[""] = made
@@ -77,6 +83,7 @@ def spawner(tmp_path: Path, lab: FakeScheduler, monkeypatch: pytest.MonkeyPatch)
         return tuple(DATA[pid] for pid in pids)
 
     monkeypatch.setattr(planning, "find_datasets", find)
+    monkeypatch.setattr(planning, "check_user", lambda *context: "alice")
     monkeypatch.setattr(planning, "token_for", lambda spawner: "alices")
     return made
 
@@ -159,6 +166,19 @@ async def test_a_silent_cluster_is_a_plan_without_times(spawner: Any, lab: FakeS
     assert (found.near, found.start) == ("a", None)
     assert "estimate" not in lab.calls
     assert [p.message for p in found.problems] == ["munge is away"]
+
+
+async def test_nothing_is_asked_in_the_name_of_an_account_that_is_not_hers(
+    spawner: Any, lab: FakeScheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*context: object) -> str:
+        raise AccountError("the account 'bob' belongs to another user of this hub")
+
+    monkeypatch.setattr(planning, "check_user", refused)
+    found = await plan(spawner, profile="p", datasets=["a1"])
+    assert fields(found) == ["account"]
+    assert (found.rights, found.start) == ((), None)
+    assert set(lab.calls) <= {"availability"}
 
 
 async def test_one_user_has_one_plan_made_at_a_time_and_few_waiting() -> None:
