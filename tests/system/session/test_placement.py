@@ -65,17 +65,20 @@ def placed(cluster: Any, hub: Any) -> Iterator[dict[str, str]]:
     config["profiles"] |= PROFILES
     config["hardware"] |= HARDWARE
     # The one storage that the hub's host has too: there the launcher can tell yes from no.
-    config["storages"]["homes"] = {"prefix": str(cluster.home("bob").parent)}
+    shared = cluster.site_venv.parent / "shared-data"
+    shared.mkdir(exist_ok=True)
+    shared.chmod(0o1777)
+    config["storages"]["shared"] = {"prefix": str(shared)}
     hub.config_file.write_text(json.dumps(config))
     made = []
     python = f"{cluster.site_venv}/bin/python"
     plan = [("alice", "a", "small-in-a", 2000), ("alice", "b", "large-in-b", 50_000)]
     plan += [("alice", "a", "virtual-in-a", 10), ("bob", "b", "bobs-in-b", 1000)]
-    plan.append(("bob", "home", "bobs-at-home", 1000))
+    plan.append(("bob", "shared", "bobs-shared", 1000))
     for user, letter, title, size in plan:
-        home = letter == "home"
-        folder = (cluster.home(user) if home else cluster.storage(letter)) / f"placed-{user}"
-        seen_as = str(folder) if home else f"{cluster.data(letter)}/placed-{user}"
+        everywhere = letter == "shared"
+        folder = (shared if everywhere else cluster.storage(letter)) / f"placed-{user}"
+        seen_as = str(folder) if everywhere else f"{cluster.data(letter)}/placed-{user}"
         made += [folder, Path(f"{folder}-parts")]
         done = cluster.run_as(user, [python, "-c", MAKE, str(folder), title, str(size), seen_as])
         assert done.returncode == 0, done.stderr
@@ -159,11 +162,12 @@ def test_hardware_away_from_the_data_is_said_and_possible(
 def test_bobs_is_refused_before_submission_naming_dataset_path_and_reason(
     cluster: Any, hub: Any, placed: dict[str, str]
 ) -> None:
-    pid = placed["bobs-at-home"]
+    pid = placed["bobs-shared"]
     options = {"profile": "anywhere", "datasets": [pid]}
     answer = hub.request_server("alice", options)
     assert answer.status_code == 403, answer.text
-    path = f"{cluster.home('bob')}/placed-bob/bobs-at-home/bobs-at-home.nxs"
+    shared = cluster.site_venv.parent / "shared-data"
+    path = f"{shared}/placed-bob/bobs-shared/bobs-shared.nxs"
     said = f"dataset {pid}: the account 'alice' may not read {path}"
     assert said in answer.json()["message"]
     plan = ask(hub, "alice", "plan", json=options)
