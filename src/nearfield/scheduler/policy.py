@@ -168,7 +168,7 @@ def _check_links(config: Config, spec: JobSpec, links: tuple[DatasetLink, ...]) 
         field = f"task.datasets.{link.slug}.files"
         if why := why_not_linked(link.folder, link.files):
             raise _refused(field, why)
-        for path in link.files:
+        for path in (link.folder, *link.files):
             if config.storages and locate(config, path)[0] not in allowed:
                 raise _refused(field, f"{path!r} is in no storage of the profile")
 

@@ -139,12 +139,15 @@ def link_of(config: Config, profile: ProfileConfig, dataset: DatasetFiles) -> Da
     link = linked(dataset)
     if config.storages:
         allowed = bound_storages(config, profile)
-        storage, _ = locate(config, link.files[0])
-        if storage is None or storage not in allowed:
+        # The folder too: a record whose root is a storage itself has "/" for its folder.
+        if not {locate(config, link.files[0])[0], locate(config, link.folder)[0]} <= set(allowed):
             raise UsageError(
-                f"dataset {dataset.pid} lies at {link.files[0]}, which this profile does not bind",
+                f"dataset {dataset.pid} lies at {link.files[0]!r},"
+                " which this profile does not bind",
                 hint=f"it binds: {', '.join(sorted(allowed)) or 'nothing'}",
             )
+        bound = (path for path in link.files if locate(config, path)[0] in allowed)
+        link = link.model_copy(update={"files": tuple(bound)})
     return link
 
 

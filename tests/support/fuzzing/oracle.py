@@ -38,6 +38,10 @@ class Session:
     hardware: str
     values: dict[str, Any] = field(default_factory=dict)
     pids: tuple[str, ...] = ()
+    roots: tuple[str, ...] | None = None
+    """Where the datasets lie; ``None``: where their PIDs say."""
+    near_raw: bool | None = None
+    """Is it placed next to storage raw? ``None``: if a dataset lies there."""
 
 
 def _a_word(value: object) -> bool:
@@ -135,7 +139,8 @@ def _qualified(parts: list[str]) -> bool:
 
 def in_raw(session: Session) -> bool:
     """Has a dataset in storage raw been chosen?"""
-    return any(ROOTS[pid].startswith("/raw") for pid in session.pids)
+    roots = session.roots if session.roots is not None else map(ROOTS.__getitem__, session.pids)
+    return any(root.startswith("/raw/") for root in roots)
 
 
 def sbatch_options(session: Session) -> list[str]:
@@ -154,7 +159,8 @@ def sbatch_options(session: Session) -> list[str]:
         "away": {"cores": 1, "memory_mb": 2048, "minutes": 60},
     }
     asked = own[session.hardware] | session.values
-    if in_raw(session) and session.hardware != "away":  # storage raw is near in cluster lab alone
+    near = in_raw(session) if session.near_raw is None else session.near_raw
+    if near and session.hardware != "away":  # storage raw is near in cluster lab alone
         asked["constraint"] = "fat&near-raw" if session.hardware == "fixed" else "near-raw"
     options = [
         f"--cpus-per-task={asked['cores']}",
@@ -195,6 +201,29 @@ def mounted(session: Session) -> list[str]:
         return ["/opt/a,b:c", "/raw"]
     # Storage raw is far from cluster other: bound if the user has chosen data there.
     return [*(["/raw"] if in_raw(session) else []), "/closed"]
+
+
+def may_be_linked(profile: str, folder: str, files: list[str]) -> bool:
+    """May a session of this profile have links to these files?"""
+    for path in (folder, *files):
+        if len(path) > 4096 or "\0" in path or not path.startswith("/"):
+            return False
+        if any(part in {"", ".", ".."} for part in path.split("/")[1:]):
+            return False
+    inside = all(file.startswith(folder + "/") for file in files)
+    bound = all(any(file.startswith(f"{top}/") for top in BINDS[profile]) for file in files)
+    apart = not any(one.startswith(f"{other}/") for one in files for other in files)
+    return inside and bound and apart
+
+
+def may_be_handed_over(name: str) -> bool:
+    """May a variable of this name be in a session's environment?"""
+    if name in {"NEARFIELD_CONFIG", "NEARFIELD_HOME"}:
+        return False
+    beginnings = ("JUPYTERHUB_", "NEARFIELD_", "CPU_", "MEM_", "JPY_API_TOKEN")
+    return name.startswith(beginnings) and all(
+        c in string.ascii_uppercase + "0123456789_" for c in name
+    )
 
 
 SHELL = """\

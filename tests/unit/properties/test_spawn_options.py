@@ -25,7 +25,7 @@ from nearfield.scheduler.policy import check
 from nearfield_spawners.form_fields import from_form
 from nearfield_spawners.refusal import NotStartedError
 
-CASES = 7500
+CASES = 7000
 many = settings(
     max_examples=CASES,
     deadline=None,
