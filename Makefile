@@ -25,7 +25,7 @@ pip = $(BIN)/python -m pip install --disable-pip-version-check --progress-bar of
 	/^Installing collected/{print "    installing"; fflush()}' || { tail -n 5 build/pip.log >&2; \
 	echo "pip failed; the whole log is build/pip.log. Does this machine reach a package index?" >&2; exit 1; }
 
-.PHONY: help env js demo test unit contract system lint bench soak soak-hub5 cluster-up cluster-down clean
+.PHONY: help env js demo test unit contract system browser lint bench soak soak-hub5 cluster-up cluster-down clean
 
 help:
 	@sed -n '2,4p' Makefile | sed 's/^# *//'
@@ -56,7 +56,7 @@ demo: env
 test: env
 	@bash tests/run
 
-unit contract system: env
+unit contract system browser: env
 	@bash tests/run $@
 
 lint: env

@@ -24,6 +24,11 @@ test("a stage keeps the time it began, and says the newest word", () => {
   assert.deepEqual([queued?.at, queued?.message], [50, "position 2"]);
 });
 
+test("what says the title again takes its place", () => {
+  const steps = after({ stage: "submitted", progress: 20, message: "Submitted as job 7" }).list();
+  assert.deepEqual([steps[1]?.title, steps[1]?.message], ["Submitted as job 7", ""]);
+});
+
 test("JupyterHub's own first word is no stage", () => {
   const steps = after({ progress: 0, message: "Server requested" }, { stage: "rights", progress: 5, message: "x", at: 7 });
   assert.equal(steps.list()[0]?.at, 7);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { freeWords } from "../src/spawn/hardware.ts";
-import { numberProblem, obstacles, problemWords, summary } from "../src/spawn/planwords.ts";
+import { better, numberProblem, obstacles, problemWords, reasonsOf, summary } from "../src/spawn/planwords.ts";
 import type { Options, Plan } from "../src/spawn/types.ts";
 
 const options: Options = { profile: "small", hardware: "small", datasets: ["p-1"] };
@@ -36,6 +36,29 @@ test("a dataset that may not be read stands against a start, told once", () => {
 test("problems read as sentences", () => {
   const problem = { field: "cores", message: "cores must be 1 to 4", hint: "ask for less" };
   assert.equal(problemWords(problem), "Cores must be 1 to 4. Ask for less.");
+});
+
+test("only what is nearer or sooner is offered instead", () => {
+  const now = Date.parse("2026-03-10T12:00:00");
+  const start = (minutes: number) => ({ earliest: now / 1000, latest: now / 1000 + minutes * 60 });
+  const other = { profile: "p", near: null, reason: "", bytes_far: 5, start: start(30) };
+  const alternatives = [
+    { ...other, hardware: "same" },
+    { ...other, hardware: "nearer", bytes_far: 4, start: null },
+    { ...other, hardware: "sooner", start: start(10) },
+    { ...other, hardware: "hardly sooner", start: start(29.5) },
+    { ...other, hardware: "nobody knows", start: null },
+  ];
+  const names = (own: Plan): string[] => better(own, now).map((one) => one.hardware);
+  assert.deepEqual(names({ ...plan, bytes_far: 5, start: start(30), alternatives }), ["nearer", "sooner"]);
+  assert.deepEqual(names({ ...plan, bytes_far: 4, start: start(0), alternatives }), []);
+});
+
+test("what stands against a dataset is said at the dataset", () => {
+  const unknown = { field: "datasets", message: "unknown dataset p-2", hint: "search for it" };
+  const right = { pid: "p-1", answer: "no", path: "/data/x", reason: "no read for alice" } as const;
+  const found = reasonsOf({ ...plan, rights: [right], problems: [unknown] }, ["p-1", "p-2", "p-3"]);
+  assert.deepEqual([...found], [["p-1", "No read for alice."], ["p-2", "Unknown dataset p-2."]]);
 });
 
 test("a message about several values is said beside each", () => {

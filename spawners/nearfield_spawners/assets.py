@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-from functools import lru_cache
 from pathlib import Path
 
 from jupyterhub.handlers import default_handlers
@@ -26,9 +25,11 @@ def templates() -> str:
     return str(TEMPLATES)
 
 
-@lru_cache(maxsize=1)
 def manifest(folder: Path = STATIC) -> dict[str, str]:
-    """File names by what they are: ``{"spawn.js": "spawn-….js", …}``; empty without a bundle."""
+    """File names by what they are: ``{"spawn.js": "spawn-….js", …}``; empty without a bundle.
+
+    Read each time: an upgrade may put another bundle there while the hub runs.
+    """
     try:
         found = json.loads((folder / "manifest.json").read_text())
     except (OSError, ValueError) as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -42,8 +43,6 @@ def _system_conftest() -> Any:
     spec = importlib.util.spec_from_file_location("nearfield_system_conftest", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    import sys
-
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
@@ -58,7 +57,7 @@ def page_config(cluster: Any, process: HubProcess) -> dict[str, Any]:
     image, stand_in = config["environments"]["image"], config["environments"]["stand-in"]
     config["environments"] = {
         "general": {**image, "title": "Python 3 for everything"},
-        "frames": {**image, "title": "Frames 2026.1", "techniques": ["NXmx", "diffraction"]},
+        "frames": {**image, "title": "Frames 2026.1", "techniques": ["NXmx", "NXsas"]},
         "fields": {**image, "title": "openPMD viewer", "techniques": ["openPMD"]},
         "stand-in": stand_in,
     }

@@ -108,8 +108,6 @@ class Pending {
 
 function row(step: Step): HTMLLIElement {
   const words = { done: "done", now: "under way", todo: "to come", failed: "failed" }[step.state];
-  // The first word of a stage is often its title again; the message then says it all.
-  const more = step.message.toLowerCase() === step.title.toLowerCase() ? "" : step.message;
   return h(
     "li",
     { class: `nf-stepline nf-${step.state}`, "aria-current": step.state === "now" ? "step" : undefined },
@@ -118,7 +116,7 @@ function row(step: Step): HTMLLIElement {
       "span",
       { class: "nf-text" },
       h("span", { class: "nf-title" }, step.title, h("span", { class: "visually-hidden" }, `: ${words}`)),
-      more && step.state !== "todo" ? h("span", { class: "nf-about" }, more) : null,
+      step.message && step.state !== "todo" ? h("span", { class: "nf-about" }, step.message) : null,
     ),
     step.at === null ? null : h("time", { class: "nf-time", datetime: new Date(step.at * 1000).toISOString() }, clock(step.at)),
   );

@@ -24,7 +24,7 @@ export interface Step {
 
 /** Name, title, and from which percentage on; the percentages tell a stage that is not named. */
 export const STAGES: readonly [string, string, number][] = [
-  ["rights", "Checking your rights", 5],
+  ["rights", "Checking rights", 5],
   ["image", "Verifying the image", 10],
   ["submitting", "Submitting", 15],
   ["submitted", "Submitted", 20],
@@ -89,9 +89,15 @@ export class Steps {
             : this.end === "failed"
               ? "failed"
               : "now";
-      return [{ name, title, state, message: said?.message ?? "", at: said?.at ?? null }];
+      return [{ name, ...worded(title, said?.message ?? ""), state, at: said?.at ?? null }];
     });
   }
+}
+
+/** A word that says the title again with more takes its place. */
+function worded(title: string, message: string): { title: string; message: string } {
+  const again = message.toLowerCase().startsWith(title.toLowerCase());
+  return again ? { title: message, message: "" } : { title, message };
 }
 
 /** `4 s`, `3 min 20 s`, `2 h 5 min`. */

@@ -44,13 +44,21 @@ export class Datasets {
   private next: string | null = null;
   private active = -1;
   private took = false;
+  private stale = false;
+  private reasons = new Map<string, string>();
+  private readonly missing = new Set<string>();
   private readonly search: Latest<string>;
 
   constructor(api: Api, changed: () => void) {
     this.api = api;
     this.changed = changed;
     this.search = new Latest((text, signal) => this.look(text, null, signal), 250);
-    this.query.addEventListener("input", () => this.search.ask(this.query.value));
+    this.query.addEventListener("input", () => {
+      // Results of what stood there before are not chosen from any more.
+      this.stale = true;
+      this.list.classList.add("nf-waiting");
+      this.search.ask(this.query.value);
+    });
     this.query.addEventListener("focus", () => {
       if (this.list.hidden) this.search.ask(this.query.value, 0);
     });
@@ -83,8 +91,14 @@ export class Datasets {
 
   /** What the plan says of single datasets, shown in their chips. */
   showReasons(reasons: Map<string, string>): void {
+    this.reasons = reasons;
+    this.mind();
+  }
+
+  private mind(): void {
     for (const chip of this.chips.children as HTMLCollectionOf<HTMLElement>) {
-      const reason = reasons.get(chip.dataset["pid"] ?? "") ?? "";
+      const pid = chip.dataset["pid"] ?? "";
+      const reason = this.reasons.get(pid) ?? (this.missing.has(pid) ? "Not found, or not yours to see." : "");
       chip.classList.toggle("nf-refused", reason !== "");
       say(need(".nf-why", chip), reason);
     }
@@ -132,8 +146,9 @@ export class Datasets {
     try {
       const { datasets } = await this.ask({ pids });
       for (const dataset of datasets) if (this.chosen.has(dataset.pid)) this.chosen.set(dataset.pid, dataset);
-      const missing = pids.filter((pid) => !datasets.some((dataset) => dataset.pid === pid));
-      if (missing.length) say(this.status, `Not found, or not yours to see: ${missing.join(", ")}.`);
+      for (const pid of pids)
+        if (datasets.some((dataset) => dataset.pid === pid)) this.missing.delete(pid);
+        else this.missing.add(pid);
     } catch (error) {
       this.failed(error);
     }
@@ -165,6 +180,8 @@ export class Datasets {
 
   private open(): void {
     this.active = -1;
+    this.stale = false;
+    this.list.classList.remove("nf-waiting");
     this.query.removeAttribute("aria-activedescendant");
     this.list.replaceChildren(...this.found.map((dataset, index) => this.row(dataset, index)));
     this.list.hidden = this.found.length === 0;
@@ -209,12 +226,12 @@ export class Datasets {
     if (event.key === "Enter") {
       event.preventDefault(); // in the search field it chooses, it does not start a session
       const dataset = this.found[this.active];
-      if (open && dataset) this.toggle(dataset);
+      if (open && dataset && !this.stale) this.toggle(dataset);
       else void this.enter();
     } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
       if (!open) this.search.ask(this.query.value, 0);
-      else this.move(event.key === "ArrowDown" ? 1 : -1);
+      else if (!this.stale) this.move(event.key === "ArrowDown" ? 1 : -1);
     } else if (event.key === "Escape" && open) {
       event.preventDefault();
       this.close();
@@ -237,7 +254,7 @@ export class Datasets {
   private async enter(): Promise<void> {
     const pids = pidsIn(this.query.value);
     if (pids.length) await this.add(pids);
-    else if (this.found.length === 1 && !this.list.hidden && this.found[0]) this.toggle(this.found[0]);
+    else if (this.found.length === 1 && !this.stale && !this.list.hidden && this.found[0]) this.toggle(this.found[0]);
     else this.search.ask(this.query.value, 0);
   }
 
@@ -307,5 +324,6 @@ export class Datasets {
         );
       }),
     );
+    this.mind();
   }
 }

@@ -4,7 +4,7 @@ import { ApiError } from "../lib/api.ts";
 import { all, h, need, say } from "../lib/dom.ts";
 import { Latest } from "../lib/latest.ts";
 import { startWords } from "../lib/words.ts";
-import { obstacles, problemWords, summary } from "./planwords.ts";
+import { better, obstacles, problemWords, reasonsOf, summary } from "./planwords.ts";
 import type { Alternative, Options, Plan, Problem } from "./types.ts";
 
 export interface Request {
@@ -74,10 +74,11 @@ export class Planning {
   private show(plan: Plan, options: Options): void {
     const found = obstacles(plan);
     this.blocked = found.length > 0;
-    this.refused(new Map(plan.rights.filter((r) => r.answer === "no").map((r) => [r.pid, r.reason || `may not read ${r.path}`])));
-    const inChips = new Set(plan.rights.filter((r) => r.answer === "no").map((r) => r.pid));
+    const reasons = reasonsOf(plan, options.datasets);
+    this.refused(reasons);
+    // What is said at a dataset is not said again below.
     const inChip = (p: Problem): boolean =>
-      p.field === "datasets" && [...inChips].some((pid) => p.pid === pid || p.message.includes(pid));
+      p.field === "datasets" && [...reasons.keys()].some((pid) => p.pid === pid || p.message.includes(pid));
     this.showProblems(found.filter((problem) => !inChip(problem)));
     const words = summary(plan, options);
     const unsure = plan.rights.filter((r) => r.answer === "unknown").length;
@@ -93,8 +94,8 @@ export class Planning {
             unsure ? h("span", { class: "nf-unsure" }, "Your right to read is checked on the node, before the server starts.") : null,
           ),
     );
-    const better = this.blocked ? [] : plan.alternatives.slice(0, 3);
-    this.others.replaceChildren(...better.map((other) => this.alternative(other)));
+    const others = this.blocked ? [] : better(plan).slice(0, 3);
+    this.others.replaceChildren(...others.map((other) => this.alternative(other)));
   }
 
   private alternative(other: Alternative): HTMLLIElement {

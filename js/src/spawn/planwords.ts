@@ -1,6 +1,6 @@
 // What the answer of a plan means, in words. Pure, so that it can be tested without a page.
-import { bytes, startWords } from "../lib/words.ts";
-import type { Options, Plan, Problem } from "./types.ts";
+import { bytes, instant, startWords, type Span } from "../lib/words.ts";
+import type { Alternative, Options, Plan, Problem } from "./types.ts";
 
 /** The summary: where the session would be, why, what crosses the network, when it may start. */
 export function summary(
@@ -20,6 +20,29 @@ export function summary(
 }
 
 const OPTIONS = ["profile", "hardware", "cores", "memory_mb", "minutes", "gpus", "gpu_type", "account", "qos", "reservation"];
+
+const MINUTE = 60_000;
+
+/** Those of a plan's alternatives that are better in something: nearer, or sooner by a minute. */
+export function better(plan: Plan, now = Date.now()): Alternative[] {
+  const latest = (span: Span | null): number => instant(span?.latest) ?? Number.POSITIVE_INFINITY;
+  const mine = Math.max(latest(plan.start), now);
+  return plan.alternatives.filter(
+    (other) => other.bytes_far < plan.bytes_far || Math.max(latest(other.start), now) < mine - MINUTE,
+  );
+}
+
+/** What stands against each of the chosen datasets, to be said where it is listed. */
+export function reasonsOf(plan: Plan, pids: readonly string[]): Map<string, string> {
+  const reasons = new Map<string, string>();
+  for (const pid of pids) {
+    const right = plan.rights.find((one) => one.pid === pid && one.answer === "no");
+    const problem = plan.problems.find((one) => one.field === "datasets" && one.message.includes(pid));
+    if (right) reasons.set(pid, sentence(right.reason || `you may not read ${right.path}`));
+    else if (problem) reasons.set(pid, sentence(problem.message));
+  }
+  return reasons;
+}
 
 /** One problem per field: a message that speaks of several values is taken apart. */
 function apart(problem: Problem): Problem[] {

@@ -47,6 +47,7 @@ export interface Alternative {
   profile: string;
   hardware: string;
   near: string | null;
+  bytes_far: number;
   start: Span | null;
   reason: string;
 }

@@ -228,8 +228,9 @@ def test_a_link_that_does_not_fit_says_so(link: dict[str, object], text: str) ->
 
 
 def test_how_the_last_session_ended_is_at_the_top() -> None:
-    ending = SimpleNamespace(message="node <na1> failed", hint="start again", log="the end")
+    ending = SimpleNamespace(sentence="Node <na1> failed; start again.", log="the <end>")
     shown = form(OPEN, last_ending=ending)
-    assert "node &lt;na1&gt; failed" in shown
+    assert "Node &lt;na1&gt; failed" in shown
+    assert "the &lt;end&gt;" in shown
     assert shown.index("start again") < shown.index("Data</legend>")
     assert "Your last session" not in form(OPEN, last_ending=None)

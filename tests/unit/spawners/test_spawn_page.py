@@ -42,7 +42,7 @@ def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "manifest.json").write_text(json.dumps({"spawn.js": "spawn-ABCDEFGH.js"}))
     (tmp_path / "spawn-ABCDEFGH.js").write_text("1")
     (tmp_path / "other.js").write_text("2")
-    found = manifest.__wrapped__(tmp_path)
+    found = manifest(tmp_path)
     monkeypatch.setattr(assets, "manifest", lambda: found)
     return tmp_path
 
@@ -61,5 +61,5 @@ def test_the_bundle_and_nothing_else_is_served(bundle: Path) -> None:
 def test_without_a_bundle_there_are_no_addresses(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert manifest.__wrapped__(tmp_path) == {}
+    assert manifest(tmp_path) == {}
     assert "without JavaScript" in caplog.text
