@@ -56,6 +56,8 @@ def test_from_a_dataset_to_lab(hub: HubProcess, visit: Visit, shot: Shot) -> Non
     page.emulate_media(color_scheme="dark")
     page.evaluate("document.documentElement.dataset.bsTheme = 'dark'")
     shot(page, "spawn-ready-to-start-dark")
+    page.emulate_media(color_scheme="light")
+    page.evaluate("document.documentElement.dataset.bsTheme = 'light'")
 
     start(page)
     page.wait_for_url(re.compile("/hub/spawn-pending/alice"))
