@@ -21,7 +21,7 @@ import httpx
 from hublab import stand_in
 from hublab.client import HubClient
 from hublab.kernels import execute
-from hublab.site import SETTINGS, site_config
+from hublab.site import SETTINGS
 
 REPO = Path(__file__).resolve().parents[3]
 HEAD = "10.99.0.1"  # the head node's address on the cluster's own network
@@ -45,6 +45,9 @@ class HubProcess(HubClient):
     ports: dict[str, int] = field(
         default_factory=lambda: {n: free_port() for n in ("public", "hub", "api", "catalogue")}
     )
+    up: tuple[str, ...] = ("/hub/api/", "/services/catalogue/health")
+    """What answers once the hub is up."""
+    born: str = field(default_factory=lambda: time.strftime("%Y-%m-%dT%H:%M:%S"))
     hub: subprocess.Popen[bytes] | None = None
     proxy: subprocess.Popen[bytes] | None = None
 
@@ -61,16 +64,18 @@ class HubProcess(HubClient):
     def log(self) -> Path:
         return self.folder / "hub.log"
 
-    def prepare(self, config: dict[str, Any] | None = None, settings: str = SETTINGS) -> None:
-        """An empty folder for the hub and its two configuration files."""
+    def prepare(self, settings: str = SETTINGS) -> None:
+        """An empty folder for the hub, with its settings."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(mode=0o700)
         stand_in.install(self.cluster)
+        (self.folder / "extra.py").write_text(settings)
+
+    def configure(self, config: dict[str, Any]) -> None:
+        """Write the site's nearfield.yaml. There is one: the launcher knows no other."""
         self.config_file.parent.mkdir(parents=True, exist_ok=True)
-        config = config or site_config(self.cluster, self.folder, self.url)
         self.config_file.write_text(json.dumps(config, indent=1))  # JSON is YAML
         self.config_file.chmod(0o644)
-        (self.folder / "extra.py").write_text(settings)
 
     def hand_over(self) -> None:
         """The folder and what is in it become the hub's own."""
@@ -134,7 +139,7 @@ class HubProcess(HubClient):
         self.proxy = self._start(argv, self.folder / "proxy.log")
 
     def start(self) -> None:
-        """Start the hub and wait until it and its catalogue service answer."""
+        """Start the hub and wait until it and its services answer."""
         config = REPO / "hub_config/jupyterhub_config.py"
         here = self.folder / "jupyterhub_config.py"
         shutil.copy(config, here)  # the checkout may be out of jhub's reach
@@ -145,8 +150,7 @@ class HubProcess(HubClient):
             assert self.hub.poll() is None, f"the hub ended:\n{self.tail()}"
             try:
                 answers = [
-                    httpx.get(f"{self.url}{path}", timeout=5).status_code
-                    for path in ("/hub/api/", "/services/catalogue/health")
+                    httpx.get(f"{self.url}{path}", timeout=5).status_code for path in self.up
                 ]
             except httpx.HTTPError:
                 answers = [599]

@@ -58,6 +58,13 @@ def site_config(cluster: Any, folder: Path, url: str) -> dict[str, Any]:
                 "mounts": [{"source": "/usr"}, {"source": str(site)}],
             },
             "stand-in": {"title": "Answers, does nothing", "command": [f"{site}/stand-in-server"]},
+            "unlucky": {"command": [f"{site}/unlucky-server"]},
+            "no-image": {
+                "image": "/etc/passwd",
+                "apptainer": str(cluster.apptainer),
+                "command": ["jupyterhub-singleuser"],
+            },
+            "hesitant": {"command": [f"{site}/hesitant-server"]},
         },
         "hardware": HARDWARE,
         "profiles": PROFILES,
@@ -74,11 +81,18 @@ HARDWARE: dict[str, dict[str, Any]] = {
     # As many as wanted fit on the nodes; ``two-cores`` fill the partition small.
     "tiny": {**_SMALL, "partition": "short", "memory_mb": 100},
     "two-cores": {**_SMALL, "partition": "small", "cores": 2, "memory_mb": 100},
+    "brief": {**_SMALL, "partition": "short", "memory_mb": 100, "minutes": 1},
+    "preempted": {**_SMALL, "partition": "small", "cores": 2, "memory_mb": 100, "qos": "scavenge"},
 }
 PROFILES: dict[str, dict[str, Any]] = {
     "small": {"title": "Small", "environment": "image", "hardware": "small"},
     "late": {"title": "Too big", "environment": "image", "hardware": "late"},
     "chemists": {"environment": "image", "hardware": "small", "users": ["bob"]},
     "stand-in": {"environment": "stand-in", "hardware": "tiny"},
+    "brief": {"environment": "stand-in", "hardware": "brief"},
+    "preempted": {"environment": "stand-in", "hardware": "preempted"},
+    "unlucky": {"environment": "unlucky", "hardware": "tiny"},
+    "no-image": {"environment": "no-image", "hardware": "tiny"},
+    "hesitant": {"environment": "hesitant", "hardware": "tiny"},
     "queued": {"environment": "stand-in", "hardware": "two-cores"},
 }

@@ -64,7 +64,26 @@ start_slurmrestd() {
 }
 restd_answers() { bash -c "exec 3<>/dev/tcp/127.0.0.1/$REST_PORT"; }
 
-start_daemon() { "start_$1"; }
+start_daemon() { "start_$1"; [ "$1" != munged ] || take_nodes_back; }
+
+# Nodes that slurmctld could not reach for want of munge are marked silent, then DOWN. It asks a silent one again
+# within 5 s, one that is DOWN only every minute or so; a reconfigure asks all of them now.
+take_nodes_back() {
+  ! ctld_is_up lab || on lab scontrol reconfigure
+  ! ctld_is_up lab2 || on lab2 scontrol reconfigure
+}
+
+signal_daemon() { # NAME SIGNAL
+  alive "$1" || die "$1 is not running"
+  kill "-$2" "$(pid_of "$1")"
+}
+
+# Until the next `up`, which writes the configuration anew. While munge is out for longer than this, slurmctld takes
+# its nodes for dead and ends their jobs: so it is with Slurm's own default of 300 s, only later.
+set_patience() { # SECONDS
+  sed -i "s/^SlurmdTimeout=.*/SlurmdTimeout=$1/" "$ETC/lab/slurm.conf"
+  on lab scontrol reconfigure
+}
 
 cancel_all_jobs() {
   local cluster
