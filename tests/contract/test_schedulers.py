@@ -34,6 +34,10 @@ class TestFake(SchedulerContract):
         scheduler.advance(0.5)
 
 
+def runs(pid: int, program: str) -> bool:
+    return Path(f"/proc/{pid}/comm").read_text() == f"{program}\n"
+
+
 class TestLocal(SchedulerContract):
     user = ME
 
@@ -83,6 +87,9 @@ class TestLocal(SchedulerContract):
         job = await scheduler.submit(self.command(scheduler, "/bin/sleep", "100"))
         await self.until(scheduler, job, JobState.RUNNING)
         kept = json.loads((tmp_path / "jobs" / f"{job.number}.pid").read_text())
+        # The keeper feeds the script to the job: without it before this, there would be no job.
+        while not runs(kept["job"], "sleep"):
+            await self.pause(scheduler)
         os.kill(kept["keeper"], signal.SIGKILL)
         await asyncio.sleep(0.1)
         # The job itself lives, and can still be ended.
