@@ -67,7 +67,7 @@ lint: env
 
 bench: env
 	@mkdir -p benchmarks/results
-	@for b in benchmarks/*.py; do echo "==> $$b"; $(BIN)/python $$b || exit 1; done
+	@rc=0; for b in benchmarks/*.py; do echo "==> $$b"; $(BIN)/python $$b || rc=1; done; exit $$rc
 
 soak: env
 	@bash tests/run soak hub5

@@ -43,6 +43,8 @@ class Row:
     job_name: str
     number: str
     leftovers: tuple[str, ...]
+    ended: dict[str, Any] | None = None
+    """How the last session ended, as the user will be told."""
 
 
 @dataclass
@@ -120,6 +122,7 @@ def _row(user: str, server: str, server_id: int | None, text: str | None) -> Row
         job_name=state.get("job_name", ""),
         number=str(state.get("job_id", "")).rpartition("/")[2],
         leftovers=tuple(kept["name"] for kept in state.get("leftovers", [])),
+        ended=state.get("ended"),
     )
 
 

@@ -21,7 +21,7 @@ import httpx
 from hublab import stand_in
 from hublab.client import HubClient
 from hublab.kernels import execute
-from hublab.site import SETTINGS
+from hublab.site import SETTINGS, site_config
 
 REPO = Path(__file__).resolve().parents[3]
 HEAD = "10.99.0.1"  # the head node's address on the cluster's own network
@@ -45,6 +45,7 @@ class HubProcess(HubClient):
     ports: dict[str, int] = field(
         default_factory=lambda: {n: free_port() for n in ("public", "hub", "api", "catalogue")}
     )
+    settings_file: Path = REPO / "hub_config/jupyterhub_config.py"
     up: tuple[str, ...] = ("/hub/api/", "/services/catalogue/health")
     """What answers once the hub is up."""
     born: str = field(default_factory=lambda: time.strftime("%Y-%m-%dT%H:%M:%S"))
@@ -64,18 +65,21 @@ class HubProcess(HubClient):
     def log(self) -> Path:
         return self.folder / "hub.log"
 
-    def prepare(self, settings: str = SETTINGS) -> None:
-        """An empty folder for the hub, with its settings."""
+    def prepare(self, config: dict[str, Any] | None = None, settings: str = SETTINGS) -> None:
+        """An empty folder for the hub, and its configuration; the tests' own site unless told.
+
+        ``{}`` leaves nearfield.yaml as it is: a launcher knows one, and another hub may use it.
+        """
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(mode=0o700)
         stand_in.install(self.cluster)
         (self.folder / "extra.py").write_text(settings)
-
-    def configure(self, config: dict[str, Any]) -> None:
-        """Write the site's nearfield.yaml. There is one: the launcher knows no other."""
-        self.config_file.parent.mkdir(parents=True, exist_ok=True)
-        self.config_file.write_text(json.dumps(config, indent=1))  # JSON is YAML
-        self.config_file.chmod(0o644)
+        if config is None:
+            config = site_config(self.cluster, self.folder, self.url)
+        if config:
+            self.config_file.parent.mkdir(parents=True, exist_ok=True)
+            self.config_file.write_text(json.dumps(config, indent=1))  # JSON is YAML
+            self.config_file.chmod(0o644)
 
     def hand_over(self) -> None:
         """The folder and what is in it become the hub's own."""
@@ -140,9 +144,8 @@ class HubProcess(HubClient):
 
     def start(self) -> None:
         """Start the hub and wait until it and its services answer."""
-        config = REPO / "hub_config/jupyterhub_config.py"
         here = self.folder / "jupyterhub_config.py"
-        shutil.copy(config, here)  # the checkout may be out of jhub's reach
+        shutil.copy(self.settings_file, here)  # the checkout may be out of jhub's reach
         python = self.venv / "bin/python"
         self.hub = self._start([str(python), "-m", "jupyterhub", "-f", str(here)], self.log)
         deadline = time.monotonic() + 60

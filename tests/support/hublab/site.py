@@ -47,6 +47,7 @@ def site_config(cluster: Any, folder: Path, url: str) -> dict[str, Any]:
                 "submitter": "sudo",
                 "launcher": f"{cluster.site_venv}/bin/nearfield-launch",
                 "poll_seconds": 0.3,
+                "idle_poll_seconds": 1,
             }
         },
         "environments": {

@@ -14,7 +14,6 @@ import pytest
 
 from hublab.people import make_data, scan
 from hublab.process import HubProcess
-from hublab.site import site_config
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +27,6 @@ def hub(cluster: Any, people_data: dict[str, str]) -> Iterator[HubProcess]:
     """A running hub over a catalogue of both people's data."""
     process = HubProcess(cluster=cluster, folder=Path(cluster.dir) / "hub-test")
     process.prepare()
-    process.configure(site_config(cluster, process.folder, process.url))
     for path in people_data.values():
         scan(cluster, process.config_file, path, process.folder / "catalogue.sqlite")
     process.hand_over()
