@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -151,3 +152,19 @@ def test_the_form_says_why_there_is_none() -> None:
     assert "&lt;b&gt;" in shown
     assert "Please ask somebody." in shown
     assert identity.for_accounts(lambda _: "<form>")(None) == "<form>"
+
+
+def test_nobody_takes_the_hubs_name_for_an_account() -> None:
+    """What needs the account asks ``account``; these need the hub's name: messages and scopes."""
+    package = Path(identity.__file__).parent
+    named = {
+        str(path.relative_to(package))
+        for path in package.rglob("*.py")
+        if re.search(r"\buser\.name\b", path.read_text())
+    }
+    assert named <= {
+        "identity.py",
+        "hub_api/account.py",
+        "hub_api/datasets.py",
+        "hub_api/handler.py",
+    }
