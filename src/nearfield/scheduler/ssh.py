@@ -11,6 +11,7 @@ import json
 import shutil
 import tempfile
 import weakref
+from pathlib import Path
 
 from nearfield.config import SshConfig
 from nearfield.errors import SchedulerError, SchedulerUnavailableError
@@ -54,12 +55,19 @@ class Gateway:
     """Speaks to one submit host."""
 
     def __init__(
-        self, settings: SshConfig, *, ssh: str = SSH, seconds: float = 75, at_once: int = 8
+        self,
+        settings: SshConfig,
+        *,
+        ssh: str = SSH,
+        seconds: float = 75,
+        at_once: int = 8,
+        folder: Path | None = None,
     ) -> None:
         self._settings = settings
         # Who can open the connection's socket can use it: it lies in a folder of this account's.
-        folder = tempfile.mkdtemp(prefix="nearfield-ssh-")
-        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        if folder is None:
+            folder = Path(tempfile.mkdtemp(prefix="nearfield-ssh-"))
+            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         options = [
             *_OPTIONS,
             f"UserKnownHostsFile={settings.known_hosts}",

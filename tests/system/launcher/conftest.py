@@ -7,6 +7,7 @@ import os
 import secrets
 import shutil
 import subprocess
+import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -116,7 +117,10 @@ class Site:
 
     def submitter_by_ssh(self, **changes: Any) -> SshSubmitter:
         settings = SshConfig.model_validate(self.host.settings | changes)
-        return SshSubmitter("lab", Gateway(settings, ssh=str(self.ssh)))
+        # ssh runs as jhub here, and this process as root.
+        folder = Path(tempfile.mkdtemp(prefix="ssh-", dir=self.dir))
+        shutil.chown(folder, "jhub", "jhub")
+        return SshSubmitter("lab", Gateway(settings, ssh=str(self.ssh), folder=folder))
 
     def spec(self, profile: str = "standin", **more: Any) -> JobSpec:
         environment = {

@@ -70,16 +70,17 @@ def listener(cluster: Any) -> Iterator[tuple[str, int]]:
     """Somebody's server on na1, outside the range."""
     port = 30123
     argv = [str(cluster.tool), "exec", "na1", "setpriv", "--reuid=bob", "--regid=slurmlab"]
-    argv += ["--clear-groups", "/usr/bin/python3", "-I", "-m", "http.server", str(port)]
-    server = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    # It ends with its standard input: a signal would reach the program that entered the node.
+    code = f"import socket, sys; s = socket.create_server(('', {port})); sys.stdin.read()"
+    argv += ["--clear-groups", "/usr/bin/python3", "-I", "-c", code]
+    server = subprocess.Popen(argv, stdin=subprocess.PIPE)
     address = "10.99.0.11"
     end = time.monotonic() + 10
     while not answers(address, port):
         assert time.monotonic() < end
         time.sleep(0.05)
     yield address, port
-    server.terminate()
-    server.wait(10)
+    server.communicate(timeout=10)
 
 
 def test_a_session_behind_the_firewall(

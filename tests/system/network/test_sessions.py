@@ -74,9 +74,10 @@ def test_one_of_two_clusters_is_down(cluster: Any, hub: Any) -> None:
         start(hub, "stand-in")
         hub.stop_server("alice")
         refused = hub.request_server("alice", {"profile": "there"}, "farther")
-        assert refused.status_code == 503, refused.text
-        message = refused.json()["message"]
-        assert "contact" in message or "not answer" in message, message
+        if refused.status_code < 300:
+            # sbatch itself tries for longer than JupyterHub waits with its answer.
+            hub.wait_gone("alice", name="farther")
+        assert "Unable to contact" in refused.text + hub.tail(200)
         shown = hub.api("GET", "nearfield/availability", token=token).json()["clusters"]
         assert shown["lab"]["answers"], shown
         assert not shown["lab2"]["answers"], shown
