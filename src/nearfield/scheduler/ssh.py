@@ -105,7 +105,7 @@ class Gateway:
 def _hint(words: str) -> str | None:
     if "Host key verification failed" in words or "IDENTIFICATION HAS CHANGED" in words:
         return "ask its administrators whether its key changed; it must be in ssh.known_hosts"
-    if "Permission denied" in words:
+    if "Permission denied (" in words:
         return "the public key belongs in authorized_keys of the gateway account"
     return None
 
