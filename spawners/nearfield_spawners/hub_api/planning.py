@@ -53,7 +53,7 @@ class PlanHandler(PageHandler):
             raise RefusedError(400, "the body must be an object with the spawn options")
         if options.get("datasets"):
             self.user_spawner(catalogue=True)
-        async with _one_at_a_time(spawner.user.name):
+        async with _one_at_a_time(spawner.account):
             self.answer(await Planner(spawner).plan(options))
 
 

@@ -131,6 +131,8 @@ class SubmitHost:
     def stop(self) -> None:
         """sshd is gone, and the connections that it has break."""
         if self._sshd is not None:
+            # It must not take a new connection between the end of the last one and its own.
+            self._sshd.send_signal(signal.SIGSTOP)
             listed = f"/proc/{self._sshd.pid}/task/{self._sshd.pid}/children"
             for child in Path(listed).read_text().split():
                 with suppress(ProcessLookupError):
@@ -142,7 +144,7 @@ class SubmitHost:
                     with suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)
                 time.sleep(0.05)
-            self._sshd.terminate()
+            self._sshd.kill()
             self._sshd.wait(10)
             self._sshd = None
 
