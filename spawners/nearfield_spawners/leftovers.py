@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from jupyterhub import orm
@@ -19,6 +19,9 @@ from sqlalchemy.orm import object_session
 
 from nearfield.errors import NearfieldError, SchedulerUnavailableError, UnknownNameError
 from nearfield.scheduler import JobId, Scheduler
+
+Finder = Callable[[str, str, str], Awaitable[JobId | None]]
+"""Cluster, user, name → the live job of that name."""
 
 log = logging.getLogger("nearfield.leftovers")
 
@@ -35,12 +38,19 @@ class Leftover(BaseModel):
     until: float = 0.0
     """Without a number: until when (Unix time) the job may still turn up in the queue."""
 
-    async def end(self, scheduler: Scheduler) -> None:
-        """Cancel it. Raises SchedulerError while that cannot be done."""
+    async def end(self, scheduler: Scheduler, find: Finder | None = None) -> None:
+        """Cancel it. Raises SchedulerError while that cannot be done.
+
+        ``find`` shares one question about the names of all leftovers, where there is one.
+        """
         if self.number:
             job: JobId | None = JobId(cluster=self.cluster, user=self.user, number=self.number)
         else:
-            job = await scheduler.find(self.user, self.name)
+            job = await (
+                find(self.cluster, self.user, self.name)
+                if find is not None
+                else scheduler.find(self.user, self.name)
+            )
             under_way = job is None and time.time() < self.until
             if under_way and not await scheduler.withdraw(self.user, self.name):
                 raise SchedulerUnavailableError("its submit may still be under way")
@@ -56,9 +66,11 @@ class Leftovers:
         scheduler: Callable[[str], Scheduler],
         save: Callable[[], None],
         *,
+        find: Finder | None = None,
         pause_seconds: float = 10.0,
     ) -> None:
         self._scheduler, self._save, self._pause = scheduler, save, pause_seconds
+        self._find = find
         self._kept: dict[str, Leftover] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -82,7 +94,7 @@ class Leftovers:
         """Cancel what can be cancelled now."""
         for name, leftover in list(self._kept.items()):
             try:
-                await leftover.end(self._scheduler(leftover.cluster))
+                await leftover.end(self._scheduler(leftover.cluster), self._find)
             except UnknownNameError as error:
                 log.error("job %s is given up: %s", name, error.message)
                 self._drop(name)
@@ -107,7 +119,7 @@ class Leftovers:
 _swept: set[Any] = set()
 
 
-def sweep_once(row: Any, scheduler: Callable[[str], Scheduler]) -> None:
+def sweep_once(row: Any, scheduler: Callable[[str], Scheduler], find: Finder | None = None) -> None:
     """Once per hub process: go on with the leftovers of all spawners in its database.
 
     JupyterHub makes no spawner object for a server that is stopped, so after a restart nobody
@@ -123,19 +135,21 @@ def sweep_once(row: Any, scheduler: Callable[[str], Scheduler]) -> None:
     _swept.add(session.bind)
     rows = [r for r in session.query(orm.Spawner) if (r.state or {}).get("leftovers")]
     for found in rows:
-        _tasks.add(task := loop.create_task(_sweep(found, session, scheduler)))
+        _tasks.add(task := loop.create_task(_sweep(found, session, scheduler, find)))
         task.add_done_callback(_tasks.discard)
 
 
 _tasks: set[asyncio.Task[None]] = set()
 
 
-async def _sweep(row: Any, session: Any, scheduler: Callable[[str], Scheduler]) -> None:
+async def _sweep(
+    row: Any, session: Any, scheduler: Callable[[str], Scheduler], find: Finder | None
+) -> None:
     def save() -> None:
         row.state = {**(row.state or {}), "leftovers": kept.dump()}
         session.commit()
 
-    kept = Leftovers(scheduler, save)
+    kept = Leftovers(scheduler, save, find=find)
     kept.load(row.state["leftovers"])
     await kept.try_once()
     await kept.until_gone()

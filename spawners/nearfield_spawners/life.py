@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 
 from traitlets import Float
 
-from nearfield.errors import NearfieldError, SchedulerError, SchedulerUnavailableError
+from nearfield.errors import NearfieldError, SchedulerUnavailableError
 from nearfield.scheduler import JobId, JobState, JobStatus
 from nearfield_spawners.configured import Configured
-from nearfield_spawners.endings import explain
+from nearfield_spawners.endings import LOG_LINES, Ending, ending_of
 from nearfield_spawners.leftovers import Leftover
+from nearfield_spawners.logs import event
+
+COMPLETING_SECONDS = 10.0
+"""So long the end of a session waits for Slurm to say how it came about."""
+LOG_SECONDS = 20.0
+NEVER_SUBMITTED = JobStatus(state=JobState.FAILED, reason="never submitted")
 
 
 class Life(Configured):
@@ -21,20 +28,40 @@ class Life(Configured):
         20, help="How long stop() waits for the job to be gone before it returns all the same."
     ).tag(config=True)
 
-    async def _look(self, *, urgent: bool = False) -> JobStatus:
+    def __init__(self, **kwargs: Any) -> None:
+        self._news = asyncio.Event()
+        self._completing_since: float | None = None
+        self._ending = asyncio.Lock()
+        self._telling: asyncio.Task[Any] | None = None
+        super().__init__(**kwargs)
+
+    # ------------------------------------------------------------------ looking
+
+    def _heard(self, status: JobStatus) -> None:
+        """The monitor has news of our job."""
+        if status.ends is not None:
+            self.ends_at = status.ends.timestamp()
+        self._news.set()
+        # JupyterHub would learn of an end at its next poll, half a minute later.
+        over = status.state.finished or status.state is JobState.COMPLETING
+        told = self._telling is not None and not self._telling.done()
+        if over and self._poll_callback is not None and not self._stop_pending and not told:
+            self._telling = asyncio.create_task(self.poll_and_notify())
+
+    async def _look(self) -> JobStatus:
         job = self.job or await self._find_again()
         if job is None:
             if not await self._withdrawn():
                 return JobStatus(state=JobState.UNKNOWN, reason="the submit may be under way")
-            return JobStatus(state=JobState.FAILED, reason="never submitted")
-        return await self._monitor().look(job, urgent=urgent)
+            return NEVER_SUBMITTED
+        return await self._monitor().look(job, self._heard)
 
     async def _find_again(self) -> JobId | None:
         """The job of a submit whose answer was lost."""
-        job = await self._scheduler().find(self.account, self.job_name)
+        job = await self._monitor().find(self.account, self.job_name)
         if job is not None:
-            self.log.info("found job %s of %s again by its name", job, self._log_name)
             self.job_id = str(job)
+            event(self.log, "found-again", **self._who())
             self.save_now()
         return job
 
@@ -43,11 +70,19 @@ class Life(Configured):
         over = time.time() > self.submit_over
         return over or await self._scheduler().withdraw(self.account, self.job_name)
 
-    async def _log_tail(self) -> str:
-        try:
-            return await self._scheduler().log_tail(self.job, self.job_name) if self.job else ""
-        except SchedulerError as error:
-            return f"(the log could not be read: {error.message})"
+    def _who(self) -> dict[str, str]:
+        """What every line of the log about this session says."""
+        number = self.job.number if self.job else ""
+        return {
+            "user": self.user.name,
+            "server": self.name,
+            "profile": self.profile_name,
+            "cluster": self.cluster_name,
+            "job": number,
+            "job_name": self.job_name,
+        }
+
+    # ------------------------------------------------------------------ the end
 
     async def poll(self) -> int | None:
         """None while the job may be alive, an exit code once it is known to be over."""
@@ -56,18 +91,63 @@ class Life(Configured):
         try:
             status = await self._look()
         except NearfieldError as error:
-            self.log.warning("cannot tell how %s is: %s", self._log_name, error)
+            event(self.log, "cannot-tell", **self._who(), why=error.message)
             return None
-        # The body of a server that ran is over once its job is completing.
-        ending = status.state is JobState.COMPLETING and self.reported_port
-        if not status.state.finished and not ending:
+        if not status.state.finished and not self._completed(status):
             return None
-        self.log.info("%s: %s", self._log_name, explain(status))
-        if job := self.job:
-            self._monitor().forget(job)
-        code = status.exit_code
-        self.clear_state()
-        return 1 if code is None else code
+        async with self._ending:
+            if not self.job_name:
+                return 0  # told while we waited
+            await self._note_end(status)
+            if job := self.job:
+                self._monitor().forget(job)
+            self.clear_state()
+        return 1 if status.exit_code is None else status.exit_code
+
+    def _completed(self, status: JobStatus) -> bool:
+        """The server of a completing job is over; how it ended, Slurm says a little later."""
+        if status.state is not JobState.COMPLETING or not self.reported_port:
+            self._completing_since = None
+            return False
+        now = time.monotonic()
+        if self._completing_since is None:
+            self._completing_since = now
+            if job := self.job:
+                self._monitor().watch(job, urgent=True)
+        return now - self._completing_since > COMPLETING_SECONDS
+
+    async def _note_end(self, status: JobStatus) -> Ending:
+        """Keep how it ended, for the next time that the user looks."""
+        self.last_ending = ending_of(
+            self._with_host(status),
+            user=self.user.name,
+            log=await self._log_tail(),
+            started=bool(self.host),
+            ends_at=self.ends_at,
+            job=self.job.number if self.job else "",
+            profile=self.profile_name,
+        )
+        event(self.log, "ended", **self._who(), kind=self.last_ending.kind, why=status.reason)
+        self.save_now()
+        return self.last_ending
+
+    def _with_host(self, status: JobStatus) -> JobStatus:
+        """Slurm drops the node's name from jobs that ended; we were there."""
+        return status if status.host else status.model_copy(update={"host": self.host or None})
+
+    async def _log_tail(self) -> str:
+        job = self.job
+        if job is None:
+            return ""
+        try:
+            asked = self._scheduler().log_tail(job, self.job_name, LOG_LINES)
+            return await asyncio.wait_for(asked, LOG_SECONDS)
+        except NearfieldError as error:
+            return f"(the log could not be read: {error.message})"
+        except TimeoutError:
+            return f"(the log could not be read within {LOG_SECONDS:.0f} s)"
+
+    # ------------------------------------------------------------------ ending it
 
     async def stop(self, now: bool = False) -> None:
         """Cancel the job and wait until the scheduler says that it is over."""
@@ -94,16 +174,19 @@ class Life(Configured):
                 )
             )
             return
-        deadline = time.monotonic() + self.stop_seconds
-        while not now and time.monotonic() < deadline:
-            self._monitor().expire()
-            status = await self._monitor().look(job, urgent=True)
-            if status.state.finished:
-                break
-            await asyncio.sleep(0.25)
-        else:
-            if not now:
-                self.log.warning(
-                    "job %s is still there %.0f s after its cancel", job, self.stop_seconds
-                )
+        event(self.log, "cancelled", **self._who())
+        if not now:
+            await self._until_gone(job)
         self._monitor().forget(job)
+
+    async def _until_gone(self, job: JobId) -> None:
+        monitor, deadline = self._monitor(), time.monotonic() + self.stop_seconds
+        monitor.watch(job, urgent=True)
+        while (left := deadline - time.monotonic()) > 0:
+            try:
+                status = await asyncio.wait_for(monitor.fresh(job), left)
+            except TimeoutError:
+                break
+            if status.state.finished:
+                return
+        self.log.warning("job %s is still there %.0f s after its cancel", job, self.stop_seconds)

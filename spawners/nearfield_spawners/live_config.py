@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from prometheus_client import Gauge
@@ -18,6 +20,9 @@ from nearfield.scheduler import Availability, Scheduler, open_scheduler
 from nearfield_spawners.availability import AvailabilityCache
 from nearfield_spawners.estimates import Estimates
 from nearfield_spawners.monitor import QueueMonitor
+
+CHECK_SECONDS = 1.0
+"""How old ``LiveConfig.recent`` may be."""
 
 log = logging.getLogger("nearfield.config")
 _IN_USE = Gauge(
@@ -30,13 +35,19 @@ _IN_USE = Gauge(
 class LiveConfig:
     """One configuration file and what is built from it: a scheduler and a monitor per cluster."""
 
-    _shared: dict[Path | None, LiveConfig] = {}  # noqa: RUF012 - one per file and hub process
+    _shared: dict[str, LiveConfig] = {}  # noqa: RUF012 - one per file and hub process
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.path = path
         self.problem = ""
         """Why the newest file is not in use; empty if it is."""
         self._file = find_config(path)
+        self._clock, self._checked_at = clock, clock()
         self._stamp = self._stat()
         self._config = load_site_config(path)
         self._schedulers: dict[str, Scheduler] = {}
@@ -53,10 +64,10 @@ class LiveConfig:
     @classmethod
     def of(cls, path: str) -> LiveConfig:
         """The shared one for this path; all spawners of a hub use the same."""
-        key = Path(path) if path else None
-        if key not in cls._shared:
-            cls._shared[key] = cls(key)
-        return cls._shared[key]
+        if path not in cls._shared:
+            where = Path(path) if path else None
+            cls._shared[path] = cls(where)
+        return cls._shared[path]
 
     def _stat(self) -> tuple[int, int, int] | None:
         if self._file is None:
@@ -68,8 +79,16 @@ class LiveConfig:
         return found.st_mtime_ns, found.st_ino, found.st_size
 
     @property
+    def recent(self) -> Config:
+        """The same, a second old at most: for what is asked at every poll of every spawner."""
+        if self._clock() - self._checked_at < CHECK_SECONDS:
+            return self._config
+        return self.config
+
+    @property
     def config(self) -> Config:
         """The newest valid configuration."""
+        self._checked_at = self._clock()
         stamp = self._stat()
         if stamp != self._stamp:
             self._stamp = stamp
@@ -91,13 +110,14 @@ class LiveConfig:
                 self._config = new
                 for name in changed:
                     self._schedulers.pop(name, None)
-                    self._monitors.pop(name, None)
                     self._availability.pop(name, None)
+                    if monitor := self._monitors.pop(name, None):
+                        monitor.close()
         return self._config
 
     def scheduler(self, cluster: str) -> Scheduler:
         """The driver of a cluster, made when first used."""
-        config = self.config
+        config = self.recent
         if cluster not in self._schedulers:
             self._schedulers[cluster] = open_scheduler(config, cluster)
         return self._schedulers[cluster]
@@ -106,8 +126,11 @@ class LiveConfig:
         """The queue monitor of a cluster, one per hub."""
         scheduler = self.scheduler(cluster)
         if cluster not in self._monitors:
+            settings = self.recent.clusters[cluster]
             self._monitors[cluster] = QueueMonitor(
-                scheduler, fast_seconds=self.config.clusters[cluster].poll_seconds
+                scheduler,
+                fast_seconds=settings.poll_seconds,
+                slow_seconds=max(settings.poll_seconds, settings.idle_poll_seconds),
             )
         return self._monitors[cluster]
 

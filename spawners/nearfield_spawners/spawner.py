@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator
 from typing import Any
 
 from traitlets import default
@@ -24,31 +23,32 @@ from nearfield.errors import (
     SpecRefusedError,
     SubmitError,
 )
-from nearfield.scheduler import JobId, JobState, JobStatus
+from nearfield.scheduler import JobId
 from nearfield.scheduler.policy import ENVIRONMENT
 from nearfield.scheduler.sessions import session_spec
+from nearfield_spawners import metrics
 from nearfield_spawners.assets import asset_urls
 from nearfield_spawners.callback import ROUTE, token_digest
 from nearfield_spawners.certificates import certificate_texts, node_alt_names
-from nearfield_spawners.endings import explain
 from nearfield_spawners.form import options_form
 from nearfield_spawners.identity import check_user, for_accounts
 from nearfield_spawners.image_facts import ask_for_image, default_url
 from nearfield_spawners.leftovers import Leftovers, sweep_once
-from nearfield_spawners.life import Life
 from nearfield_spawners.limits import Seat, check_limits, seats_of
+from nearfield_spawners.logs import adopt, event
 from nearfield_spawners.options import from_form, parse_options
 from nearfield_spawners.plan import Plan, find_datasets, links_for, pick_place, pick_profile
-from nearfield_spawners.refusal import failed, refusal
+from nearfield_spawners.refusal import refusal
 from nearfield_spawners.rights import check_rights, not_bound
-from nearfield_spawners.stages import StageName, Stages, pause
+from nearfield_spawners.stages import StageName, Stages
+from nearfield_spawners.starting import Starting
 
 
 async def _apply(spawner: NearfieldSpawner, options: dict[str, Any]) -> None:
     await spawner.make_plan(options)
 
 
-class NearfieldSpawner(Life):
+class NearfieldSpawner(Starting):
     """Starts sessions from the profiles of ``nearfield.yaml``."""
 
     ssl_alt_names: Any
@@ -57,11 +57,11 @@ class NearfieldSpawner(Life):
         self._plan: Plan | None = None
         self._learning: asyncio.Task[None] | None = None
         self._planned_profile = ""
-        self._port_reported = asyncio.Event()
         self.stages = Stages()
         super().__init__(**kwargs)
-        self.leftovers = Leftovers(self._scheduler_of, self.save_now)
-        sweep_once(self.orm_spawner, self._scheduler_of)
+        adopt(self.log)
+        self.leftovers = Leftovers(self._scheduler_of, self.save_now, find=self._find_on)
+        sweep_once(self.orm_spawner, self._scheduler_of, self._find_on)
 
     @default("apply_user_options")
     def _default_apply(self) -> Any:
@@ -90,7 +90,7 @@ class NearfieldSpawner(Life):
         self._plan = None
         self._planned_profile = ""
         self.stages.begin()
-        self.stages.add(StageName.RIGHTS, "Checking rights")
+        self.stage(StageName.RIGHTS, "Checking rights")
         try:
             config = self.site
             chosen = parse_options(options)
@@ -106,12 +106,12 @@ class NearfieldSpawner(Life):
             scheduler = self.live.scheduler(placement.cluster)
             undecided = await check_rights(scheduler, self.account, links, datasets)
         except NearfieldError as error:
-            self._planned_profile = ""
-            raise refusal(error) from error
+            known, self._planned_profile = self._planned_profile, ""
+            raise self._refused(error, known) from error
         if datasets:
-            self.stages.add(StageName.PLACED, f"Placed {placement.reason}")
+            self.stage(StageName.PLACED, f"Placed {placement.reason}")
         for missed in not_bound(config, profile, datasets):
-            self.stages.add(StageName.PLACED, f"Note: {missed}")
+            self.stage(StageName.PLACED, f"Note: {missed}")
         self._plan = Plan(
             profile=profile,
             chosen=given,
@@ -150,39 +150,50 @@ class NearfieldSpawner(Life):
         # A hub may have replaced the hook that plans; the checks are not the hook's to skip.
         plan = self._plan or await self.make_plan(dict(self.user_options))
         self._plan = None
+        self.last_ending = None
         await self.leftovers.try_once()
         self.profile_name, self.cluster_name = plan.profile, plan.cluster
         self.account_name = self.account
+        try:
+            await self.submit_with(lambda: self._submit(plan))
+        except NearfieldError as error:
+            if isinstance(error, SubmitError | SpecRefusedError):
+                self.job_name = ""  # a clear no: there is no job to look for
+            raise self._refused(error, plan.profile) from error
+        number = self.job.number if self.job else "?"
+        self.stage(StageName.SUBMITTED, f"Submitted as job {number}")
+        return await self._server_url()
+
+    async def _submit(self, plan: Plan) -> JobId:
+        """Name a job, save the name, and only then hand it to the scheduler."""
         self.job_id = ""
         self.job_name = f"nearfield-{secrets.token_hex(8)}"
         self.callback_digest = token_digest(self.api_token)
         self.started_at = time.time()
+        self.ends_at = 0.0
         self.reported_port, self.host, self.image = 0, "", {}
         self._port_reported.clear()
+        self._first_word = None
         self.save_now()
-        try:
-            spec = session_spec(
-                self.site,
-                name=self.job_name,
-                user=self.account,
-                profile_name=plan.profile,
-                datasets=plan.links,
-                environment=await self._environment(plan.profile),
-                callback_url=self._callback_url(),
-                chosen=plan.chosen,
-            )
-            if getattr(spec.task, "signature", None) is not None:
-                self.stages.add(StageName.IMAGE, "Verifying the image's signature")
-            self.job_id = str(await self.live.scheduler(plan.cluster).submit(spec))
-        except NearfieldError as error:
-            if isinstance(error, SubmitError | SpecRefusedError):
-                self.job_name = ""  # a clear no: there is no job to look for
-            raise refusal(error) from error
-        self.save_now()
-        self.stages.add(
-            StageName.SUBMITTED, f"Submitted as job {self.job.number if self.job else '?'}"
+        spec = session_spec(
+            self.site,
+            name=self.job_name,
+            user=self.account,
+            profile_name=plan.profile,
+            datasets=plan.links,
+            environment=await self._environment(plan.profile),
+            callback_url=self._callback_url(),
+            chosen=plan.chosen,
         )
-        return await self._server_url()
+        if getattr(spec.task, "signature", None) is not None:
+            self.stage(StageName.IMAGE, "Verifying the image's signature")
+        return await self.live.scheduler(plan.cluster).submit(spec)
+
+    def _refused(self, error: NearfieldError, profile: str) -> Exception:
+        told = refusal(error)
+        metrics.failed(profile, told.reason)
+        event(self.log, "refused", **self._who(), reason=told.reason, why=error.message)
+        return told
 
     async def _environment(self, profile: str) -> dict[str, str]:
         env = self._job_environment()
@@ -193,6 +204,10 @@ class NearfieldSpawner(Life):
             env["JUPYTERHUB_DEFAULT_URL"] = url
         return env
 
+    def listening(self) -> None:
+        if job := self.job:
+            self._learning = asyncio.create_task(self._learn_image(job, self.job_name))
+
     async def _learn_image(self, job: JobId, name: str) -> None:
         found = await ask_for_image(self._scheduler(), job, name)
         if found and self.job_name == name:
@@ -200,7 +215,7 @@ class NearfieldSpawner(Life):
             self.save_now()
             for warning in found["warnings"]:
                 self.log.warning("%s: %s", self._log_name, warning)
-                self.stages.add(StageName.READY, f"Note: {warning}")
+                self.stage(StageName.READY, f"Note: {warning}")
 
     def _job_environment(self) -> dict[str, str]:
         env = {k: str(v) for k, v in self.get_env().items() if v is not None}
@@ -216,84 +231,7 @@ class NearfieldSpawner(Life):
         api: str = self.get_env()["JUPYTERHUB_API_URL"]
         return api.rstrip("/") + ROUTE.removeprefix("/api")
 
-    def accept_port(self, port: int) -> bool:
-        """Take a port report. False where nobody waits for one, or another was taken already."""
-        if not self.job_name or self.reported_port not in {0, port}:
-            return False
-        cluster = self.live.config.clusters.get(self.cluster_name)
-        if cluster is not None and cluster.ports is not None and port not in cluster.ports:
-            return False
-        self.reported_port = port
-        self.save_now()
-        self._port_reported.set()
-        return True
-
-    async def _server_url(self) -> str:
-        """Wait until the job runs and its server has reported a port."""
-        while True:
-            status = await self._look(urgent=True)
-            # COMPLETING is no end here: a launch that failed goes back to the queue from it.
-            if status.state.finished:
-                raise await self._start_failed(status)
-            if status.state is JobState.RUNNING and status.host:
-                self.stages.add(
-                    StageName.ALLOCATED, f"Running on {status.host}, starting the server"
-                )
-                if self.reported_port:
-                    self.host = status.host
-                    self.save_now()
-                    self.stages.add(StageName.READY, "Server started, connecting")
-                    if self.job:
-                        self._learning = asyncio.create_task(
-                            self._learn_image(self.job, self.job_name)
-                        )
-                    return self._url(status.host, self.reported_port)
-            elif status.state is JobState.PENDING:
-                reason = f": {status.reason}" if status.reason not in {"", "None"} else ""
-                self.stages.add(StageName.QUEUED, f"Waiting in the queue{reason}")
-            # A report wakes us at once; otherwise look again after an interval.
-            interval = self.live.config.clusters[self.cluster_name].poll_seconds
-            if self.reported_port:
-                await asyncio.sleep(min(interval, 0.2))
-                self._monitor_stale()
-            else:
-                await pause(self._port_reported, interval)
-
-    def _monitor_stale(self) -> None:
-        """The job has spoken to us: its row in the queue is news."""
-        self._monitor().expire()
-
-    def _url(self, host: str, port: int) -> str:
-        address = self.live.config.clusters[self.cluster_name].node_address.replace("{node}", host)
-        return f"{'https' if self.internal_ssl else 'http'}://{address}:{port}"
-
-    async def _start_failed(self, status: JobStatus) -> Exception:
-        message = f"Your server did not start: {explain(status)}."
-        tail = await self._log_tail()
-        if tail:
-            message += f"\nThe end of its log:\n{tail}"
-        error: Exception = failed(message, status.state.value)
-        return error
-
-    async def get_url(self) -> str:
-        """Where the server is; after a restart of the hub this may still have to be waited for."""
-        try:
-            if self.reported_port and self.host:
-                url = self._url(self.host, self.reported_port)
-            else:
-                url = await asyncio.wait_for(self._server_url(), self.start_timeout)
-        except Exception as error:
-            # JupyterHub asks on start-up, where an exception would end the hub itself.
-            self.log.error("%s did not come up after the restart: %s", self._log_name, error)
-            return str(self.server.url)
-        return url + str(self.server.base_url)
-
     @property
     def page_assets(self) -> dict[str, str]:
         """What our templates load, by name."""
         return asset_urls(self.hub.base_url)
-
-    async def progress(self) -> AsyncIterator[dict[str, Any]]:
-        """The stages so far, then each as it comes."""
-        async for event in self.stages.events():
-            yield event

@@ -25,6 +25,7 @@ class StageName(StrEnum):
     SUBMITTED = "submitted"
     QUEUED = "queued"
     ALLOCATED = "allocated"
+    CHECKS = "checks"
     CONTAINER = "container"
     SERVER = "server"
     READY = "ready"
@@ -38,11 +39,18 @@ PERCENT = {
     StageName.SUBMITTED: 20,
     StageName.QUEUED: 30,
     StageName.ALLOCATED: 50,
+    StageName.CHECKS: 55,
     StageName.CONTAINER: 60,
     StageName.SERVER: 75,
     StageName.READY: 90,
 }
 """JupyterHub itself says 100 once the server has answered it."""
+OF_THE_NODE = {
+    StageName.CHECKS: "Checking image and data on the node",
+    StageName.CONTAINER: "Starting the container",
+    StageName.SERVER: "Starting the server",
+}
+"""The stages that only the node knows of, and all that it may say: the words are ours."""
 KEPT = 50
 """Stages that are remembered; a job that waits for days says many things."""
 

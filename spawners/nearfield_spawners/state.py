@@ -10,6 +10,7 @@ from sqlalchemy.orm import object_session
 
 from nearfield.scheduler import JobId
 from nearfield_spawners._batchspawner import BatchSpawnerBase
+from nearfield_spawners.endings import Ending
 from nearfield_spawners.leftovers import Leftovers
 from nearfield_spawners.stages import Stages
 
@@ -30,6 +31,10 @@ class SavedState(BatchSpawnerBase):
     started_at = 0.0
     image: Mapping[str, Any] = MappingProxyType({})
     """What the node found out about the image: path, digest, verdict, signers, warnings."""
+    ends_at = 0.0
+    """When the job reaches its time limit, as far as known."""
+    last_ending: Ending | None = None
+    """How the last session ended, until the next one is started."""
 
     leftovers: Leftovers
     stages: Stages
@@ -37,7 +42,11 @@ class SavedState(BatchSpawnerBase):
     @property
     def job(self) -> JobId | None:
         """The job, once its number is known."""
-        return JobId.parse(self.job_id) if self.job_id else None
+        if self._parsed[0] != self.job_id:
+            self._parsed = self.job_id, JobId.parse(self.job_id) if self.job_id else None
+        return self._parsed[1]
+
+    _parsed: tuple[str, JobId | None] = ("", None)
 
     @property
     def submit_over(self) -> float:
@@ -49,6 +58,9 @@ class SavedState(BatchSpawnerBase):
         state.pop("job_status", None)
         if self.leftovers:
             state["leftovers"] = self.leftovers.dump()
+        if self.last_ending is not None:
+            state["ended"] = self.last_ending.model_dump(mode="json")
+            state["stages"] = self.stages.dump()
         if self.job_name:
             state |= {
                 "job_name": self.job_name,
@@ -59,6 +71,7 @@ class SavedState(BatchSpawnerBase):
                 "cluster_name": self.cluster_name,
                 "account_name": self.account_name,
                 "started_at": self.started_at,
+                "ends_at": self.ends_at,
                 "stages": self.stages.dump(),
                 "image": dict(self.image),
             }
@@ -73,6 +86,8 @@ class SavedState(BatchSpawnerBase):
             setattr(self, key, str(state.get(key, "")))
         self.reported_port = int(state.get("reported_port", 0))
         self.started_at = float(state.get("started_at", 0))
+        self.ends_at = float(state.get("ends_at", 0))
+        self.last_ending = Ending.loaded(state.get("ended"))
         self.stages.load(state.get("stages"))
         self.image = dict(state.get("image", {}))
         self.leftovers.load(state.get("leftovers", []))
@@ -82,8 +97,8 @@ class SavedState(BatchSpawnerBase):
         self.job_name = self.callback_digest = self.host = ""
         self.profile_name = self.cluster_name = self.account_name = ""
         self.reported_port = 0
-        self.started_at = 0.0
         self.image = {}
+        self.started_at = self.ends_at = 0.0
         self._port_reported.clear()
 
     def save_now(self) -> None:

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 
 from nearfield.config import Hardware
 from nearfield.errors import UnknownNameError
-from nearfield.scheduler._protocol import JobId, JobState, JobStatus, PathAccess, Scheduler
+from nearfield.scheduler._protocol import (
+    JobId,
+    JobState,
+    JobStatus,
+    PathAccess,
+    QueuedJob,
+    Scheduler,
+)
 from nearfield.scheduler.availability import Availability, NodeGroup, StartRange
 from nearfield.scheduler.jobspec import (
     CommandTask,
@@ -36,6 +43,7 @@ __all__ = [
     "Mount",
     "NodeGroup",
     "PathAccess",
+    "QueuedJob",
     "Scheduler",
     "SessionTask",
     "StartRange",

@@ -85,6 +85,18 @@ class JobStatus(BaseModel):
     ends: datetime | None = None
 
 
+class QueuedJob(BaseModel):
+    """A waiting job of anybody: what its place in the queue follows from, and nothing else."""
+
+    model_config = ConfigDict(frozen=True)
+
+    number: str
+    partitions: tuple[str, ...]
+    priority: int
+    start: datetime | None = None
+    """When the scheduler means to start it."""
+
+
 class PathAccess(StrEnum):
     """A rights check as the user: yes, no, or not to be told from this machine."""
 
@@ -111,6 +123,23 @@ class Scheduler(Protocol):
         """See to it that a submit under this name, if one is still under way, brings no job.
 
         True: no job has come or will come of it. False: one may have been queued, ask `find`.
+        """
+        ...
+
+    async def find_all(
+        self, wanted: Iterable[tuple[str, str]]
+    ) -> dict[tuple[str, str], JobId | None]:
+        """The same for many, by (user, name), at the cost of one.
+
+        Who is missing from the answer could not be told of. Raises SchedulerUnavailableError if
+        that holds for all.
+        """
+        ...
+
+    async def queue(self) -> tuple[QueuedJob, ...]:
+        """The waiting jobs of everybody, as far as this account may see them.
+
+        Raises SchedulerUnavailableError.
         """
         ...
 

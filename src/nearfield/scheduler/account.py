@@ -193,7 +193,8 @@ class SlurmAccount:
         seen = live.get(number) if live is not None else None
         if seen is not None:
             if seen.state.finished and over and ended is not None:
-                return seen.model_copy(update={"exit_code": ended.exit_code})
+                more = {"exit_code": ended.exit_code, "reason": ended.reason or seen.reason}
+                return seen.model_copy(update=more)
             return seen
         if over and ended is not None:
             return ended

@@ -27,7 +27,7 @@ from typing import Any
 from nearfield.config import user_data_dir
 from nearfield.errors import SchedulerUnavailableError, SubmitError
 from nearfield.scheduler import images, local_keeper, render, rights, staging
-from nearfield.scheduler._protocol import JobId, JobState, JobStatus, PathAccess
+from nearfield.scheduler._protocol import JobId, JobState, JobStatus, PathAccess, QueuedJob
 from nearfield.scheduler.availability import Availability, NodeGroup, StartRange
 from nearfield.scheduler.commands import job_environment
 from nearfield.scheduler.jobspec import JobSpec
@@ -62,6 +62,14 @@ class LocalScheduler:
 
     async def withdraw(self, user: str, name: str) -> bool:
         return await asyncio.to_thread(staging.withdraw, self._sessions, name)
+
+    async def find_all(
+        self, wanted: Iterable[tuple[str, str]]
+    ) -> dict[tuple[str, str], JobId | None]:
+        return {(user, name): await self.find(user, name) for user, name in wanted}
+
+    async def queue(self) -> tuple[QueuedJob, ...]:
+        return ()  # nothing waits here
 
     async def status(self, ids: Iterable[JobId]) -> dict[JobId, JobStatus]:
         asked = list(ids)

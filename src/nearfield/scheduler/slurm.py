@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import pwd
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -10,12 +12,21 @@ from typing import Any
 
 from nearfield.config import Cluster
 from nearfield.errors import NearfieldError, SchedulerUnavailableError
-from nearfield.scheduler._protocol import JobId, JobState, JobStatus, PathAccess
+from nearfield.scheduler._protocol import JobId, JobState, JobStatus, PathAccess, QueuedJob
 from nearfield.scheduler.availability import Availability, StartRange
+from nearfield.scheduler.commands import Result
 from nearfield.scheduler.jobspec import JobSpec
 from nearfield.scheduler.queries import LocalQueries, Queries
 from nearfield.scheduler.slurm_forecast import SINFO, WAITING, parse_availability
-from nearfield.scheduler.slurm_output import SQUEUE_FORMAT, is_job_number, parse_squeue
+from nearfield.scheduler.slurm_output import (
+    NAMED_FORMAT,
+    QUEUE_FORMAT,
+    SQUEUE_FORMAT,
+    is_job_number,
+    parse_named,
+    parse_queue,
+    parse_squeue,
+)
 from nearfield.scheduler.submitters import Submitter
 
 OWNERS_PER_LOOK = 32
@@ -25,8 +36,12 @@ ANSWER_SECONDS = 30.0
 OWNER_SECONDS = 3.0
 """No owner is asked more often than this, whatever is in doubt."""
 ENDS_SECONDS = 600.0
-JOBS_PER_COMMAND = 1000
-"""Keeps the longest argument well below the kernel's 128 KiB."""
+JOBS_PER_COMMAND = 8000
+"""Keeps the longest argument below the kernel's 128 KiB. One squeue is one RPC, whatever it
+asks."""
+JOBS_PER_OWNER = 1000
+"""The launcher takes no more in one request."""
+NAMES_PER_COMMAND = 3000
 
 _SHORT_LIVED = frozenset({JobState.PENDING, JobState.COMPLETING, JobState.UNKNOWN})
 _UNASKED = JobStatus(state=JobState.UNKNOWN, reason="not asked yet")
@@ -52,12 +67,16 @@ class SlurmScheduler:
         self._query_seconds = query_seconds
         self._owners_per_look = owners_per_look
         self._clock = clock
+        self._me = pwd.getpwuid(os.geteuid()).pw_name
         # Of second looks only: what each owner said and when, when each was asked, for what jobs
         # that had to wait, and whose end was asked for.
         self._told: dict[JobId, tuple[float, JobStatus]] = {}
         self._asked_at: dict[str, float] = {}
         self._waiting: dict[str, set[JobId]] = defaultdict(set)
         self._ends: dict[JobId, float] = {}
+        self._sought_at: dict[tuple[str, str], float] = {}
+        self._sees_others = False
+        """Has the hub's own look shown somebody else's job? Then this site hides none."""
 
     async def submit(self, spec: JobSpec) -> JobId:
         number = await self._submitter.submit(spec)
@@ -117,6 +136,7 @@ class SlurmScheduler:
             status = listed.get(job.number)
             if status is not None and job.cluster == self.cluster:
                 found[job] = status
+                self._sees_others = self._sees_others or job.user != self._me
             if status is None or status.state.finished:
                 again[job.user].append(job)
             else:
@@ -135,11 +155,7 @@ class SlurmScheduler:
         for start in range(0, len(numbers), JOBS_PER_COMMAND):
             some = ",".join(numbers[start : start + JOBS_PER_COMMAND])
             try:
-                done = await self.queries.ask(
-                    "squeue",
-                    *("-h", "-t", "all", "-j", some, "-o", SQUEUE_FORMAT),
-                    seconds=self._query_seconds,
-                )
+                done = await self._squeue("-t", "all", "-j", some, "-o", SQUEUE_FORMAT)
             except SchedulerUnavailableError as error:
                 return None, error.message
             # A single job that squeue does not know is an error to it, one among several is not.
@@ -147,6 +163,52 @@ class SlurmScheduler:
                 return None, f"squeue: {done.words}"
             listed |= parse_squeue(done.out)
         return listed, ""
+
+    async def _squeue(self, *args: str) -> Result:
+        return await self.queries.ask("squeue", "-h", *args, seconds=self._query_seconds)
+
+    async def queue(self) -> tuple[QueuedJob, ...]:
+        done = await self._squeue("-t", "PENDING", "-o", QUEUE_FORMAT)
+        if done.code != 0:
+            raise SchedulerUnavailableError(f"squeue: {done.words}")
+        return parse_queue(done.out)
+
+    async def find_all(
+        self, wanted: Iterable[tuple[str, str]]
+    ) -> dict[tuple[str, str], JobId | None]:
+        """One squeue for all names; who is not listed is asked again as its owner, where the site
+        may hide jobs of others."""
+        asked = list(dict.fromkeys(wanted))
+        numbers: dict[tuple[str, str], str] = {}
+        for start in range(0, len(asked), NAMES_PER_COMMAND):
+            names = {name for _, name in asked[start : start + NAMES_PER_COMMAND]}
+            done = await self._squeue("-n", ",".join(sorted(names)), "-o", NAMED_FORMAT)
+            if done.code != 0:
+                raise SchedulerUnavailableError(f"squeue: {done.words}")
+            numbers |= parse_named(done.out)
+        found: dict[tuple[str, str], JobId | None] = {}
+        for user, name in asked:
+            if number := numbers.get((user, name)):
+                found[user, name] = JobId(cluster=self.cluster, user=user, number=number)
+        absent = [key for key in asked if key not in found]
+        if self._sees_others:
+            return found | dict.fromkeys(absent)
+        return found | await self._find_as_owners(absent)
+
+    async def _find_as_owners(
+        self, absent: list[tuple[str, str]]
+    ) -> dict[tuple[str, str], JobId | None]:
+        now = self._clock()
+        old = now - ANSWER_SECONDS
+        self._sought_at = {key: at for key, at in self._sought_at.items() if at > old}
+        due = [key for key in absent if key not in self._sought_at][: self._owners_per_look]
+        self._sought_at.update(dict.fromkeys(due, now))
+        answers = await asyncio.gather(*(self.find(*key) for key in due), return_exceptions=True)
+        return {
+            key: answer
+            for key, answer in zip(due, answers, strict=True)
+            if not isinstance(answer, BaseException)
+        }
 
     async def _second_look(self, again: dict[str, list[JobId]], ended: set[JobId]) -> None:
         due = [owner for owner, jobs in again.items() if self._due(owner, jobs, ended)]
@@ -191,7 +253,7 @@ class SlurmScheduler:
 
     async def _ask_owner(self, owner: str, jobs: list[JobId]) -> None:
         asked = [j for j in jobs if j.cluster == self.cluster and is_job_number(j.number)]
-        asked = asked[:JOBS_PER_COMMAND]
+        asked = asked[:JOBS_PER_OWNER]
         try:
             answers = await self._submitter.status(owner, [job.number for job in asked])
         except NearfieldError as error:
@@ -200,6 +262,8 @@ class SlurmScheduler:
         now = self._clock()
         for job in asked:
             if (answer := answers.get(job.number)) is not None:
+                if answer.state is JobState.RUNNING:
+                    self._sees_others = False  # it runs, and our own look did not show it
                 self._told[job] = (now, answer)
             else:
                 self._told.pop(job, None)

@@ -10,11 +10,15 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-from nearfield.scheduler._protocol import JobState, JobStatus
+from nearfield.scheduler._protocol import JobState, JobStatus, QueuedJob
 
 SEPARATOR = "|"
 SQUEUE_FORMAT = SEPARATOR.join(("%A", "%T", "%B", "%S", "%e", "%r"))
 """Job, state, first node, start, end, reason. The reason comes last: it is free text of Slurm."""
+QUEUE_FORMAT = SEPARATOR.join(("%A", "%P", "%Q", "%S"))
+"""Of a waiting job: number, partitions, priority, planned start."""
+NAMED_FORMAT = SEPARATOR.join(("%A", "%u", "%j"))
+"""Asked for with ``-n`` only, which lists exact names: none of them can hold a newline."""
 SACCT_FORMAT = "JobIDRaw,State,ExitCode,NodeList,Start,End,Reason"
 
 _PENDING = JobState.PENDING
@@ -105,6 +109,33 @@ def parse_squeue(out: str) -> dict[str, JobStatus]:
     return found
 
 
+def parse_queue(out: str) -> tuple[QueuedJob, ...]:
+    """The waiting jobs. A job array counts once; lines of another shape are left out."""
+    found = {}
+    for line in out.splitlines():
+        fields = [field.strip() for field in line.split(SEPARATOR)]
+        if len(fields) == 4 and is_job_number(fields[0]) and fields[2].isdecimal():
+            number, partitions, priority, start = fields
+            found[number] = QueuedJob(
+                number=number,
+                partitions=tuple(p for p in partitions.split(",") if p),
+                priority=int(priority),
+                start=_time(start),
+            )
+    return tuple(found.values())
+
+
+def parse_named(out: str) -> dict[tuple[str, str], str]:
+    """(user, name) → job number; the latest, should there be several."""
+    found: dict[tuple[str, str], str] = {}
+    for line in out.splitlines():
+        fields = line.split(SEPARATOR)
+        if len(fields) == 3 and is_job_number(fields[0]):
+            key = fields[1].strip(), fields[2].strip()
+            found[key] = max(found.get(key, "0"), fields[0], key=int)
+    return found
+
+
 def parse_sacct(out: str) -> dict[str, JobStatus]:
     """Job number → status, from ``sacct -nPX``."""
     found = {}
@@ -127,6 +158,8 @@ def parse_sacct(out: str) -> dict[str, JobStatus]:
 
 def _reason(word: str, reason: str, state: JobState) -> str:
     shown = "" if reason in {"None", "(null)", "N/A"} else reason
+    if found := re.fullmatch(r"CANCELLED by (\d{1,10})", word, re.ASCII):
+        return f"by uid {found[1]}"
     if state is JobState.UNKNOWN:
         return f"state {word}" if not shown else f"state {word}, {shown}"
     if not shown and word.upper() in {"BOOT_FAIL", "DEADLINE", "LAUNCH_FAILED", "REVOKED"}:

@@ -25,6 +25,7 @@ from nearfield.scheduler import (
     JobStatus,
     NodeGroup,
     PathAccess,
+    QueuedJob,
     Scheduler,
     StartRange,
 )
@@ -109,6 +110,31 @@ class FakeScheduler:
             return False
         self.withdrawn.add(name)
         return True
+
+    async def find_all(
+        self, wanted: Iterable[tuple[str, str]]
+    ) -> dict[tuple[str, str], JobId | None]:
+        self._called("find_all")
+        asked = set(wanted)
+        found: dict[tuple[str, str], JobId | None] = dict.fromkeys(asked)
+        for job in self.jobs.values():
+            key = (job.id.user, job.spec.name)
+            if key in asked and not self._look(job).state.finished:
+                found[key] = job.id
+        return found
+
+    async def queue(self) -> tuple[QueuedJob, ...]:
+        self._called("queue")
+        waiting = [j for j in self.jobs.values() if self._look(j).state is JobState.PENDING]
+        return tuple(
+            QueuedJob(
+                number=job.id.number,
+                partitions=(job.spec.hardware.partition or "batch",),
+                priority=1,
+                start=EPOCH + timedelta(seconds=job.submitted + self.queue_seconds),
+            )
+            for job in waiting
+        )
 
     async def status(self, ids: Iterable[JobId]) -> dict[JobId, JobStatus]:
         self.calls.append("status")

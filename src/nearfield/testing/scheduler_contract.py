@@ -181,6 +181,30 @@ class SchedulerContract:
         assert await scheduler.find(self.user, spec.name) == job
         await scheduler.cancel(job)
 
+    async def test_many_names_are_found_at_once(self, scheduler: Scheduler) -> None:
+        live = self.command(scheduler, "/bin/sleep", "100")
+        over = self.command(scheduler, "/bin/true")
+        job, other = await scheduler.submit(live), await scheduler.submit(over)
+        await self.until(scheduler, other, finished=True)
+        never = "nearfield-0000000000000000"
+        wanted = [(self.user, name) for name in (live.name, over.name, never)]
+        found = await scheduler.find_all(wanted)
+        assert found == dict(zip(wanted, (job, None, None), strict=True))
+        assert await scheduler.find_all([("nobody-such", live.name)]) in (
+            {},
+            {("nobody-such", live.name): None},
+        )
+        assert await scheduler.find_all([]) == {}
+        await scheduler.cancel(job)
+        await self.until(scheduler, job, finished=True)
+
+    async def test_the_queue_lists_what_waits(self, scheduler: Scheduler) -> None:
+        job = await scheduler.submit(self.command(scheduler, "/bin/sleep", "1"))
+        listed = [waiting.number for waiting in await scheduler.queue()]
+        assert len(set(listed)) == len(listed)
+        await self.until(scheduler, job, finished=True)
+        assert job.number not in [waiting.number for waiting in await scheduler.queue()]
+
     async def test_a_job_that_nobody_knows_is_no_exception(self, scheduler: Scheduler) -> None:
         strange = JobId(cluster=scheduler.cluster, user=self.user, number="999999")
         status = (await scheduler.status([strange]))[strange]

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from nearfield.scheduler import JobState
 from nearfield.scheduler.slurm_output import (
     is_job_number,
+    parse_named,
+    parse_queue,
     parse_sacct,
     parse_squeue,
     parse_submitted,
@@ -144,3 +146,25 @@ def test_no_text_is_an_exception_or_an_invented_end(out: str) -> None:
             assert is_job_number(number)
             if status.state.finished:
                 assert "COMPLETED" in out or "FAILED" in out
+
+
+def test_waiting_jobs() -> None:
+    found = parse_queue(
+        "12|short|4294901757|N/A\n13|short,long|0|2026-01-01T10:00:00\n13|short|1|N/A\nx|y|1|N/A\n"
+        "14|short|-1|N/A\nnonsense\n"
+    )
+    assert [(job.number, job.partitions, job.priority) for job in found] == [
+        ("12", ("short",), 4294901757),
+        ("13", ("short",), 1),
+    ]
+    assert found[0].start is None
+
+
+def test_names_with_their_owners() -> None:
+    found = parse_named("7|alice|nearfield-1\n9|alice|nearfield-1\n8|bob|nearfield-1\n|x|y\n1|2\n")
+    assert found == {("alice", "nearfield-1"): "9", ("bob", "nearfield-1"): "8"}
+
+
+def test_who_cancelled() -> None:
+    [found] = parse_sacct("7|CANCELLED by 20001|0:0|na1|Unknown|Unknown|None").values()
+    assert (found.state, found.reason) == (JobState.CANCELLED, "by uid 20001")

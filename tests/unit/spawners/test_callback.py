@@ -10,7 +10,7 @@ from jupyterhub import apihandlers
 
 import nearfield_spawners
 from nearfield_spawners._batchspawner import remove_route
-from nearfield_spawners.callback import PortHandler, parse_port
+from nearfield_spawners.callback import PortHandler, parse_port, parse_stage
 
 
 def test_port_alone() -> None:
@@ -36,6 +36,31 @@ def test_port_alone() -> None:
 def test_everything_else_is_refused(body: Any) -> None:
     with pytest.raises(ValueError):
         parse_port(json.dumps(body).encode())
+
+
+@pytest.mark.parametrize("word", ["checks", "container", "server"])
+def test_a_stage_of_the_node(word: str) -> None:
+    assert parse_stage(json.dumps({"stage": word}).encode()).value == word
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        7,
+        {"stage": "ready"},
+        {"stage": "image"},
+        {"stage": "queued"},
+        {"stage": "<b>"},
+        {"stage": ["checks"]},
+        {"stage": None},
+        {"stage": "checks", "message": "x"},
+        {"port": 8888},
+    ],
+)
+def test_no_other_word_is_a_stage(body: Any) -> None:
+    with pytest.raises(ValueError):
+        parse_stage(json.dumps(body).encode())
 
 
 def test_not_json() -> None:

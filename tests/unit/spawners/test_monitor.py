@@ -1,24 +1,28 @@
-"""One look for all, and a failed look is never an end."""
+"""One look for all, a rest after each, and a failed look is never an end."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 
 import pytest
 
 from nearfield.errors import SchedulerUnavailableError
-from nearfield.scheduler import JobId, JobState, JobStatus
-from nearfield_spawners.monitor import QueueMonitor
+from nearfield.scheduler import JobId, JobState, JobStatus, QueuedJob
+from nearfield_spawners.monitor import REST, QueueMonitor
 
 
 class Counting:
-    """A scheduler of which only ``status`` is asked."""
+    """A scheduler of which the monitor's questions are counted. A look takes ``costs`` seconds."""
 
     cluster = "c"
 
     def __init__(self) -> None:
+        self.now = 1000.0
+        self.costs = 0.0
         self.looks: list[int] = []
+        self.listings = 0
+        self.searches: list[int] = []
         self.states: dict[str, JobState] = {}
         self.broken = False
 
@@ -26,22 +30,59 @@ class Counting:
         asked = list(ids)
         self.looks.append(len(asked))
         await asyncio.sleep(0)
+        self.now += self.costs
         if self.broken:
             raise SchedulerUnavailableError("munged is down")
         return {j: JobStatus(state=self.states.get(j.number, JobState.RUNNING)) for j in asked}
+
+    async def queue(self) -> tuple[QueuedJob, ...]:
+        self.listings += 1
+        return (QueuedJob(number="1", partitions=("short",), priority=7),)
+
+    async def find_all(
+        self, wanted: Iterable[tuple[str, str]]
+    ) -> dict[tuple[str, str], JobId | None]:
+        asked = list(wanted)
+        self.searches.append(len(asked))
+        if self.broken:
+            raise SchedulerUnavailableError("munged is down")
+        return {key: job(int(key[1])) for key in asked if key[1] != "0"}
 
 
 def job(number: int) -> JobId:
     return JobId(cluster="c", user="alice", number=str(number))
 
 
-def monitor(scheduler: Counting) -> QueueMonitor:
-    return QueueMonitor(scheduler, least_seconds=0.0)  # type: ignore[arg-type]
+@pytest.fixture
+def scheduler() -> Counting:
+    return Counting()
 
 
-async def test_many_that_ask_share_looks() -> None:
-    scheduler = Counting()
-    watch = monitor(scheduler)
+@pytest.fixture
+async def watch(scheduler: Counting) -> AsyncIterator[QueueMonitor]:
+    """A monitor by the scheduler's own clock, which stands still unless a test moves it."""
+    monitor = QueueMonitor(
+        scheduler,  # type: ignore[arg-type]
+        least_seconds=0.0,
+        clock=lambda: scheduler.now,
+    )
+    yield monitor
+    monitor.close()
+
+
+async def settle(times: int = 20) -> None:
+    for _ in range(times):
+        await asyncio.sleep(0)
+
+
+async def later(scheduler: Counting, monitor: QueueMonitor, seconds: float) -> None:
+    """The clock moves on, and the monitor, which sleeps by the real one, is woken to see it."""
+    scheduler.now += seconds
+    monitor._wake.set()
+    await settle()
+
+
+async def test_many_that_ask_share_looks(scheduler: Counting, watch: QueueMonitor) -> None:
     found = await asyncio.gather(*(watch.look(job(n)) for n in range(200)))
     assert {s.state for s in found} == {JobState.RUNNING}
     first = len(scheduler.looks)
@@ -50,46 +91,135 @@ async def test_many_that_ask_share_looks() -> None:
     assert len(scheduler.looks) == first, "a fresh answer is not asked for again"
 
 
-@pytest.mark.parametrize("urgent", [True, False])
-async def test_interval(urgent: bool) -> None:
-    scheduler = Counting()
-    watch = monitor(scheduler)
-    watch.fast_seconds, watch.slow_seconds = 0.0, 1000.0
-    for _ in range(3):
-        await watch.look(job(1), urgent=urgent)
-    assert len(scheduler.looks) == (3 if urgent else 1)
+@pytest.mark.parametrize("servers", [1, 50, 200])
+async def test_the_same_number_of_looks_for_one_and_for_many(
+    scheduler: Counting, watch: QueueMonitor, servers: int
+) -> None:
+    jobs = [job(n) for n in range(servers)]
+    await asyncio.gather(*(watch.look(j) for j in jobs))
+    scheduler.looks.clear()
+    for _ in range(600):  # ten minutes, and each server is polled twice a minute
+        await later(scheduler, watch, 1.0)
+        await asyncio.gather(*(watch.look(j) for j in jobs[::30]))
+    assert len(scheduler.looks) == 20
+    assert scheduler.listings == 0
 
 
-async def test_news() -> None:
-    scheduler = Counting()
-    watch = monitor(scheduler)
+async def test_faster_while_somebody_waits(scheduler: Counting, watch: QueueMonitor) -> None:
+    await watch.look(job(1), urgent=True)
+    scheduler.looks.clear()
+    for _ in range(10):
+        await later(scheduler, watch, 1.0)
+    assert len(scheduler.looks) == 10
+    watch.watch(job(1), urgent=False)
+    scheduler.looks.clear()
+    for _ in range(60):
+        await later(scheduler, watch, 1.0)
+    assert len(scheduler.looks) == 2
+
+
+async def test_a_slow_queue_is_left_alone_longer(scheduler: Counting, watch: QueueMonitor) -> None:
+    scheduler.costs = 2.0
+    await watch.look(job(1), urgent=True)
+    looks = len(scheduler.looks)
+    watch.hurry()
+    await later(scheduler, watch, REST * 2.0 - 1)
+    assert len(scheduler.looks) == looks, "even news waits"
+    await later(scheduler, watch, 1.0)
+    assert len(scheduler.looks) == looks + 1
+
+
+async def test_an_outage_does_not_make_the_rest_last_for_minutes(
+    scheduler: Counting, watch: QueueMonitor
+) -> None:
+    await watch.look(job(1), urgent=True)
+    scheduler.broken, scheduler.costs = True, 15.0
+    await later(scheduler, watch, 1.0)
+    assert not watch.answers
+    assert watch.interval == watch.slow_seconds
+    assert watch.age >= 15.0
+
+
+async def test_news(scheduler: Counting, watch: QueueMonitor) -> None:
     assert (await watch.look(job(1))).state is JobState.RUNNING
     scheduler.states["1"] = JobState.NODE_FAIL
     assert (await watch.look(job(1))).state is JobState.RUNNING
-    watch.expire()
-    assert (await watch.look(job(1))).state is JobState.NODE_FAIL
+    assert (await watch.fresh(job(1))).state is JobState.NODE_FAIL
 
 
-async def test_a_failed_look_is_unknown_and_what_was_over_stays_over() -> None:
-    scheduler = Counting()
-    watch = monitor(scheduler)
+async def test_an_end_is_told_at_once(scheduler: Counting, watch: QueueMonitor) -> None:
+    heard: list[JobState] = []
+    await watch.look(job(1), lambda status: heard.append(status.state))
+    scheduler.states["1"] = JobState.NODE_FAIL
+    await later(scheduler, watch, watch.slow_seconds)
+    assert heard == [JobState.RUNNING, JobState.NODE_FAIL]
+
+
+async def test_a_failed_look_is_unknown_and_what_was_over_stays_over(
+    scheduler: Counting, watch: QueueMonitor
+) -> None:
     scheduler.states["2"] = JobState.COMPLETED
     await watch.look(job(1))
     await watch.look(job(2))
     scheduler.broken = True
-    watch.expire()
-    assert (await watch.look(job(1))).state is JobState.UNKNOWN
+    assert (await watch.fresh(job(1))).state is JobState.UNKNOWN
     assert (await watch.look(job(2))).state is JobState.COMPLETED
+    known = watch.known(job(1))
+    assert known is not None
+    assert known.state is JobState.RUNNING, "what was known before is not wiped out"
 
 
-async def test_a_job_that_is_over_is_not_asked_for_again() -> None:
-    scheduler = Counting()
-    watch = monitor(scheduler)
+async def test_nothing_watched_nothing_asked(scheduler: Counting, watch: QueueMonitor) -> None:
     scheduler.states["1"] = JobState.FAILED
     await watch.look(job(1))
     await watch.look(job(2))
-    watch.expire()
-    await watch.look(job(2))
-    assert scheduler.looks[-1] == 1
+    await watch.fresh(job(2))
+    assert scheduler.looks[-1] == 1, "a job that is over is not asked for again"
     watch.forget(job(1))
-    assert job(1) not in watch._watched
+    watch.forget(job(2))
+    assert (await watch.fresh(job(2))).reason == "not watched"
+    scheduler.looks.clear()
+    await later(scheduler, watch, 1000.0)
+    assert scheduler.looks == []
+    assert watch.age == 0.0
+
+
+async def test_lost_submits_share_one_question(scheduler: Counting, watch: QueueMonitor) -> None:
+    found = await asyncio.gather(*(watch.find("alice", str(n)) for n in range(1, 101)))
+    assert found == [job(n) for n in range(1, 101)]
+    assert scheduler.searches == [100]
+
+
+async def test_a_question_that_nobody_answers(scheduler: Counting, watch: QueueMonitor) -> None:
+    with pytest.raises(SchedulerUnavailableError, match="has not been asked yet"):
+        await watch.find("alice", "0")
+    scheduler.broken = True
+    with pytest.raises(SchedulerUnavailableError, match="munged"):
+        await watch.find("alice", "1")
+
+
+async def test_the_queue_is_listed_only_while_one_of_ours_waits(
+    scheduler: Counting, watch: QueueMonitor
+) -> None:
+    scheduler.states = {str(n): JobState.PENDING for n in range(1, 51)}
+    await asyncio.gather(*(watch.look(job(n), urgent=True) for n in range(1, 51)))
+    for _ in range(60):
+        await later(scheduler, watch, 1.0)
+    assert scheduler.listings in {4, 5}, "one listing in 15 s for fifty that wait"
+    assert watch.queue.place("1") == (1, 1, "short")
+    scheduler.states = {}
+    await later(scheduler, watch, 1.0)
+    listings = scheduler.listings
+    for _ in range(60):
+        await later(scheduler, watch, 1.0)
+    assert scheduler.listings == listings
+
+
+async def test_a_listener_may_forget(scheduler: Counting, watch: QueueMonitor) -> None:
+    def forget(other: int) -> Callable[[JobStatus], None]:
+        return lambda _: watch.forget(job(other))
+
+    watch.watch(job(1), forget(2))
+    watch.watch(job(2), forget(1))
+    await settle()
+    assert watch.watched == 1

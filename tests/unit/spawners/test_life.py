@@ -1,0 +1,128 @@
+"""What becomes of a running session is told, kept, and gone with the next start."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from nearfield.errors import SchedulerUnavailableError
+from nearfield.scheduler import JobState
+
+Lab = Any
+
+
+async def running(lab: Lab, name: str = "") -> Any:
+    lab.scheduler.queue_seconds = 0
+    spawner = lab.spawner(name)
+    start = asyncio.create_task(spawner.start())
+    await lab.submitted(spawner)
+    spawner.accept_port(5000)
+    await start
+    spawner._start_pending = False
+    return spawner
+
+
+async def over(lab: Lab, spawner: Any) -> int | None:
+    """What a poll says after the next look."""
+    await lab.live.monitor("lab").fresh(spawner.job)
+    code: int | None = await spawner.poll()
+    return code
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "reason", "kind", "words"),
+    [
+        (JobState.NODE_FAIL, None, "NodeFail", "node-failed", "Node node1 failed; start again"),
+        (JobState.OUT_OF_MEMORY, 137, "", "out-of-memory", "choose hardware with more memory"),
+        (JobState.TIMEOUT, None, "TimeLimit", "time-limit", "reached its time limit"),
+        (JobState.FAILED, 79, "NonZeroExitCode", "time-limit", "reached its time limit"),
+        (JobState.PREEMPTED, None, "", "preempted", "took the session's place"),
+        (JobState.CANCELLED, None, "by uid 0", "cancelled", "The job was cancelled by root"),
+        (JobState.FAILED, 3, "NonZeroExitCode", "failed", "The server failed (exit code 3)"),
+        (JobState.COMPLETED, 0, "", "ended", "The server ended by itself."),
+    ],
+)
+async def test_each_ending_is_told_apart(  # noqa: PLR0917
+    lab: Lab, state: JobState, code: int | None, reason: str, kind: str, words: str
+) -> None:
+    spawner = await running(lab)
+    lab.scheduler.jobs[spawner.job].log = "the last words"
+    assert await spawner.poll() is None
+    lab.scheduler.finish(spawner.job, state, code, reason)
+    assert await over(lab, spawner) == (1 if code is None else code)
+    ending = spawner.last_ending
+    assert ending.kind == kind
+    assert words in ending.sentence
+    assert (ending.log, ending.profile, ending.host) == ("the last words", "small", "node1")
+    assert not spawner.job_name
+
+    # JupyterHub clears and saves; another hub loads.
+    spawner.clear_state()
+    again = lab.spawner(state=spawner.get_state())
+    assert again.last_ending == ending
+    assert [stage.name for stage in again.stages] == [stage.name for stage in spawner.stages]
+    spawner.orm_spawner.state = None
+    await running(lab)
+    assert lab.user.spawners[""].last_ending is None
+
+
+async def test_the_next_start_clears_it(lab: Lab, holds: Any) -> None:
+    spawner = await running(lab)
+    lab.scheduler.finish(spawner.job, JobState.NODE_FAIL, None)
+    await over(lab, spawner)
+    assert "ended" in spawner.get_state()
+    start = asyncio.create_task(spawner.start())
+    await holds(lambda: spawner.job is not None)
+    spawner.accept_port(5000)
+    await start
+    assert "ended" not in spawner.get_state()
+
+
+async def test_jupyterhub_is_told_at_once(lab: Lab) -> None:
+    spawner = await running(lab)
+    told = asyncio.Event()
+
+    async def poll_and_notify() -> None:
+        told.set()
+
+    spawner.poll_and_notify, spawner._poll_callback = poll_and_notify, object()
+    await spawner.poll()
+    lab.scheduler.finish(spawner.job, JobState.NODE_FAIL, None)
+    await lab.live.monitor("lab").fresh(spawner.job)
+    await asyncio.wait_for(told.wait(), 1)
+    spawner._poll_callback = None
+
+
+async def test_an_outage_is_no_end(lab: Lab) -> None:
+    spawner = await running(lab)
+    lab.scheduler.fails["status"] = SchedulerUnavailableError("munged is down")
+    assert await over(lab, spawner) is None
+    assert spawner.last_ending is None
+
+
+async def test_a_stop_by_the_user_is_no_ending_to_tell(lab: Lab) -> None:
+    spawner = await running(lab)
+    job = spawner.job
+    await spawner.stop()
+    assert lab.scheduler.jobs[job].outcome == (JobState.CANCELLED, None)
+    assert spawner.last_ending is None
+    assert lab.live.monitor("lab").watched == 0
+
+
+async def test_polls_cost_no_looks(lab: Lab) -> None:
+    spawners = [await running(lab, f"s{n}") for n in range(5)]
+    await asyncio.gather(*(spawner.poll() for spawner in spawners))
+    looks = lab.scheduler.calls.count("status")
+    for _ in range(50):
+        await asyncio.gather(*(spawner.poll() for spawner in spawners))
+    assert lab.scheduler.calls.count("status") == looks
+
+
+async def test_the_end_of_the_job_is_known(lab: Lab) -> None:
+    spawner = await running(lab)
+    ends = lab.scheduler._look(lab.scheduler.jobs[spawner.job]).ends
+    assert ends is not None
+    assert spawner.ends_at == ends.timestamp()
+    assert lab.spawner(state=spawner.get_state()).ends_at == spawner.ends_at
