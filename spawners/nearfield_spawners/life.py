@@ -10,6 +10,7 @@ from traitlets import Float
 
 from nearfield.errors import NearfieldError, SchedulerUnavailableError
 from nearfield.scheduler import JobId, JobState, JobStatus
+from nearfield_spawners import metrics
 from nearfield_spawners.configured import Configured
 from nearfield_spawners.endings import LOG_LINES, Ending, ending_of
 from nearfield_spawners.leftovers import Leftover
@@ -98,7 +99,10 @@ class Life(Configured):
         async with self._ending:
             if not self.job_name:
                 return 0  # told while we waited
-            await self._note_end(status)
+            ran = bool(self.host)
+            ending = await self._note_end(status)
+            if ran:
+                metrics.ended(ending.kind)
             if job := self.job:
                 self._monitor().forget(job)
             self.clear_state()

@@ -60,6 +60,11 @@ def failed(profile: str, reason: str) -> None:
     SPAWNS.labels(profile or "-", reason).inc()
 
 
+def ended(kind: str) -> None:
+    """A session that ran is over, and nobody had stopped it."""
+    ENDINGS.labels(kind).inc()
+
+
 def looked(cluster: str, answered: bool, seconds: float) -> None:
     """One look at the queue."""
     LOOKS.labels(cluster, "answered" if answered else "failed").inc()

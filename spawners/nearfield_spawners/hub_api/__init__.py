@@ -12,6 +12,7 @@ from nearfield_spawners.hub_api.choices import ChoicesHandler
 from nearfield_spawners.hub_api.clusters import AvailabilityHandler
 from nearfield_spawners.hub_api.datasets import DatasetsHandler
 from nearfield_spawners.hub_api.planning import PlanHandler
+from nearfield_spawners.hub_api.sessions import SessionsHandler
 
 ROUTES = [
     ("/api/nearfield/account", AccountHandler),
@@ -19,6 +20,7 @@ ROUTES = [
     ("/api/nearfield/datasets", DatasetsHandler),
     ("/api/nearfield/availability", AvailabilityHandler),
     ("/api/nearfield/plan", PlanHandler),
+    ("/api/nearfield/sessions", SessionsHandler),
 ]
 default_handlers.extend(ROUTES)
 
@@ -29,4 +31,5 @@ __all__ = [
     "ChoicesHandler",
     "DatasetsHandler",
     "PlanHandler",
+    "SessionsHandler",
 ]

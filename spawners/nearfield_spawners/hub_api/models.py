@@ -189,6 +189,58 @@ class PlanAnswer(_Model):
     problems: tuple[Problem, ...] = ()
 
 
+class StageShown(_Model):
+    """A step of a start, at a Unix time."""
+
+    name: str
+    percent: int
+    message: str
+    at: float
+
+
+class WarningShown(_Model):
+    """The time limit is near. ``minutes``: which of ``sessions.warn_minutes`` was passed."""
+
+    minutes: int
+    message: str
+
+
+class EndedShown(_Model):
+    """How the last session of this server ended (docs/reference/spawner.md)."""
+
+    kind: str
+    message: str
+    hint: str
+    log: str
+    at: float
+    host: str | None
+
+
+class SessionShown(_Model):
+    """One server of a user. Times are Unix times."""
+
+    server: str
+    profile: str
+    hardware: str
+    cluster: str
+    job: str
+    state: Literal["starting", "running", "suspended", "unknown", "stopping", "ended"]
+    host: str | None
+    url: str | None
+    started: float | None
+    ends: float | None
+    remaining_seconds: float | None
+    warning: WarningShown | None
+    stages: tuple[StageShown, ...]
+    ended: EndedShown | None
+
+
+class SessionsAnswer(_Model):
+    """``GET sessions``."""
+
+    sessions: tuple[SessionShown, ...]
+
+
 class ErrorAnswer(_Model):
     """Every answer that is not a success."""
 
@@ -202,6 +254,7 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "datasets": DatasetsAnswer,
     "availability": AvailabilityAnswer,
     "plan": PlanAnswer,
+    "sessions": SessionsAnswer,
     "error": ErrorAnswer,
 }
 """Route → what it answers."""

@@ -128,6 +128,10 @@ class SessionTask(_Model):
     title: str = ""
     """The environment, as the user knows it."""
     default_url: str = ""
+    warn_minutes: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(), max_length=20)
+    """How long before the time limit a warning is written."""
+    grace_seconds: Annotated[int, Field(ge=0, le=600)] = 0
+    """So long before the time limit the server is asked to end."""
     layer: bool = False
     """Kernels run on top of a folder of the user's own for ``pip install``."""
     signature: Signature | None = None

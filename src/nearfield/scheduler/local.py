@@ -121,6 +121,7 @@ class LocalScheduler:
                 number,
                 str(folder),
                 str(spec.hardware.minutes),
+                str(render.grace_of(spec)),
             ]
             done = subprocess.run(
                 keeper,

@@ -3,7 +3,7 @@
 Run as a script by :mod:`nearfield.scheduler.local`, detached, so that jobs outlive the hub that
 started them. Standard library only: it starts in a few hundredths of a second.
 
-``python -I local_keeper.py STATE_DIR NUMBER SESSION_DIR MINUTES < SCRIPT``
+``python -I local_keeper.py STATE_DIR NUMBER SESSION_DIR MINUTES GRACE < SCRIPT``
 """
 
 from __future__ import annotations
@@ -62,7 +62,9 @@ def signal_job(sid: int, number: int) -> None:
             continue
 
 
-def keep(state: Path, number: str, session: Path, minutes: float, script: bytes) -> None:
+def keep(
+    state: Path, number: str, session: Path, script: bytes, *, minutes: float, grace: float
+) -> None:
     """Run the job to its end. This process is its keeper from now on."""
     log = os.open(session / "log", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     job = subprocess.Popen(
@@ -88,19 +90,28 @@ def keep(state: Path, number: str, session: Path, minutes: float, script: bytes)
     )
     with suppress(BrokenPipeError), job.stdin as script_pipe:  # type: ignore[union-attr]
         script_pipe.write(script)
-    ended = wait(job, minutes * 60)
+    ended = wait(job, minutes * 60, grace)
     code = job.wait() if ended == "itself" else end(job)
     signal_job(job.pid, signal.SIGKILL)
     shown = 128 - code if code < 0 else code
     write(state / f"{number}.end", {"exit_code": shown, "by": ended, "ended": time.time()})
 
 
-def wait(job: subprocess.Popen[bytes], seconds: float) -> str:
-    """Sleep until the job ended by ``itself``, by a ``cancel``, or at its ``timeout``."""
+def wait(job: subprocess.Popen[bytes], seconds: float, grace: float = 0.0) -> str:
+    """Sleep until the job ended by ``itself``, by a ``cancel``, or at its ``timeout``.
+
+    ``grace`` seconds before the limit the job, not its family, gets USR2, as from Slurm.
+    """
     until = time.monotonic() + seconds
+    told = grace <= 0
     while job.poll() is None:
-        left = until - time.monotonic()
+        left = until - time.monotonic() - (0.0 if told else grace)
         got = signal.sigtimedwait(_WAITED_FOR, left) if left > 0 else None
+        if got is None and not told:
+            told = True
+            with suppress(ProcessLookupError):
+                os.kill(job.pid, signal.SIGUSR2)
+            continue
         if got is None:
             return "timeout"
         if got.si_signo == signal.SIGTERM:
@@ -118,7 +129,7 @@ def end(job: subprocess.Popen[bytes]) -> int:
 
 
 def main() -> None:
-    state, number, session, minutes = sys.argv[1:]
+    state, number, session, minutes, grace = sys.argv[1:]
     script = sys.stdin.buffer.read()
     # Twice forked: the hub is not our parent, and need not collect us.
     said, say = os.pipe()
@@ -134,7 +145,7 @@ def main() -> None:
     write(Path(state) / f"{number}.pid", {"keeper": os.getpid(), "ticks": start_ticks(os.getpid())})
     os.write(say, b"1")
     os.close(say)
-    keep(Path(state), number, Path(session), float(minutes), script)
+    keep(Path(state), number, Path(session), script, minutes=float(minutes), grace=float(grace))
 
 
 if __name__ == "__main__":

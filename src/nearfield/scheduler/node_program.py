@@ -22,6 +22,7 @@ ORDER = (
     "processes",
     "ports",
     "hub",
+    "limit",
     "server",
     "story",
 )

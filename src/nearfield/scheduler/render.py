@@ -13,15 +13,17 @@ from pathlib import Path
 
 from nearfield.config import Hardware
 from nearfield.scheduler import node_program
-from nearfield.scheduler.jobspec import JobSpec
+from nearfield.scheduler.jobspec import JobSpec, SessionTask
 
 END_OF_PROGRAM = "NEARFIELD_NODE_PROGRAM"
 
+# USR2 tells that the time limit is near; it may come before the program can listen for it.
 # The program comes on standard input: an argument could be read by everybody on the node, and a
 # file would have to be installed on every node. -I: nothing of the user's Python setup is used.
 _BODY = """\
 #!/bin/sh
 umask 077
+trap '' USR2
 for python in /usr/bin/python3 /usr/libexec/platform-python /usr/local/bin/python3 python3; do
     command -v "$python" >/dev/null 2>&1 && break
 done
@@ -61,8 +63,21 @@ def sbatch_argv(spec: JobSpec, bin_dir: Path, session_dir: Path) -> list[str]:
         "--nodes=1",
         "--ntasks=1",
         *_hardware(spec.hardware),
+        *([f"--signal=B:USR2@{grace}"] if (grace := grace_of(spec)) else []),
         *([f"--comment={spec.comment}"] if spec.comment else []),
     ]
+
+
+def grace_of(spec: JobSpec) -> int:
+    """How many seconds before the time limit the session is told; 0: not at all.
+
+    The signal goes to the node program alone (B:), which asks the server to end, once. A timer of
+    its own would not know of a limit that an administrator has changed since. Slurm may send it a
+    minute early, so a short job is left alone: it would be told at its start.
+    """
+    task = spec.task
+    grace = task.grace_seconds if isinstance(task, SessionTask) else 0
+    return grace if spec.hardware.minutes * 60 >= 2 * grace + 120 else 0
 
 
 def _hardware(hardware: Hardware) -> list[str]:

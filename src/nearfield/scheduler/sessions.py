@@ -229,6 +229,8 @@ def session_spec(
             title=environment_config.title or profile.environment,
             default_url=environment_config.default_url or "",
             layer=environment_config.layer,
+            warn_minutes=config.sessions.warn_minutes,
+            grace_seconds=config.sessions.grace_seconds,
             signature=signature_of(environment_config),
             mounts=mounts_of(config, profile, cluster, links),
             datasets=links,

@@ -85,6 +85,7 @@ def _contents(spec: JobSpec, bind_address: str | None) -> tuple[dict[str, Any], 
         "user": spec.user,
         "profile": spec.profile,
         "gpus": spec.hardware.gpus,
+        "minutes": spec.hardware.minutes,
         "task": task,
     }
     return session, {k: v.get_secret_value() for k, v in spec.task.environment.items()}

@@ -28,7 +28,7 @@ from nearfield.scheduler.local import LocalScheduler
 ME = pwd.getpwuid(os.geteuid()).pw_name
 
 
-def keep(folder: Path, script: str, minutes: float = 1) -> dict[str, object]:
+def keep(folder: Path, script: str, minutes: float = 1, grace: float = 0) -> dict[str, object]:
     (folder / "nf-1").mkdir()
     argv = [
         sys.executable,
@@ -38,6 +38,7 @@ def keep(folder: Path, script: str, minutes: float = 1) -> dict[str, object]:
         "1",
         str(folder / "nf-1"),
         str(minutes),
+        str(grace),
     ]
     subprocess.run(argv, input=script.encode(), check=True, timeout=10)
     end = time.monotonic() + 10
@@ -46,6 +47,12 @@ def keep(folder: Path, script: str, minutes: float = 1) -> dict[str, object]:
         time.sleep(0.01)
     found: dict[str, object] = json.loads((folder / "1.end").read_text())
     return found
+
+
+def test_the_job_is_told_ahead_of_its_wall_time(tmp_path: Path) -> None:
+    script = "trap 'exit 79' USR2\nsleep 30 & wait\n"
+    ended = keep(tmp_path, script, minutes=5, grace=299.7)
+    assert (ended["exit_code"], ended["by"]) == (79, "itself")
 
 
 def test_the_wall_time_is_enforced(tmp_path: Path) -> None:

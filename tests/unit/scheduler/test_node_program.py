@@ -50,6 +50,8 @@ def stage(folder: Path, task: dict[str, Any], environment: dict[str, str] | None
         "default_url": "",
         "layer": False,
         "signature": None,
+        "warn_minutes": [],
+        "grace_seconds": 0,
     }
     session = {"version": 1, "name": "nf-1", "cluster": "x", "user": "me", "profile": "p",
                "gpus": 0, "task": base | task}  # fmt: skip

@@ -6,6 +6,7 @@ import shlex
 import subprocess
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
@@ -137,3 +138,25 @@ def test_what_is_left_open_is_left_out() -> None:
 
 def test_the_limits_of_the_hub_are_not_the_jobs() -> None:
     assert "--propagate=NONE" in sbatch_argv(SPEC, BIN, SESSIONS / "nf-1")
+
+
+@pytest.mark.parametrize(
+    ("minutes", "grace", "option"),
+    [
+        (60, 60, ["--signal=B:USR2@60"]),
+        (60, 0, []),
+        (4, 60, ["--signal=B:USR2@60"]),
+        (3, 60, []),
+        (20, 600, []),
+    ],
+)
+def test_the_signal_ahead_of_the_limit(minutes: int, grace: int, option: list[str]) -> None:
+    task = SessionTask(command=("server",), grace_seconds=grace)
+    spec = SPEC.model_copy(update={"task": task, "hardware": Hardware(minutes=minutes)})
+    argv = sbatch_argv(spec, BIN, SESSIONS / "nf-1")
+    assert [word for word in argv if word.startswith("--signal")] == option
+
+
+def test_a_command_is_not_told_of_its_limit() -> None:
+    argv = sbatch_argv(SPEC, BIN, SESSIONS / "nf-1")
+    assert not [word for word in argv if word.startswith("--signal")]

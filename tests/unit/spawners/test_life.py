@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from nearfield.errors import SchedulerUnavailableError
 from nearfield.scheduler import JobState
@@ -22,6 +23,10 @@ async def running(lab: Lab, name: str = "") -> Any:
     await start
     spawner._start_pending = False
     return spawner
+
+
+def endings(kind: str) -> float:
+    return REGISTRY.get_sample_value("nearfield_session_endings_total", {"kind": kind}) or 0.0
 
 
 async def over(lab: Lab, spawner: Any) -> int | None:
@@ -50,10 +55,12 @@ async def test_each_ending_is_told_apart(  # noqa: PLR0917
     spawner = await running(lab)
     lab.scheduler.jobs[spawner.job].log = "the last words"
     assert await spawner.poll() is None
+    before = endings(kind)
     lab.scheduler.finish(spawner.job, state, code, reason)
     assert await over(lab, spawner) == (1 if code is None else code)
     ending = spawner.last_ending
     assert ending.kind == kind
+    assert endings(kind) == before + 1
     assert words in ending.sentence
     assert (ending.log, ending.profile, ending.host) == ("the last words", "small", "node1")
     assert not spawner.job_name

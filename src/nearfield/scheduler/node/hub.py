@@ -1,17 +1,19 @@
-"""Telling the hub the port."""
+"""Telling the hub the port, and how far the start is."""
 
 import json
 import ssl
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
-from typing import Dict
+from typing import Any, Dict
 
 from nearfield.scheduler.node.processes import Signals
 from nearfield.scheduler.node.session import say
 
 REPORT_SECONDS = 60.0
+STAGE_SECONDS = 5.0
 
 
 def opener_for(env: Dict[str, str]) -> urllib.request.OpenerDirector:
@@ -28,6 +30,31 @@ def opener_for(env: Dict[str, str]) -> urllib.request.OpenerDirector:
     ):
         opener.add_handler(handler)
     return opener
+
+
+def tell_stage(task: Dict[str, Any], env: Dict[str, str], stage: str) -> None:
+    """Tell the hub a stage, by the side: nothing waits for it, and nothing depends on it."""
+    url = task["callback_url"] or ""
+    if url.endswith("/port"):
+        url = url[: -len("port")] + "stage"
+        threading.Thread(target=_post_stage, args=(url, dict(env), stage), daemon=True).start()
+
+
+def _post_stage(url: str, env: Dict[str, str], stage: str) -> None:
+    request = urllib.request.Request(  # noqa: S310 - the opener knows http and https only
+        url,
+        data=json.dumps({"stage": stage}).encode(),
+        headers={
+            "Authorization": "token " + env.get("JUPYTERHUB_API_TOKEN", ""),
+            "Content-Type": "application/json",
+        },
+    )
+    try:
+        answer = opener_for(env).open(request, timeout=STAGE_SECONDS)
+        if answer is not None:
+            answer.close()
+    except Exception:
+        pass  # the port report tells what is wrong, if it is still wrong then
 
 
 def report(

@@ -25,22 +25,29 @@ def family_of(roots: List[int]) -> List[int]:
 
 
 class Signals:
-    """TERM and INT as a flag, and sleep that a signal or the end of a child cuts short."""
+    """TERM, INT and the time limit as flags; sleep that a signal or a child's end cuts short."""
 
     def __init__(self) -> None:
         self.asked = 0
+        self.time_up = False
+        """Slurm has sent USR2, to us alone, because the time limit is near."""
         self._read, write = os.pipe()
         os.set_blocking(self._read, False)
         os.set_blocking(write, False)
         signal.set_wakeup_fd(write)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._note)
+        signal.signal(signal.SIGUSR2, self._note_limit)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         self._canary = self._fork_canary()
 
     def _note(self, number: int, _frame: object) -> None:
         self.asked = self.asked or number
+
+    def _note_limit(self, _number: int, _frame: object) -> None:
+        self.time_up = not self.asked
+        self.asked = self.asked or signal.SIGTERM
 
     def ask(self, number: int) -> None:
         """As if that signal had come."""
@@ -66,6 +73,7 @@ class Signals:
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGUSR2, signal.SIG_IGN)
         os.close(self._leash)
         os.read(end, 1)  # until our parent is gone
         os._exit(0)

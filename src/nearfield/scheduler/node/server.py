@@ -5,13 +5,15 @@ import signal
 import socket
 import subprocess
 import time
-from typing import Any, Dict, List, Optional
+from functools import partial
+from typing import Any, Callable, Dict, List, Optional
 
 from nearfield.scheduler.node.environment import with_port
 from nearfield.scheduler.node.examine import Examined
-from nearfield.scheduler.node.hub import report
+from nearfield.scheduler.node.hub import report, tell_stage
+from nearfield.scheduler.node.limit import Limit
 from nearfield.scheduler.node.ports import free_port, is_ours, own_address, taken
-from nearfield.scheduler.node.processes import Signals
+from nearfield.scheduler.node.processes import Signals, family_of
 from nearfield.scheduler.node.session import USER_UMASK, NotStarted, say
 
 EXIT_HUB_REFUSED = 78
@@ -20,10 +22,27 @@ LISTEN_SECONDS = 600.0
 GRACE_SECONDS = 20.0
 
 
-def listen(child: "subprocess.Popen[bytes]", port: int, signals: Signals) -> bool:
-    """Wait until the server listens. False if it ended, or we were asked to end."""
+def in_container(child: "subprocess.Popen[bytes]") -> bool:
+    """Has Apptainer done its part? Then a process of its family sees the image as its root."""
+    family = family_of([child.pid])
+    return any(os.path.exists("/proc/%d/root/.singularity.d" % pid) for pid in family)
+
+
+def listen(
+    child: "subprocess.Popen[bytes]",
+    port: int,
+    signals: Signals,
+    entered: Optional[Callable[[], None]] = None,
+) -> bool:
+    """Wait until the server listens. False if it ended, or we were asked to end.
+
+    ``entered`` is called once the container has been entered.
+    """
     until = time.monotonic() + LISTEN_SECONDS
     while child.poll() is None and not signals.asked:
+        if entered is not None and in_container(child):
+            entered()
+            entered = None
         if is_ours(port, child.pid):
             return True
         if time.monotonic() > until:
@@ -33,19 +52,28 @@ def listen(child: "subprocess.Popen[bytes]", port: int, signals: Signals) -> boo
     return False
 
 
-def wait_for_end(child: "subprocess.Popen[bytes]", signals: Signals) -> int:
+def wait_for_end(
+    child: "subprocess.Popen[bytes]", signals: Signals, limit: Optional[Limit] = None
+) -> int:
     """The server's exit code. A TERM to us is passed on once; then grace; then KILL."""
     while child.poll() is None and not signals.asked:
-        signals.sleep(3600)
+        if limit is not None:
+            limit.warn(time.time())
+        signals.sleep(3600 if limit is None else limit.sleep_for(time.time()))
+    grace = GRACE_SECONDS
     if child.poll() is None:
-        say("asked to end by signal %d" % signals.asked)
+        if signals.time_up and limit is not None:
+            limit.reached(time.time())
+            grace = limit.grace
+        else:
+            say("asked to end by signal %d" % signals.asked)
         if not signals.everybody_got_it():
             child.send_signal(signal.SIGTERM)
-        until = time.monotonic() + GRACE_SECONDS
+        until = time.monotonic() + grace
         while child.poll() is None and time.monotonic() < until:
             signals.sleep(until - time.monotonic())
         if child.poll() is None:
-            say("the server did not end within %d s" % GRACE_SECONDS)
+            say("the server did not end within %d s" % grace)
             child.kill()
     code = child.wait()
     return 128 - code if code < 0 else code
@@ -76,6 +104,7 @@ def attend(
     env: Dict[str, str],
     signals: Signals,
     image: Optional[Examined],
+    limit: Limit,
 ) -> int:
     """From the moment that the server listens to its end."""
     say("the server listens on port %d" % port)
@@ -88,7 +117,7 @@ def attend(
         signals.ask(signal.SIGTERM)
         wait_for_end(child, signals)
         raise NotStarted("hub", "the hub did not take the port", exit_code=EXIT_HUB_REFUSED)
-    return wait_for_end(child, signals)
+    return wait_for_end(child, signals, limit)
 
 
 def serve(
@@ -97,6 +126,7 @@ def serve(
     env: Dict[str, str],
     signals: Signals,
     home: str,
+    limit: Limit,
     image: Optional[Examined] = None,
 ) -> int:
     """Start the server on a free port and stay with it. Its exit code."""
@@ -107,13 +137,16 @@ def serve(
         port = free_port(address, task.get("ports"), tried)
         tried.append(port)
         env["JUPYTERHUB_SERVICE_URL"] = with_port(chosen_url, address, port)
+        inside = task["image"] and task["server"] == "image"
+        tell_stage(task, env, "container" if inside else "server")
         child = start(argv, env, home, image)
-        if listen(child, port, signals):
-            return attend(child, task["callback_url"], port, env, signals, image)
+        entered = partial(tell_stage, task, env, "server") if inside else None
+        if listen(child, port, signals, entered):
+            return attend(child, task["callback_url"], port, env, signals, image, limit)
         silent = child.poll() is None and not signals.asked
         if silent:
             signals.ask(signal.SIGTERM)
-        code = wait_for_end(child, signals)
+        code = wait_for_end(child, signals, limit)
         if silent:
             raise NotStarted("server", "the server never listened on its port", exit_code=code or 1)
         if signals.asked:

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import pwd
+import signal
 import sys
 from typing import Any, Dict, Tuple
 
@@ -95,6 +96,7 @@ def become_command(folder: str, session: Dict[str, Any], environment: Dict[str, 
     except OSError:
         os.chdir("/")
     os.umask(USER_UMASK)
+    signal.signal(signal.SIGUSR2, signal.SIG_DFL)  # the batch script ignores it
     argv = session["task"]["argv"]
     sys.stdout.flush()
     try:

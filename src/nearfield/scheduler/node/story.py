@@ -16,9 +16,11 @@ from nearfield.scheduler.node.checks import (
 )
 from nearfield.scheduler.node.environment import session_environment, with_session_kernels
 from nearfield.scheduler.node.examine import Examined, examined_image, image_environment
+from nearfield.scheduler.node.hub import tell_stage
 from nearfield.scheduler.node.image import bind, container_options, server_argv
 from nearfield.scheduler.node.kernels import write_kernels
 from nearfield.scheduler.node.layer import tell_layer, user_layer
+from nearfield.scheduler.node.limit import EXIT_TIME_LIMIT, Limit
 from nearfield.scheduler.node.processes import Signals, become_reaper, end_leftovers
 from nearfield.scheduler.node.server import serve
 from nearfield.scheduler.node.session import (
@@ -36,6 +38,8 @@ def run_session(folder: str, session: Dict[str, Any], environment: Dict[str, str
     """A Jupyter server, from the checks to the last of its processes. Its exit code."""
     say("%s on %s, profile %s" % (session["name"], socket.gethostname(), session["profile"]))
     signals = Signals()
+    limit = Limit(folder, session, time.time())
+    tell_stage(session["task"], environment, "checks")
     become_reaper()
     scratch = tempfile.mkdtemp(prefix="nearfield-", dir=os.environ.get("TMPDIR") or "/tmp")
     try:
@@ -45,11 +49,14 @@ def run_session(folder: str, session: Dict[str, Any], environment: Dict[str, str
         make_links(folder, links)
         image = examined_image(folder, session["task"])
         env = session_environment(folder, session, environment, scratch)
+        if limit.ends is not None:
+            env["NEARFIELD_ENDS"] = "%d" % limit.ends
         home = env["HOME"] if os.access(env["HOME"], os.X_OK) else "/"
         argv = session_argv(folder, session, mounts, scratch, env, home, image)
         if signals.asked:
             return 128 + signals.asked
-        return serve(session, argv, env, signals, home, image)
+        code = serve(session, argv, env, signals, home, limit, image)
+        return EXIT_TIME_LIMIT if signals.time_up else code
     finally:
         signals.end()
         end_leftovers()
@@ -102,7 +109,7 @@ def run_job(folder: str) -> int:
             failure = error.record
         code = int(failure.get("exit_code", EXIT_NOT_STARTED))
         write_json(os.path.join(folder, "failure.json"), failure)
-        say(failure["message"])
+        say("not started (%s): %s" % (failure["reason"], failure["message"]))
     write_json(os.path.join(folder, "result.json"), {"exit_code": code, "ended": time.time()})
     say("ended with exit code %d" % code)
     return code
