@@ -167,6 +167,18 @@ def _by_whom(reason: str, user: str) -> str:
     return " outside of this page, by you" if name == user else f" by {name}"
 
 
+def idle_ending(idle: float, limit: float, **more: Any) -> Ending:
+    """Of a session that was stopped when it had been idle for longer than it may."""
+    return Ending(
+        kind="idle",
+        message=f"the session was stopped after {idle / 60:.0f} min without activity"
+        f" (the limit is {limit / 60:.0f} min)",
+        hint="start again; files that were saved are where they were",
+        at=time.time(),
+        **more,
+    )
+
+
 def explain(status: JobStatus) -> str:
     """One sentence for a log."""
     return ending_of(status).sentence

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nearfield.config import Config, load_site_config
+from nearfield_spawners import culling
 from nearfield_spawners.assets import templates
 from nearfield_spawners.identity import check_login
 
@@ -30,8 +31,8 @@ def set_up(c: Any, config_file: Path, *, catalogue: str) -> Config:
     c.JupyterHub.spawner_class = "nearfield"
     c.JupyterHub.template_paths = [templates()]
     c.JupyterHub.allow_named_servers = config.sessions.named
-    c.JupyterHub.services = services(config_file, catalogue)
-    c.JupyterHub.load_roles = roles()
+    c.JupyterHub.services = services(config_file, catalogue) + culling.services(config_file, config)
+    c.JupyterHub.load_roles = roles() + culling.roles(config)
     c.Authenticator.post_auth_hook = check_login
     c.NearfieldSpawner.config_file = str(config_file)
     c.NearfieldSpawner.start_timeout = START_SECONDS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import UTC
 from typing import Any
 
 from traitlets import Float
@@ -12,7 +13,8 @@ from nearfield.errors import NearfieldError, SchedulerUnavailableError
 from nearfield.scheduler import JobId, JobState, JobStatus
 from nearfield_spawners import metrics
 from nearfield_spawners.configured import Configured
-from nearfield_spawners.endings import LOG_LINES, Ending, ending_of
+from nearfield_spawners.culling import idle_limit
+from nearfield_spawners.endings import LOG_LINES, Ending, ending_of, idle_ending
 from nearfield_spawners.leftovers import Leftover
 from nearfield_spawners.logs import event
 
@@ -124,7 +126,7 @@ class Life(Configured):
         """Keep how it ended, for the next time that the user looks."""
         self.last_ending = ending_of(
             self._with_host(status),
-            user=self.user.name,
+            user=self.account,
             log=await self._log_tail(),
             started=bool(self.host),
             ends_at=self.ends_at,
@@ -178,10 +180,27 @@ class Life(Configured):
                 )
             )
             return
+        self._note_idle()
         event(self.log, "cancelled", **self._who())
         if not now:
             await self._until_gone(job)
         self._monitor().forget(job)
+
+    def _note_idle(self) -> None:
+        """Who ends a server, the hub does not say; that it was idle for too long can be seen."""
+        limit = idle_limit(self.live.recent, self.profile_name)
+        last = self.orm_spawner.last_activity
+        if limit is None or last is None or not self.host:
+            return
+        idle = time.time() - last.replace(tzinfo=UTC).timestamp()  # JupyterHub keeps UTC, bare
+        if idle >= limit.total_seconds():
+            self.last_ending = idle_ending(
+                idle,
+                limit.total_seconds(),
+                job=self.job.number if self.job else "",
+                profile=self.profile_name,
+                host=self.host,
+            )
 
     async def _until_gone(self, job: JobId) -> None:
         monitor, deadline = self._monitor(), time.monotonic() + self.stop_seconds

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -116,6 +117,17 @@ async def test_a_stop_by_the_user_is_no_ending_to_tell(lab: Lab) -> None:
     assert lab.scheduler.jobs[job].outcome == (JobState.CANCELLED, None)
     assert spawner.last_ending is None
     assert lab.live.monitor("lab").watched == 0
+
+
+async def test_a_stop_after_too_long_idle_says_so(lab: Lab) -> None:
+    spawner = await running(lab)
+    text = lab.file.read_text().replace("per_user: 100", "per_user: 100, idle_minutes: 60")
+    lab.file.write_text(text)
+    assert lab.live.config.sessions.idle_minutes == 60
+    spawner.orm_spawner.last_activity = datetime.now(UTC).replace(tzinfo=None) - timedelta(hours=2)
+    await spawner.stop()
+    assert spawner.last_ending.kind == "idle"
+    assert "after 120 min without activity (the limit is 60 min)" in spawner.last_ending.message
 
 
 async def test_polls_cost_no_looks(lab: Lab) -> None:
