@@ -15,7 +15,7 @@ c.JupyterHub.services.append(
 )
 c.JupyterHub.load_roles.append(
     {"name": "test", "services": ["test"], "scopes": ["admin:users", "admin:servers", "tokens",
-     "access:servers", "access:services"]}
+     "access:servers", "access:services", "read:metrics"]}
 )
 c.NearfieldSpawner.poll_interval = 2
 c.JupyterHub.log_level = "INFO"
