@@ -18,7 +18,7 @@ from nearfield_spawners.endings import LOG_LINES, Ending, ending_of, idle_ending
 from nearfield_spawners.leftovers import Leftover
 from nearfield_spawners.logs import event
 
-COMPLETING_SECONDS = 10.0
+COMPLETING_SECONDS = 30.0
 """So long the end of a session waits for Slurm to say how it came about."""
 LOG_SECONDS = 20.0
 NEVER_SUBMITTED = JobStatus(state=JobState.FAILED, reason="never submitted")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
@@ -85,10 +86,12 @@ class JobStatus(BaseModel):
     ends: datetime | None = None
 
 
-class QueuedJob(BaseModel):
-    """A waiting job of anybody: what its place in the queue follows from, and nothing else."""
+@dataclass(frozen=True, slots=True)
+class QueuedJob:
+    """A waiting job of anybody: what its place in the queue follows from, and nothing else.
 
-    model_config = ConfigDict(frozen=True)
+    No pydantic model: there may be fifty thousand of them.
+    """
 
     number: str
     partitions: tuple[str, ...]

@@ -171,7 +171,8 @@ class SlurmScheduler:
         done = await self._squeue("-t", "PENDING", "-o", QUEUE_FORMAT)
         if done.code != 0:
             raise SchedulerUnavailableError(f"squeue: {done.words}")
-        return parse_queue(done.out)
+        # Thousands of lines on a large cluster: the hub goes on meanwhile.
+        return await asyncio.to_thread(parse_queue, done.out)
 
     async def find_all(
         self, wanted: Iterable[tuple[str, str]]

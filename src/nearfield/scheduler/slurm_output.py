@@ -55,6 +55,7 @@ _STATES = {
     "PREEMPTED": JobState.PREEMPTED,
 }
 _HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}", re.ASCII)
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII)
 _NUMBER = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
 
 
@@ -187,7 +188,9 @@ def _host(nodes: str) -> str | None:
 
 def _time(text: str) -> datetime | None:
     """A time of a command that ran with ``TZ=UTC``."""
+    if not _TIME.fullmatch(text):
+        return None
     try:
-        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC)
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
     except ValueError:
         return None

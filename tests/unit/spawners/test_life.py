@@ -11,6 +11,7 @@ from prometheus_client import REGISTRY
 
 from nearfield.errors import SchedulerUnavailableError
 from nearfield.scheduler import JobState
+from nearfield_spawners import life
 
 Lab = Any
 
@@ -86,6 +87,23 @@ async def test_the_next_start_clears_it(lab: Lab, holds: Any) -> None:
     spawner.accept_port(5000)
     await start
     assert "ended" not in spawner.get_state()
+
+
+async def test_how_a_completing_job_ended_is_waited_for(lab: Lab) -> None:
+    spawner = await running(lab)
+    lab.scheduler.finish(spawner.job, JobState.COMPLETING, None)
+    assert await over(lab, spawner) is None
+    lab.scheduler.finish(spawner.job, JobState.OUT_OF_MEMORY, 137)
+    assert await over(lab, spawner) == 137
+    assert spawner.last_ending.kind == "out-of-memory"
+
+
+async def test_but_not_for_ever(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    spawner = await running(lab)
+    lab.scheduler.finish(spawner.job, JobState.COMPLETING, None)
+    monkeypatch.setattr(life, "COMPLETING_SECONDS", -1.0)
+    assert await over(lab, spawner) == 1
+    assert spawner.last_ending.kind == "ended"
 
 
 async def test_jupyterhub_is_told_at_once(lab: Lab) -> None:
