@@ -91,6 +91,7 @@ class Judge:
         # Of everything else that the node reads nothing depends on what was sent.
         session.pop("name")
         session.pop("gpus")
+        assert session.pop("minutes") == allowed.values.get("minutes", 60)
         text = json.dumps(session, sort_keys=True)
         assert self.fixed.setdefault((allowed.profile, allowed.hardware), text) == text
 
