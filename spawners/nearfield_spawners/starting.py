@@ -19,7 +19,7 @@ from nearfield_spawners.logs import event
 from nearfield_spawners.queue_view import within
 from nearfield_spawners.reasons import words_for
 from nearfield_spawners.refusal import failed, refusal
-from nearfield_spawners.stages import OF_THE_NODE, StageName, pause
+from nearfield_spawners.stages import OF_THE_NODE, PERCENT, StageName, pause
 
 
 class Starting(Life):
@@ -62,7 +62,9 @@ class Starting(Life):
         if not self.job_name or self.reported_port or name not in OF_THE_NODE:
             return False
         self._spoken()
-        self.stage(name, OF_THE_NODE[name])
+        # The node tells each by the side, so that one may overtake another.
+        if not any(s.name in OF_THE_NODE and PERCENT[s.name] > PERCENT[name] for s in self.stages):
+            self.stage(name, OF_THE_NODE[name])
         return True
 
     def _spoken(self) -> None:

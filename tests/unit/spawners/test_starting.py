@@ -43,6 +43,9 @@ async def test_click_to_ready(lab: Lab, holds: Holds, caplog: pytest.LogCaptureF
     await holds(lambda: spawner.stages.last.name is StageName.ALLOCATED)
     assert spawner.accept_stage(StageName.CONTAINER)
     assert spawner.accept_stage(StageName.SERVER)
+    assert spawner.accept_stage(StageName.CHECKS), (
+        "overtaken on the way: no error, and no step back"
+    )
     assert not spawner.accept_stage(StageName.READY), "the node says only what it knows"
     assert spawner.accept_port(5000)
     assert not spawner.accept_port(5001)
