@@ -93,3 +93,22 @@ def test_metrics_and_logs_without_secrets(hub: Any) -> None:
     assert any('nearfield_spawns_total{outcome="started",profile="stand-in"}' in x for x in told)
     assert any(line.startswith('nearfield_monitor_age_seconds{cluster="lab"}') for line in told)
     assert not any("alice" in line for line in told)
+
+
+@pytest.mark.soak
+def test_a_limit_that_an_administrator_shortens_is_followed_and_told(
+    cluster: Any, hub: Any
+) -> None:
+    """Slurm looks at limits once a minute, so this takes up to two."""
+    assert hub.request_server("alice", {"profile": "stand-in"}).status_code in {201, 202}
+    hub.wait_ready("alice")
+    told = session(hub, "alice")
+    assert told["warning"] is None
+    cluster._slurm(["scontrol", "update", f"JobId={told['job']}", "TimeLimit=3"], "lab")
+    warned = until(lambda: session(hub, "alice").get("warning"), hub, 60)
+    assert warned["minutes"] == 5
+    hub.wait_gone("alice", 180)
+    ended = until(lambda: session(hub, "alice").get("ended"), hub)
+    assert ended["kind"] == "time-limit", ended
+    assert "This session reaches its time limit now and is ended." in ended["log"]
+    assert ended["at"] < told["started"] + 180, "ahead of the limit, not at it"
