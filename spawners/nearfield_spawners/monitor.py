@@ -39,6 +39,8 @@ class _Watched:
     status: JobStatus | None = None
     known: JobStatus | None = None
     """The last word that was one: what UNKNOWN does not wipe out."""
+    due: float = float("-inf")
+    """When it is to be looked at for the first time."""
     look: int = 0
     """The number of the look that ``status`` is from."""
 
@@ -82,17 +84,22 @@ class QueueMonitor:
     # ------------------------------------------------------------------ what spawners ask
 
     def watch(
-        self, job: JobId, listener: Listener | None = None, *, urgent: bool | None = None
+        self,
+        job: JobId,
+        listener: Listener | None = None,
+        *,
+        urgent: bool | None = None,
+        patience: float = 0.0,
     ) -> None:
         """From now on look at ``job``; ``listener`` is called with what is new about it.
 
         ``urgent``: somebody waits for it, which shortens the interval for all; None leaves that
-        as it is.
+        as it is. ``patience``: so long the first look may wait for a word of the job itself. A look
+        made too early would have to be followed by a rest just when the news comes.
         """
         watched = self._watched.get(job)
         if watched is None:
-            watched = self._watched[job] = _Watched()
-            self._hurried = True  # nothing is known of it yet
+            watched = self._watched[job] = _Watched(due=self.clock() + patience)
             self._wake.set()
         watched.listener = listener or watched.listener
         if urgent is not None and urgent != watched.urgent:
@@ -177,11 +184,17 @@ class QueueMonitor:
     # ------------------------------------------------------------------ looking
 
     @property
-    def interval(self) -> float:
-        """From the end of one look to the beginning of the next."""
-        urgent = any(w.urgent and not w.over for w in self._watched.values())
-        wanted = self.fast_seconds if urgent else self.slow_seconds
-        return max(self._rest, self.least_seconds if self._hurried else wanted)
+    def due_in(self) -> float:
+        """Seconds until the next look."""
+        due = self._ended
+        if not self._hurried:
+            due = min((self._due(w) for w in self._watched.values() if not w.over), default=due)
+        return max(due, self._ended + max(self._rest, self.least_seconds)) - self.clock()
+
+    def _due(self, watched: _Watched) -> float:
+        if not watched.look:
+            return watched.due
+        return self._ended + (self.fast_seconds if watched.urgent else self.slow_seconds)
 
     @property
     def _rest(self) -> float:
@@ -197,8 +210,7 @@ class QueueMonitor:
     async def _go_on(self) -> None:
         while self._sought or any(not w.over for w in self._watched.values()):
             self._wake.clear()
-            left = self._ended + self.interval - self.clock()
-            if left > 0:
+            if (left := self.due_in) > 0:
                 await _pause(self._wake, left)
                 continue
             await self._look_once()

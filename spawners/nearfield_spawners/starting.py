@@ -21,6 +21,9 @@ from nearfield_spawners.reasons import words_for
 from nearfield_spawners.refusal import failed, refusal
 from nearfield_spawners.stages import OF_THE_NODE, PERCENT, StageName, pause
 
+PATIENCE = 3.0
+"""So many of the monitor's short intervals a new job may take until it speaks by itself."""
+
 
 class Starting(Life):
     """A session that is not yet a server."""
@@ -140,7 +143,8 @@ class Starting(Life):
                 await pause(self._news, self._interval)
                 continue
             monitor = self._monitor()
-            monitor.watch(job, self._heard, urgent=True)
+            patience = PATIENCE * monitor.fast_seconds
+            monitor.watch(job, self._heard, urgent=True, patience=patience)
             status = monitor.told(job)
             if status is not None:
                 # COMPLETING is no end here: a launch that failed goes back to the queue from it.

@@ -40,7 +40,7 @@ class SessionsHandler(PageHandler):
 def sessions_of(user: Any, now: float | None = None) -> SessionsAnswer:
     """What is known of this user's sessions."""
     now = time.time() if now is None else now
-    names = sorted(row.name for row in user.orm_user.orm_spawners)
+    names = sorted(user.orm_user.orm_spawners)
     shown = (session_of(user.spawners[name], now) for name in names)
     return SessionsAnswer(sessions=tuple(one for one in shown if one is not None))
 

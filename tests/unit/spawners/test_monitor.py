@@ -129,6 +129,23 @@ async def test_a_slow_queue_is_left_alone_longer(scheduler: Counting, watch: Que
     assert len(scheduler.looks) == looks + 1
 
 
+async def test_a_new_job_is_given_time_to_speak_first(
+    scheduler: Counting, watch: QueueMonitor
+) -> None:
+    """A look right after the submit would only bring the rest that follows it."""
+    scheduler.costs = 0.2
+    watch.watch(job(1), urgent=True, patience=3.0)
+    await later(scheduler, watch, 0.8)
+    assert scheduler.looks == []
+    watch.hurry()  # the job has spoken
+    await later(scheduler, watch, 0.0)
+    assert scheduler.looks == [1]
+    watch.watch(job(2), urgent=True, patience=3.0)
+    for _ in range(8):
+        await later(scheduler, watch, 1.0)
+    assert scheduler.looks == [1, 2], "one that keeps silent is looked at all the same"
+
+
 async def test_an_outage_does_not_make_the_rest_last_for_minutes(
     scheduler: Counting, watch: QueueMonitor
 ) -> None:
@@ -136,7 +153,7 @@ async def test_an_outage_does_not_make_the_rest_last_for_minutes(
     scheduler.broken, scheduler.costs = True, 15.0
     await later(scheduler, watch, 1.0)
     assert not watch.answers
-    assert watch.interval == watch.slow_seconds
+    assert watch.due_in == watch.slow_seconds
     assert watch.age >= 15.0
 
 

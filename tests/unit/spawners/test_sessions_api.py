@@ -75,7 +75,7 @@ async def test_one_that_ended(lab: Lab) -> None:
     # A hub that came back makes a new object from the saved state.
     again = lab.spawner(state=spawner.get_state())
     again._start_pending = False
-    lab.user.orm_user = SimpleNamespace(orm_spawners=[SimpleNamespace(name="")])
+    lab.user.orm_user = SimpleNamespace(orm_spawners={"": again.orm_spawner})
     [told] = sessions_of(lab.user, 0.0).sessions
     assert (told.state, told.job, told.profile, told.ends) == ("ended", number, "small", None)
     assert told.ended is not None
