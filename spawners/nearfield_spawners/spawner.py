@@ -173,7 +173,7 @@ class NearfieldSpawner(Starting):
         self.ends_at = 0.0
         self.reported_port, self.host, self.image = 0, "", {}
         self._port_reported.clear()
-        self._first_word = None
+        self._first_word, self._said = None, []
         self.save_now()
         spec = session_spec(
             self.site,

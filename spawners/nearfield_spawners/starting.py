@@ -30,6 +30,7 @@ class Starting(Life):
 
     def __init__(self, **kwargs: Any) -> None:
         self._port_reported = asyncio.Event()
+        self._said: list[StageName] = []
         self._first_word: int | None = None
         """The look before the job first spoke to us. From then on it stays on its node: the node
         program runs once, and a job that Slurm puts back finds its folder used."""
@@ -65,10 +66,18 @@ class Starting(Life):
         if not self.job_name or self.reported_port or name not in OF_THE_NODE:
             return False
         self._spoken()
-        # The node tells each by the side, so that one may overtake another.
-        if not any(s.name in OF_THE_NODE and PERCENT[s.name] > PERCENT[name] for s in self.stages):
-            self.stage(name, OF_THE_NODE[name])
+        self._said.append(name)
+        if any(stage.name is StageName.ALLOCATED for stage in self.stages):
+            self._tell_said()
         return True
+
+    def _tell_said(self) -> None:
+        """What the node has said, once its name is told. One word may have overtaken another."""
+        said, self._said = sorted(self._said, key=lambda name: PERCENT[name]), []
+        for name in said:
+            later = (s for s in self.stages if s.name in OF_THE_NODE and s.percent > PERCENT[name])
+            if next(later, None) is None:
+                self.stage(name, OF_THE_NODE[name])
 
     def _spoken(self) -> None:
         if self._first_word is None and self.cluster_name:
@@ -196,6 +205,7 @@ class Starting(Life):
         elif status.state is JobState.RUNNING and status.host:
             if not any(stage.name in OF_THE_NODE for stage in self.stages):
                 self.stage(StageName.ALLOCATED, f"Node {status.host} allocated")
+            self._tell_said()
         elif status.state is JobState.SUSPENDED:
             self.stage(StageName.ALLOCATED, "The job is suspended by Slurm")
         elif status.state is JobState.UNKNOWN and not self._monitor().answers:

@@ -72,6 +72,30 @@ async def test_click_to_ready(lab: Lab, holds: Holds, caplog: pytest.LogCaptureF
     assert lab.token not in str(said)
 
 
+async def test_a_node_that_speaks_before_it_is_seen(lab: Lab, holds: Holds) -> None:
+    """Its name is told first, and what it said after that in order."""
+    lab.scheduler.fails["status"] = SchedulerUnavailableError("busy")
+    spawner = lab.spawner()
+    start = asyncio.create_task(spawner.start())
+    await lab.submitted(spawner)
+    await holds(lambda: spawner.job is not None)
+    for name in (StageName.SERVER, StageName.CHECKS, StageName.CONTAINER):
+        assert spawner.accept_stage(name)
+    assert spawner.accept_port(5000)
+    lab.scheduler.advance(1)
+    lab.scheduler.fails.clear()
+    await start
+    told = [stage.name for stage in spawner.stages]
+    first = told.index(StageName.ALLOCATED)
+    assert told[first:] == [
+        StageName.ALLOCATED,
+        StageName.CHECKS,
+        StageName.CONTAINER,
+        StageName.SERVER,
+        StageName.READY,
+    ]
+
+
 async def test_a_requeued_launch_does_not_leave_a_stale_address(lab: Lab, holds: Holds) -> None:
     """Where it ran before it first spoke to us is not where it runs."""
     lab.scheduler.queue_seconds = 0
