@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -67,10 +68,14 @@ def keep(
 ) -> None:
     """Run the job to its end. This process is its keeper from now on."""
     log = os.open(session / "log", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    # The script itself on standard input, as batch systems do. A file without a name, not a pipe:
+    # a keeper that is killed meanwhile would leave the job with half of it.
+    text = tempfile.TemporaryFile()  # noqa: SIM115 - closed below, once the job has it
+    text.write(script)
+    text.seek(0)
     job = subprocess.Popen(
-        # The script itself on standard input, as batch systems do; no file of it is left behind.
         ["/bin/sh", "-s"],
-        stdin=subprocess.PIPE,
+        stdin=text,
         stdout=log,
         stderr=log,
         cwd=session,
@@ -78,6 +83,7 @@ def keep(
         preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, _WAITED_FOR),  # noqa: PLW1509
     )
     os.close(log)
+    text.close()
     write(
         state / f"{number}.pid",
         {
@@ -88,8 +94,6 @@ def keep(
             "started": time.time(),
         },
     )
-    with suppress(BrokenPipeError), job.stdin as script_pipe:  # type: ignore[union-attr]
-        script_pipe.write(script)
     ended = wait(job, minutes * 60, grace)
     code = job.wait() if ended == "itself" else end(job)
     signal_job(job.pid, signal.SIGKILL)
