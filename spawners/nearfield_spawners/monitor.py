@@ -238,7 +238,8 @@ class QueueMonitor:
         looked.set()
 
     def _note_answer(self, asked: list[JobId], found: dict[JobId, JobStatus]) -> None:
-        self.seconds = self.clock() - self._began
+        took = self.clock() - self._began
+        self.seconds = min(took, getattr(self.scheduler, "squeue_seconds", took))
         silent = [s for j in asked if (s := found.get(j)) is None or s.state is JobState.UNKNOWN]
         answers = len(silent) < len(asked)
         if answers:

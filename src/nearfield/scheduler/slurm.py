@@ -67,6 +67,9 @@ class SlurmScheduler:
         self._query_seconds = query_seconds
         self._owners_per_look = owners_per_look
         self._clock = clock
+        self.squeue_seconds = 0.0
+        """How long the last squeue for all took: what the monitor's rest is measured by. The looks
+        as owners are few and bounded, and go through sudo, which costs Slurm nothing."""
         self._me = pwd.getpwuid(os.geteuid()).pw_name
         # Of second looks only: what each owner said and when, when each was asked, for what jobs
         # that had to wait, and whose end was asked for.
@@ -126,7 +129,9 @@ class SlurmScheduler:
         asked = list(dict.fromkeys(ids))
         found = dict.fromkeys(asked, _UNASKED)
         numbers = [j.number for j in asked if j.cluster == self.cluster and is_job_number(j.number)]
+        began = self._clock()
         listed, complaint = await self._look(numbers)
+        self.squeue_seconds = self._clock() - began
         if listed is None:
             # Slurm does not answer the hub; asking once more for each owner would not help it.
             return {job: JobStatus(state=JobState.UNKNOWN, reason=complaint) for job in asked}

@@ -129,6 +129,16 @@ async def test_a_slow_queue_is_left_alone_longer(scheduler: Counting, watch: Que
     assert len(scheduler.looks) == looks + 1
 
 
+async def test_the_rest_is_measured_by_the_look_for_all(
+    scheduler: Counting, watch: QueueMonitor
+) -> None:
+    """What is asked as an owner, of a job that ended, goes through sudo and takes longer."""
+    scheduler.costs, scheduler.squeue_seconds = 2.0, 0.01  # type: ignore[attr-defined]
+    await watch.look(job(1), urgent=True)
+    watch.hurry()
+    assert watch.due_in == pytest.approx(REST * 0.01)
+
+
 async def test_a_new_job_is_given_time_to_speak_first(
     scheduler: Counting, watch: QueueMonitor
 ) -> None:
