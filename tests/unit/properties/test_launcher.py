@@ -68,7 +68,7 @@ OTHERS = [
     json.loads(wire.request(verb, "lab", **fields))
     for verb, fields in [
         ("cancel", {"number": "17"}),
-        ("status", {"numbers": ["17", "18_1"]}),
+        ("status", {"numbers": ["17", "18"]}),
         ("find", {"name": NAME}),
         ("withdraw", {"name": NAME}),
         ("log_tail", {"name": NAME, "lines": 30}),
@@ -256,29 +256,36 @@ def test_unchanged_they_are_submitted(slurm: type[Slurm]) -> None:
 
 def test_the_other_verbs_touch_sessions_only(slurm: type[Slurm]) -> None:
     seen: Counter[str] = Counter()
+    fields = [
+        (request, field)
+        for request in OTHERS
+        for field in ("number", "numbers", "name", "paths")
+        if field in request
+    ]
 
     @settings(max_examples=500, deadline=None, database=None)
-    @given(
-        st.sampled_from(OTHERS), st.sampled_from(["number", "numbers", "name", "paths"]), _values
-    )
-    def holds(request: dict[str, Any], field: str, value: Any) -> None:
-        changed = request | ({field: value} if field in request else {})
-        seen[handled(slurm, json.dumps(changed).encode())] += 1
+    @given(st.sampled_from(fields), _values)
+    def holds(at: tuple[dict[str, Any], str], value: Any) -> None:
+        request, field = at
+        seen[handled(slurm, json.dumps(request | {field: value}).encode())] += 1
         if slurm.touched is None:
             return
         verb, given_to = slurm.touched
         if verb in {"find", "withdraw", "log_tail", "image"}:
             assert re.fullmatch(r"nearfield-[0-9a-f]{16}", given_to[0])
         elif verb == "cancel":
-            assert re.fullmatch(r"[0-9_]+", given_to[0])
+            assert re.fullmatch(r"[0-9]+", given_to[0])
         elif verb == "status":
-            assert all(re.fullmatch(r"[0-9_]+", number) for number in given_to[0])
+            assert all(re.fullmatch(r"[0-9]+", number) for number in given_to[0])
         else:
             assert verb == "access"
             assert all(path.startswith("/") and "\0" not in path for path in given_to[0])
 
+    for request in OTHERS:  # as they are, none is refused: what follows is not about nothing
+        seen[handled(slurm, json.dumps(request).encode())] += 1
+    assert set(seen) == {request["verb"] for request in OTHERS}
     holds()
-    assert set(seen) >= {"refused", "cancel", "status", "find", "access"}, seen
+    assert seen["refused"] > 100, seen
 
 
 @pytest.mark.parametrize(
