@@ -49,13 +49,18 @@ http.server.HTTPServer((url.hostname, url.port), Handler).serve_forever()
 """
 
 
+STAGES = "/hub/api/nearfield/stage"
+
+
 @dataclass
 class Hub:
-    """Takes port reports as JupyterHub does."""
+    """Takes reports of ports and stages as JupyterHub does."""
 
     address: str
     status: int = 204
     reports: list[tuple[str, str | None, dict[str, Any]]] = field(default_factory=list)
+    """Of ports."""
+    stages: list[tuple[str | None, dict[str, Any]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         hub = self
@@ -63,7 +68,11 @@ class Hub:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                hub.reports.append((self.path, self.headers["Authorization"], body))
+                token = self.headers["Authorization"]
+                if self.path == STAGES:
+                    hub.stages.append((token, body))
+                else:
+                    hub.reports.append((self.path, token, body))
                 self.send_response(hub.status)
                 self.end_headers()
 

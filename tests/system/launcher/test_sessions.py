@@ -37,6 +37,9 @@ def data(cluster: Any) -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
+WORDS = {"checks", "container", "server"}
+
+
 def link(folder: Path, slug: str = "scan-1") -> DatasetLink:
     files = (str(folder / "scan.h5"), str(folder / "raw/part.h5"))
     return DatasetLink(pid="20.500/scan", slug=slug, folder=str(folder), files=files)
@@ -74,6 +77,9 @@ async def test_a_session_from_submit_to_cancel(
     job = await scheduler.submit(spec)
     port = await reported(hub)
     assert hub.reports == [("/hub/api/nearfield/port", f"token {TOKEN}", {"port": port})]
+    # Each is told by the side, so the order is nobody's promise.
+    assert {token for token, _ in hub.stages} == {f"token {TOKEN}"}
+    assert all(set(told) == {"stage"} and told["stage"] in WORDS for _, told in hub.stages)
     status = await until(scheduler, job, JobState.RUNNING)
     assert status.host in {"na1", "na2"}
     seen = fetch(str(status.host), port)

@@ -121,6 +121,8 @@ def requests(draw: st.DrawFn) -> bytes:
             parent, old = _found(request, at[:-1]), _found(request, at)
         except (LookupError, TypeError):
             continue  # the first change has taken it away
+        if not isinstance(parent, dict | list):
+            continue  # or has made a text of it
         how = draw(st.sampled_from(["same", "set", "set", "tail", "drop", "add"]))
         if how == "set":
             parent[at[-1]] = draw(_values)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -13,7 +16,6 @@ from nearfield.config import Config, parse_config
 from nearfield.scheduler import examination
 from nearfield.scheduler.examination import examine, last_sessions, readable
 
-ROOT = os.geteuid() == 0
 NAME = "nearfield-00000000000000a{0}"
 
 
@@ -58,15 +60,32 @@ def test_what_is_not_there_is_told_apart(tmp_path: Path) -> None:
     assert readable(str(empty / "below")).answer == "no"
 
 
-@pytest.mark.skipif(ROOT, reason="root may read everything")
-def test_the_folder_that_stops_an_account_is_named(tmp_path: Path) -> None:
-    shut = tmp_path / "shut"
-    (shut / "in").mkdir(parents=True)
-    shut.chmod(0)
-    try:
-        assert str(shut) in readable(str(shut / "in/a.sif")).why
-    finally:
+LOOK = """
+import os, sys
+from nearfield.scheduler.examination import readable
+if os.geteuid() == 0:  # root may read everything: look as nobody
+    os.setgroups([])
+    os.setresgid(65534, 65534, 65534)
+    os.setresuid(65534, 65534, 65534)
+print(readable(sys.argv[1]).why)
+"""
+
+
+def test_the_folder_that_stops_an_account_is_named() -> None:
+    # pytest's own folders are closed to others, and would be named instead.
+    with tempfile.TemporaryDirectory(prefix="nearfield-test-") as name:
+        Path(name).chmod(0o755)
+        shut = Path(name) / "shut"
+        (shut / "in").mkdir(parents=True)
+        shut.chmod(0)
+        done = subprocess.run(
+            [sys.executable, "-c", LOOK, str(shut / "in/a.sif")],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         shut.chmod(0o700)
+    assert str(shut) in done.stdout
 
 
 def test_a_hung_mount_costs_one_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@
 # mariadb-server-core, not mariadb-server: no default database in /var/lib, no maintenance scripts
 PACKAGES=(slurmctld slurmd slurm-client slurm-wlm-basic-plugins slurmdbd slurm-wlm-mysql-plugin
   slurm-wlm-jwt-plugin slurmrestd munge mariadb-server-core mariadb-client-core
-  iproute2 nftables openssl sudo openssh-server openssh-client acl)
+  iproute2 nftables openssl sudo openssh-server openssh-client acl systemd)
 
 install_packages() {
   local miss=() p have
