@@ -24,8 +24,10 @@ c.GenericOAuthenticator.token_url = os.environ.get("OIDC_TOKEN", f"{endpoints}/t
 c.GenericOAuthenticator.userdata_url = os.environ.get("OIDC_USERINFO", f"{endpoints}/userinfo")
 c.GenericOAuthenticator.scope = ["openid", "profile", "email"]
 
-# Who somebody is on the cluster: `identity` in nearfield.yaml. Here only how the hub calls them
-# before that; who has no account there is refused.
+# Who somebody is on the cluster: `identity` in nearfield.yaml; who has no account there is refused.
+# The name below is what the hub calls them, and without `identity` it is the account too. That is
+# safe only where the provider's names are the cluster's accounts, given out by the same people. In
+# a federation whoever chooses the name "alice" would get alice's account: map `sub` there.
 c.GenericOAuthenticator.username_claim = "preferred_username"
 c.GenericOAuthenticator.allow_all = True
 

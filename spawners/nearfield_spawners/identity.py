@@ -61,10 +61,15 @@ def check_unshared(session: Any, name: str, account: str, identity: IdentityConf
     """
     if identity.trivial:
         return  # names differ, so accounts do
-    row = session.query(orm.User).filter(orm.User.name == name).first()
-    for other in session.query(orm.User).filter(orm.User.name != name):
-        if row is not None and other.id > row.id:
-            continue
+    # Columns, not objects: a hub has thousands of users, and its event loop waits for this.
+    asked = [orm.User.name]
+    if identity.claim != "username":
+        asked.append(orm.User.encrypted_auth_state)
+    others = session.query(*asked).filter(orm.User.name != name)
+    row = session.query(orm.User.id).filter(orm.User.name == name).first()
+    if row is not None:
+        others = others.filter(orm.User.id < row.id)
+    for other in others:
         try:
             taken = account_of_user(other, identity)
         except AccountError:

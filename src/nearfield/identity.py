@@ -5,6 +5,7 @@ from __future__ import annotations
 import pwd
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from nearfield.config import Config, IdentityConfig
@@ -22,6 +23,11 @@ def account_of(identity: IdentityConfig, name: str, auth_state: Mapping[str, Any
         AccountError: the claim is missing, or names no account.
     """
     claim = name if identity.claim == "username" else _claim(identity.claim, auth_state)
+    # The lower case of a Kelvin sign is a k: letters that are not ASCII are never folded.
+    if not claim.isascii() and (identity.lower or identity.domain is not None):
+        raise AccountError(
+            f"your {identity.claim} {claim[:200]!r} has letters other than a-z", hint=ASK
+        )
     if identity.lower:
         claim = claim.lower()
     if identity.domain is not None:
@@ -60,11 +66,21 @@ def _claim(path: str, auth_state: Mapping[str, Any] | None) -> str:
     raise AccountError(f"your login does not say {path!r}, which names your account", hint=ASK)
 
 
+_read: dict[tuple[Path, int, int, int], Mapping[str, str]] = {}
+
+
 def _map(identity: IdentityConfig) -> Mapping[str, str]:
     if isinstance(identity.map, dict):
         return identity.map
     try:
-        return read_map(identity.map)
+        found = identity.map.stat()
+        stamp = (identity.map, found.st_mtime_ns, found.st_ino, found.st_size)
+        # Each login and start asks for every user of the hub: read once for all.
+        if stamp not in _read:
+            known = read_map(identity.map)
+            _read.clear()
+            _read[stamp] = known
+        return _read[stamp]
     except (OSError, ValueError) as error:
         # Who it concerns can do nothing about it; who can finds it in the hub's log.
         raise AccountError(

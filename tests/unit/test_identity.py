@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nearfield.config import Config, IdentityConfig, parse_config
+from nearfield.config.identity import read_map
 from nearfield.errors import AccountError, ConfigError
 from nearfield.identity import account_of, check_account
 
@@ -129,3 +130,30 @@ def test_system_accounts_and_missing_ones() -> None:
     with pytest.raises(AccountError, match="system account"):
         check_account("root", config(**SSH))
     check_account(pwd.getpwuid(os.getuid()).pw_name, config(), "local")
+
+
+@pytest.mark.parametrize(
+    "identity", [{"lower": True}, {"domain": "site.example"}, {"lower": True, "map": {"karl": "k"}}]
+)
+def test_letters_of_other_alphabets_are_not_folded(identity: dict[str, Any]) -> None:
+    """The lower case of the Kelvin sign is the letter k of somebody else's name."""
+    with pytest.raises(AccountError, match="letters other than a-z"):
+        account_of(IdentityConfig.model_validate(identity), "\u212aarl@site.example", None)
+    exact = IdentityConfig.model_validate({"map": {"Zo\u00eb": "zoe"}})
+    assert account_of(exact, "Zo\u00eb", None) == "zoe"
+
+
+def test_a_map_is_read_once_for_all_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "map.yaml"
+    path.write_text("smith: alice\njones: bob\n")
+    identity = IdentityConfig.model_validate({"map": str(path)})
+    reads: list[Path] = []
+    monkeypatch.setattr(
+        "nearfield.identity.read_map", lambda file: reads.append(file) or read_map(file)
+    )
+    assert [account_of(identity, n, None) for n in ("smith", "jones", "smith")] == [
+        *("alice", "bob", "alice")
+    ]
+    path.write_text("smith: carol\n# longer than it was\n")
+    assert account_of(identity, "smith", None) == "carol"
+    assert reads == [path, path]
