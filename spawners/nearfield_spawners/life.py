@@ -208,7 +208,7 @@ class Life(Configured):
         while (left := deadline - time.monotonic()) > 0:
             try:
                 status = await asyncio.wait_for(monitor.fresh(job), left)
-            except TimeoutError:
+            except (TimeoutError, NearfieldError):
                 break
             if status.state.finished:
                 return

@@ -15,7 +15,7 @@ from pathlib import Path
 from prometheus_client import Gauge
 
 from nearfield.config import Config, ProfileConfig, find_config, load_site_config
-from nearfield.errors import ConfigError
+from nearfield.errors import ConfigError, NearfieldError
 from nearfield.scheduler import Availability, Scheduler, open_scheduler
 from nearfield_spawners.availability import AvailabilityCache
 from nearfield_spawners.estimates import Estimates
@@ -112,8 +112,16 @@ class LiveConfig:
                     self._schedulers.pop(name, None)
                     self._availability.pop(name, None)
                     if monitor := self._monitors.pop(name, None):
-                        monitor.close()
+                        monitor.close(self._heir_of(name) if monitor.watched else None)
         return self._config
+
+    def _heir_of(self, cluster: str) -> QueueMonitor | None:
+        """Who goes on looking at the jobs of a cluster whose section has changed."""
+        try:
+            return self.monitor(cluster) if cluster in self._config.clusters else None
+        except NearfieldError as error:
+            log.error("cluster %s cannot be looked at: %s", cluster, error)
+            return None
 
     def scheduler(self, cluster: str) -> Scheduler:
         """The driver of a cluster, made when first used."""

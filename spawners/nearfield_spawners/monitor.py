@@ -79,6 +79,8 @@ class QueueMonitor:
         self._wake = asyncio.Event()
         self._looked = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._closed = False
+        self._heir: QueueMonitor | None = None
         metrics.watch(scheduler.cluster, lambda: self.age, lambda: float(self.watched))
 
     # ------------------------------------------------------------------ what spawners ask
@@ -132,13 +134,21 @@ class QueueMonitor:
         return self.told(job) or await self.fresh(job)
 
     async def fresh(self, job: JobId) -> JobStatus:
-        """What a look says that begins after this call."""
+        """What a look says that begins after this call.
+
+        Raises:
+            SchedulerUnavailableError: the monitor was closed, and no other took its place.
+        """
         before = self._look
         while job in self._watched:
             if (status := self.told(job, after=before)) is not None:
                 return status
             self.hurry()
             await self._next_look()
+        if self._heir is not None:
+            return await self._heir.fresh(job)
+        if self._closed:
+            raise _closed()
         return JobStatus(state=JobState.UNKNOWN, reason="not watched")
 
     async def find(self, user: str, name: str) -> JobId | None:
@@ -147,6 +157,8 @@ class QueueMonitor:
         Raises:
             SchedulerUnavailableError: nobody could say.
         """
+        if self._closed:
+            raise _closed()
         key = (user, name)
         if key not in self._sought:
             self._sought[key] = asyncio.get_running_loop().create_future()
@@ -176,10 +188,19 @@ class QueueMonitor:
 
     _answered = float("-inf")
 
-    def close(self) -> None:
-        """Look no more."""
+    def close(self, heir: QueueMonitor | None = None) -> None:
+        """Look no more. ``heir`` goes on with the jobs; whoever waits for an answer is told."""
+        self._closed, self._heir = True, heir
         if self._task is not None:
             self._task.cancel()
+        sought, self._sought = self._sought, {}
+        _fail(sought, _closed())
+        watched, self._watched = self._watched, {}
+        if heir is not None and watched:
+            heir._watched = watched | heir._watched
+            heir._look = max(heir._look, self._look)
+            heir._keep_going()
+        self._looked.set()
 
     # ------------------------------------------------------------------ looking
 
@@ -203,6 +224,8 @@ class QueueMonitor:
         return REST * self.seconds if self.answers else min(REST * self.seconds, self.slow_seconds)
 
     def _keep_going(self) -> None:
+        if self._closed:
+            return
         if self._task is None or self._task.done():
             self._answered = max(self._answered, self.clock())
             self._task = asyncio.create_task(self._go_on())
@@ -270,14 +293,16 @@ class QueueMonitor:
             missing = SchedulerUnavailableError("its owner has not been asked yet")
         except NearfieldError as error:
             found, missing = {}, SchedulerUnavailableError(error.message, hint=error.hint)
+        except asyncio.CancelledError:
+            _fail(sought, _closed())
+            raise
         for key, future in sought.items():
             if future.done():
                 continue
             if key in found:
                 future.set_result(found[key])
             else:
-                future.set_exception(missing)
-                future.exception()  # who asked may be gone: nobody must be warned of that
+                _fail({key: future}, missing)
 
     async def _list_queue(self) -> None:
         """The waiting jobs of everybody, while one of ours is among them."""
@@ -299,6 +324,19 @@ class QueueMonitor:
     async def _next_look(self) -> None:
         self._keep_going()
         await self._looked.wait()
+
+
+def _closed() -> SchedulerUnavailableError:
+    return SchedulerUnavailableError("its cluster's configuration has just changed")
+
+
+def _fail(
+    sought: dict[tuple[str, str], asyncio.Future[JobId | None]], error: SchedulerUnavailableError
+) -> None:
+    for future in sought.values():
+        if not future.done():
+            future.set_exception(error)
+            future.exception()  # who asked may be gone: nobody must be warned of that
 
 
 async def _pause(event: asyncio.Event, seconds: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from nearfield.errors import ConfigError
+from nearfield.scheduler import JobId
 from nearfield_spawners.live_config import LiveConfig
 
 SITE = """
@@ -108,3 +110,16 @@ def test_a_hub_does_not_start_with_an_invalid_file(file: File) -> None:
     file.write("clusters: [\n")
     with pytest.raises(ConfigError):
         LiveConfig(file.path)
+
+
+async def test_jobs_are_watched_on_by_the_new_monitor_of_a_changed_cluster(file: File) -> None:
+    live = LiveConfig(file.path)
+    job = JobId(cluster="here", user="alice", number="1")
+    old = live.monitor("here")
+    old.watch(job)
+    file.write(SITE.format(per_user=1).replace("local}", "local, poll_seconds: 7}"))
+    new = live.config and live.monitor("here")
+    assert new is not old
+    assert (old.watched, new.watched, new.fast_seconds) == (0, 1, 7)
+    new.close()
+    await asyncio.sleep(0)

@@ -250,3 +250,43 @@ async def test_a_listener_may_forget(scheduler: Counting, watch: QueueMonitor) -
     watch.watch(job(2), forget(1))
     await settle()
     assert watch.watched == 1
+
+
+async def test_a_closed_monitor_leaves_nobody_waiting(
+    scheduler: Counting, watch: QueueMonitor
+) -> None:
+    hold = asyncio.Event()
+
+    async def find_all(wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], JobId | None]:
+        await hold.wait()
+        return {}
+
+    scheduler.find_all = find_all  # type: ignore[method-assign]
+    asked = asyncio.create_task(watch.find("alice", "1"))
+    await settle()  # its question is on the way
+    sought = asyncio.create_task(watch.find("alice", "2"))
+    looked = asyncio.create_task(watch.look(job(3)))
+    await settle()
+    watch.close()
+    for waiting in (asked, sought, looked):
+        with pytest.raises(SchedulerUnavailableError, match="has just changed"):
+            await asyncio.wait_for(waiting, 1)
+    with pytest.raises(SchedulerUnavailableError):
+        await watch.find("alice", "3")
+
+
+async def test_another_monitor_goes_on_with_the_jobs_of_a_closed_one(
+    scheduler: Counting, watch: QueueMonitor
+) -> None:
+    heard: list[JobState] = []
+    watch.watch(job(1), lambda status: heard.append(status.state), urgent=True)
+    await settle()
+    fresh = asyncio.create_task(watch.fresh(job(1)))
+    other = Counting()
+    other.states["1"] = JobState.COMPLETED
+    heir = QueueMonitor(other, least_seconds=0.0, clock=lambda: other.now)  # type: ignore[arg-type]
+    watch.close(heir)
+    status = await asyncio.wait_for(fresh, 1)
+    assert status.state is JobState.COMPLETED
+    assert heard == [JobState.RUNNING, JobState.COMPLETED]
+    heir.close()
