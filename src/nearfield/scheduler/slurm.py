@@ -262,8 +262,9 @@ class SlurmScheduler:
         asked = asked[:JOBS_PER_OWNER]
         try:
             answers = await self._submitter.status(owner, [job.number for job in asked])
-        except NearfieldError as error:
-            unknown = JobStatus(state=JobState.UNKNOWN, reason=error.message)
+        except Exception as error:  # whatever one owner answers, the others get their look
+            why = error.message if isinstance(error, NearfieldError) else type(error).__name__
+            unknown = JobStatus(state=JobState.UNKNOWN, reason=why)
             answers = {job.number: unknown for job in asked}
         now = self._clock()
         for job in asked:

@@ -83,7 +83,7 @@ def read_answer(text: str) -> Any:
             return data["result"]
         error = data["error"]
         kind, message, hint = str(error["kind"]), str(error["message"]), error.get("hint")
-    except (ValueError, KeyError, TypeError, AttributeError) as problem:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
         raise SchedulerUnavailableError(
             f"the launcher's answer cannot be read: {text[:200]!r}",
             hint="do hub and launcher run the same release of nearfield?",

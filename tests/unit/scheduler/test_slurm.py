@@ -276,6 +276,14 @@ async def test_a_broken_sudo_is_unknown(commands: Commands) -> None:
     assert found[job(1)] == JobStatus(state=JobState.UNKNOWN, reason="sudo says no")
 
 
+async def test_one_owners_broken_answer_is_that_owners_alone(commands: Commands) -> None:
+    owners = Owners({"1": RecursionError("deep"), "2": status(JobState.RUNNING)})
+    scheduler = SlurmScheduler("lab", commands(squeue="exit 0"), owners)
+    found = await scheduler.status([job(1), job(2, "bob")])
+    assert found[job(1)] == JobStatus(state=JobState.UNKNOWN, reason="RecursionError")
+    assert found[job(2, "bob")].state is JobState.RUNNING
+
+
 async def test_owners_take_turns(commands: Commands) -> None:
     """500 sessions hidden by PrivateData must not be 500 commands in each look."""
     jobs = [job(n, f"u{n}") for n in range(1, 8)]
@@ -444,6 +452,7 @@ async def test_the_request_goes_to_standard_input(commands: Commands, tmp_path: 
         ("echo '<html>'", SchedulerUnavailableError, "cannot be read"),
         ("echo '{\"ok\": false}'", SchedulerUnavailableError, "cannot be read"),
         ("echo '[]'", SchedulerUnavailableError, "cannot be read"),
+        ("head -c 200000 /dev/zero | tr '\\0' '['", SchedulerUnavailableError, "cannot be read"),
         (says('{"ok": false, "error": {"kind": "SubmitError", "message": "no", "hint": null}}'),
          SubmitError, "no"),
         (says('{"ok": false, "error": {"kind": "SystemExit", "message": "no"}}'),
