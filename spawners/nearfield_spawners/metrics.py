@@ -50,9 +50,9 @@ def started(profile: str, cluster: str, stages: Stages) -> None:
         QUEUE_SECONDS.labels(cluster).observe(max(0.0, running - submitted))
 
 
-_RUNNING = frozenset(
-    {StageName.ALLOCATED, StageName.IMAGE, StageName.CONTAINER, StageName.SERVER, StageName.READY}
-)
+_IN_ORDER = tuple(StageName)
+_RUNNING = frozenset(_IN_ORDER[_IN_ORDER.index(StageName.ALLOCATED) :])
+"""Only these need a node: the hub verifies an image before it submits."""
 
 
 def failed(profile: str, reason: str) -> None:

@@ -153,7 +153,7 @@ class NearfieldSpawner(Starting):
         self.last_ending = None
         await self.leftovers.try_once()
         self.profile_name, self.cluster_name = plan.profile, plan.cluster
-        self.account_name = self.account
+        self.hardware_name, self.account_name = plan.chosen.hardware, self.account
         try:
             await self.submit_with(lambda: self._submit(plan))
         except NearfieldError as error:

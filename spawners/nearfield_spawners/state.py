@@ -26,6 +26,8 @@ class SavedState(BatchSpawnerBase):
     host = ""
     reported_port = 0
     profile_name = ""
+    hardware_name = ""
+    """The one of the plan: chosen by the user, or by where the data are."""
     cluster_name = ""
     account_name = ""
     started_at = 0.0
@@ -68,6 +70,7 @@ class SavedState(BatchSpawnerBase):
                 "host": self.host,
                 "reported_port": self.reported_port,
                 "profile_name": self.profile_name,
+                "hardware_name": self.hardware_name,
                 "cluster_name": self.cluster_name,
                 "account_name": self.account_name,
                 "started_at": self.started_at,
@@ -81,7 +84,7 @@ class SavedState(BatchSpawnerBase):
         super().load_state(state)
         for key in (
             *("job_name", "callback_digest", "host"),
-            *("profile_name", "cluster_name", "account_name"),
+            *("profile_name", "hardware_name", "cluster_name", "account_name"),
         ):
             setattr(self, key, str(state.get(key, "")))
         self.reported_port = int(state.get("reported_port", 0))
@@ -95,7 +98,7 @@ class SavedState(BatchSpawnerBase):
     def clear_state(self) -> None:
         super().clear_state()
         self.job_name = self.callback_digest = self.host = ""
-        self.profile_name = self.cluster_name = self.account_name = ""
+        self.profile_name = self.hardware_name = self.cluster_name = self.account_name = ""
         self.reported_port = 0
         self.image = {}
         self.started_at = self.ends_at = 0.0

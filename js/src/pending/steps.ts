@@ -25,17 +25,19 @@ export interface Step {
 /** Name, title, and from which percentage on; the percentages tell a stage that is not named. */
 export const STAGES: readonly [string, string, number][] = [
   ["rights", "Checking rights", 5],
+  ["placed", "Placed", 8],
   ["image", "Verifying the image", 10],
   ["submitting", "Submitting", 15],
   ["submitted", "Submitted", 20],
   ["queued", "Waiting in the queue", 30],
   ["allocated", "Node allocated", 50],
+  ["checks", "Checking image and data", 55],
   ["container", "Container starting", 60],
   ["server", "Server starting", 75],
   ["ready", "Connecting", 90],
 ];
 /** Said only where they happen: a start that skips them is no less done. */
-const PASSING = new Set(["submitting", "image", "container"]);
+const PASSING = new Set(["placed", "submitting", "image", "checks", "container"]);
 
 /** The stage of an event; -1 for JupyterHub's own first word, which is none. */
 function indexOf(event: Progress): number {

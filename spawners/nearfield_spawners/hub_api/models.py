@@ -170,6 +170,8 @@ class Problem(_Model):
     field: str
     message: str
     hint: str | None = None
+    pid: str | None = None
+    """The dataset that it is about."""
 
 
 class PlanAnswer(_Model):

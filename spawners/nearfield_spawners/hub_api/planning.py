@@ -140,8 +140,8 @@ class Planner:
             }
         )
 
-    def _problem(self, field: str, error: NearfieldError) -> None:
-        self.problems.append(Problem(field=field, message=error.message, hint=error.hint))
+    def _problem(self, field: str, error: NearfieldError, pid: str | None = None) -> None:
+        self.problems.append(Problem(field=field, message=error.message, hint=error.hint, pid=pid))
 
     def _seat(self, profile: str) -> None:
         """Would a start of the default server be one session too many?"""
@@ -174,7 +174,7 @@ class Planner:
             try:
                 found += await find_datasets(self.config, [pid], token)
             except NearfieldError as error:
-                self._problem("datasets", error)
+                self._problem("datasets", error, pid)
         return tuple(found)
 
     def _links(self, profile: str, datasets: Sequence[DatasetFiles]) -> tuple[DatasetLink, ...]:
@@ -183,7 +183,7 @@ class Planner:
             try:
                 links += links_for(self.config, profile, [dataset])
             except NearfieldError as error:
-                self._problem("datasets", error)
+                self._problem("datasets", error, dataset.pid)
         return tuple(links)
 
     async def _rights(
@@ -202,6 +202,7 @@ class Planner:
                         field="datasets",
                         message=f"dataset {right.pid}: {right.reason}",
                         hint=ADVICE,
+                        pid=right.pid,
                     )
                 )
         return rights

@@ -57,7 +57,7 @@ def session_of(spawner: Any, now: float) -> SessionShown | None:
     return SessionShown(
         server=spawner.name,
         profile=spawner.profile_name or (ending.profile if ending else ""),
-        hardware=str((spawner.user_options or {}).get("hardware", "")) if lives else "",
+        hardware=_hardware(spawner) if lives else "",
         cluster=spawner.cluster_name,
         job=(job.number if job else "") if lives else (ending.job if ending else ""),
         state=_state(spawner),
@@ -79,6 +79,11 @@ def session_of(spawner: Any, now: float) -> SessionShown | None:
         if ending
         else None,
     )
+
+
+def _hardware(spawner: Any) -> str:
+    """As planned; a session that an older release started has only what the user asked for."""
+    return spawner.hardware_name or str((spawner.user_options or {}).get("hardware", ""))
 
 
 def _state(spawner: Any) -> str:

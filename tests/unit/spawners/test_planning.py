@@ -137,6 +137,7 @@ async def test_everything_that_is_wrong_at_once(spawner: Any, lab: FakeScheduler
     assert "'gone'" in told[1]
     assert "b1" in told[2] and "/data/b/b1.h5" in told[2] and "may not read" in told[2]
     assert "Invalid account" in told[3]
+    assert [problem.pid for problem in found.problems] == [None, "gone", "b1", None]
     assert found.start is None
 
 

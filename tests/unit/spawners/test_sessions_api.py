@@ -43,6 +43,8 @@ async def test_a_running_session(lab: Lab) -> None:
         "running",
         "node1",
     )
+    assert "hardware" not in spawner.user_options
+    assert told.hardware == spawner.get_state()["hardware_name"] == "one"
     assert (told.ends, told.remaining_seconds) == (spawner.ends_at, 600)
     assert told.warning is not None
     assert (told.warning.minutes, "about 10 min" in told.warning.message) == (15, True)

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from nearfield_spawners.stages import KEPT, StageName, Stages
+import re
+from pathlib import Path
+
+from prometheus_client import REGISTRY
+
+from nearfield_spawners import metrics
+from nearfield_spawners.stages import KEPT, PERCENT, StageName, Stages
 
 
 def ticking() -> Stages:
@@ -54,3 +60,20 @@ async def test_a_page_that_comes_late_sees_all_and_then_each() -> None:
     while last.get("message") != "ready":
         last = await anext(events)
     await events.aclose()
+
+
+def test_the_page_knows_every_stage() -> None:
+    steps = Path(__file__).resolve().parents[3] / "js/src/pending/steps.ts"
+    known = re.findall(r'^  \["(\w+)", "[^"]+", (\d+)\],$', steps.read_text(), re.MULTILINE)
+    assert known == [(name.value, str(PERCENT[name])) for name in StageName]
+
+
+def test_an_image_verified_before_the_submit_is_no_end_of_the_queue() -> None:
+    stages = ticking()  # a second for each
+    for name in StageName:
+        stages.add(name, name.value)
+    cluster = "of-the-queue-test"
+    metrics.started("p", cluster, stages)
+    waited = REGISTRY.get_sample_value("nearfield_queue_wait_seconds_sum", {"cluster": cluster})
+    order = list(StageName)
+    assert waited == order.index(StageName.ALLOCATED) - order.index(StageName.SUBMITTED)
