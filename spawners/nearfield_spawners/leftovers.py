@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from jupyterhub import orm
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 from sqlalchemy.orm import object_session
 
 from nearfield.errors import NearfieldError, SchedulerUnavailableError, UnknownNameError
@@ -23,20 +23,21 @@ from nearfield.scheduler import JobId, Scheduler
 Finder = Callable[[str, str, str], Awaitable[JobId | None]]
 """Cluster, user, name → the live job of that name."""
 
+LAUNCHER_SECONDS = 100.0
+"""A launcher ends by itself after 90 s: what it submitted is in the queue by then, or never."""
+
 log = logging.getLogger("nearfield.leftovers")
 
 
 class Leftover(BaseModel):
     """A job by number or, where the submit's answer was lost, by name."""
 
-    model_config = ConfigDict(frozen=True)
-
     cluster: str
     user: str
     name: str
     number: str = ""
-    until: float = 0.0
-    """Without a number: until when (Unix time) the job may still turn up in the queue."""
+    taken: float = 0.0
+    """Without a number: when (Unix time) its submit was first seen to have begun."""
 
     async def end(self, scheduler: Scheduler, find: Finder | None = None) -> None:
         """Cancel it. Raises SchedulerError while that cannot be done.
@@ -51,9 +52,11 @@ class Leftover(BaseModel):
                 if find is not None
                 else scheduler.find(self.user, self.name)
             )
-            under_way = job is None and time.time() < self.until
-            if under_way and not await scheduler.withdraw(self.user, self.name):
-                raise SchedulerUnavailableError("its submit may still be under way")
+            # No clock of the hub says when a submit began: it may have waited for its turn.
+            if job is None and not await scheduler.withdraw(self.user, self.name):
+                self.taken = self.taken or time.time()
+                if time.time() < self.taken + LAUNCHER_SECONDS:
+                    raise SchedulerUnavailableError("its submit may still be under way")
         if job is not None:
             await scheduler.cancel(job)
 

@@ -15,7 +15,7 @@ from nearfield_spawners import metrics
 from nearfield_spawners.configured import Configured
 from nearfield_spawners.culling import idle_limit
 from nearfield_spawners.endings import LOG_LINES, Ending, ending_of, idle_ending
-from nearfield_spawners.leftovers import Leftover
+from nearfield_spawners.leftovers import LAUNCHER_SECONDS, Leftover
 from nearfield_spawners.logs import event
 
 COMPLETING_SECONDS = 30.0
@@ -33,6 +33,10 @@ class Life(Configured):
 
     def __init__(self, **kwargs: Any) -> None:
         self._news = asyncio.Event()
+        self._withdrew = ""
+        """The name that no submit can take any more."""
+        self._taken = "", 0.0
+        """The name that a submit has taken, and since when (Unix time) that is known."""
         self._completing_since: float | None = None
         self._ending = asyncio.Lock()
         self._telling: asyncio.Task[Any] | None = None
@@ -70,8 +74,16 @@ class Life(Configured):
 
     async def _withdrawn(self) -> bool:
         """Is it certain that a submit without an answer brings no job any more?"""
-        over = time.time() > self.submit_over
-        return over or await self._scheduler().withdraw(self.account, self.job_name)
+        name = self.job_name
+        if self._withdrew != name:
+            if not await self._scheduler().withdraw(self.account, name):
+                # A launcher has begun with it, no clock of ours says when: the submit may have
+                # waited for its turn. It ends by itself.
+                if self._taken[0] != name:
+                    self._taken = name, time.time()
+                return time.time() > self._taken[1] + LAUNCHER_SECONDS
+            self._withdrew = name
+        return True
 
     def _who(self) -> dict[str, str]:
         """What every line of the log about this session says."""
@@ -176,7 +188,7 @@ class Life(Configured):
                     user=self.account,
                     name=self.job_name,
                     number=number,
-                    until=0.0 if number else self.submit_over,
+                    taken=self._taken[1] if self._taken[0] == self.job_name else 0.0,
                 )
             )
             return

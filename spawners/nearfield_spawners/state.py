@@ -14,9 +14,6 @@ from nearfield_spawners.endings import Ending
 from nearfield_spawners.leftovers import Leftovers
 from nearfield_spawners.stages import Stages
 
-SUBMIT_SECONDS = 150.0
-"""The launcher ends by itself after 90 s; what it submitted is in the queue well before this."""
-
 
 class SavedState(BatchSpawnerBase):
     """The state of one session, as JupyterHub keeps it, and a way to save it at once."""
@@ -49,11 +46,6 @@ class SavedState(BatchSpawnerBase):
         return self._parsed[1]
 
     _parsed: tuple[str, JobId | None] = ("", None)
-
-    @property
-    def submit_over(self) -> float:
-        """From when on a submit without an answer cannot bring a job any more."""
-        return self.started_at + SUBMIT_SECONDS
 
     def get_state(self) -> dict[str, Any]:
         state: dict[str, Any] = super().get_state()

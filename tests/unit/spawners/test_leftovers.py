@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from nearfield.errors import SchedulerUnavailableError
 from nearfield.scheduler import JobId
+from nearfield_spawners import leftovers
 from nearfield_spawners.leftovers import Leftover, Leftovers
 
 
@@ -17,6 +20,8 @@ class Outage:
         self.away = True
         self.cancelled: list[JobId] = []
         self.known: dict[str, JobId] = {}
+        self.begun: set[str] = set()
+        """Names that a submit has taken."""
 
     async def find(self, user: str, name: str) -> JobId | None:
         self._answer()
@@ -25,6 +30,10 @@ class Outage:
     async def cancel(self, job: JobId) -> None:
         self._answer()
         self.cancelled.append(job)
+
+    async def withdraw(self, user: str, name: str) -> bool:
+        self._answer()
+        return name not in self.begun
 
     def _answer(self) -> None:
         if self.away:
@@ -77,4 +86,22 @@ async def test_a_job_that_never_was_is_dropped() -> None:
     kept.add(Leftover(cluster="c", user="alice", name="nf-3"))
     await kept.try_once()
     assert len(kept) == 0
+    assert outage.cancelled == []
+
+
+async def test_a_submit_that_has_begun_is_waited_for_however_long_ago_it_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    outage = Outage()
+    outage.away = False
+    outage.begun.add("nf-4")
+    left = Leftover(cluster="c", user="alice", name="nf-4")
+    now = 1e9
+    monkeypatch.setattr(leftovers.time, "time", lambda: now)
+    for seconds in (0, 95):
+        now = 1e9 + seconds
+        with pytest.raises(SchedulerUnavailableError, match="under way"):
+            await left.end(outage)  # type: ignore[arg-type]
+    now = 1e9 + 101
+    await left.end(outage)  # type: ignore[arg-type]
     assert outage.cancelled == []

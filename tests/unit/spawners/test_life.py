@@ -163,3 +163,45 @@ async def test_the_end_of_the_job_is_known(lab: Lab) -> None:
     assert ends is not None
     assert spawner.ends_at == ends.timestamp()
     assert lab.spawner(state=spawner.get_state()).ends_at == spawner.ends_at
+
+
+async def test_a_submit_that_waited_too_long_for_its_turn_brings_no_job(
+    lab: Lab, holds: Any
+) -> None:
+    turn = asyncio.Event()
+    submit = lab.scheduler.submit
+
+    async def in_turn(spec: Any) -> Any:
+        await turn.wait()
+        return await submit(spec)
+
+    lab.scheduler.submit = in_turn
+    spawner = lab.spawner()
+    start = asyncio.create_task(spawner.start())
+    await holds(lambda: bool(spawner.job_name))
+    name = spawner.job_name
+    spawner.started_at = 1.0  # long ago
+    await spawner.stop()
+    assert lab.scheduler.withdrawn == {name}
+    assert await spawner.poll() == 1
+    assert lab.scheduler.calls.count("withdraw") == 1
+    turn.set()
+    with pytest.raises(Exception, match="submitted before"):
+        await start
+    assert not lab.scheduler.jobs
+
+
+async def test_a_launcher_that_has_begun_is_given_its_time(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spawner = lab.spawner(
+        state={"job_name": "nearfield-1", "cluster_name": "lab", "started_at": 1.0}
+    )
+
+    async def withdraw(user: str, name: str) -> bool:
+        return False
+
+    lab.scheduler.withdraw = withdraw
+    assert await spawner.poll() is None
+    monkeypatch.setattr(life, "LAUNCHER_SECONDS", -1.0)
+    assert await spawner.poll() == 1
