@@ -6,8 +6,12 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import cast
 
 from nearfield.errors import SchedulerUnavailableError
+
+MAX_ANSWER = 8 * 1024 * 1024
+"""More than any answer needs: the hub keeps no more of what a user's own process may write."""
 
 
 @dataclass(frozen=True)
@@ -26,24 +30,22 @@ class Exchange:
         self._who, self._seconds = who, seconds
         # A hub that comes back with 500 sessions must not start 500 processes.
         self._slots = asyncio.Semaphore(at_once)
-        self._late: set[asyncio.Task[tuple[bytes, bytes]]] = set()
+        self._late: set[asyncio.Future[None]] = set()
 
     async def ask(self, argv: Sequence[str], text: str, *, seconds: float | None = None) -> Told:
         """Run ``argv`` with ``text`` on its standard input.
 
         Raises:
-            SchedulerUnavailableError: it cannot be run, or does not end in time.
+            SchedulerUnavailableError: it cannot be run, says too much, or does not end in time.
         """
         async with self._slots:
             return await self._run(argv, text, seconds or self._seconds)
 
     async def _run(self, argv: Sequence[str], text: str, seconds: float) -> Told:
         try:
-            process = await asyncio.create_subprocess_exec(
+            process, heard = await asyncio.get_running_loop().subprocess_exec(
+                _Listener,
                 *argv,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
                 env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
                 cwd="/",
             )
@@ -51,26 +53,68 @@ class Exchange:
             why = f"{argv[0]} cannot be run: {error.strerror}"
             raise SchedulerUnavailableError(why) from error
         try:
-            out, err = await asyncio.wait_for(process.communicate(text.encode()), seconds)
+            request = cast("asyncio.WriteTransport", process.get_pipe_transport(0))
+            request.write(text.encode())
+            request.close()
+            async with asyncio.timeout(seconds):
+                await asyncio.wait((heard.ended, heard.enough), return_when="FIRST_COMPLETED")
         except TimeoutError as error:
             raise SchedulerUnavailableError(
                 f"{self._who} did not answer within {seconds:g} s"
             ) from error
         finally:
-            if process.returncode is None:
-                self._leave(process)
-        answer, words = out.decode("utf-8", "replace"), err.decode("utf-8", "replace")
-        return Told(process.returncode or 0, answer, words)
+            if not heard.ended.done():
+                self._leave(process, heard)
+        if heard.enough.done():
+            raise SchedulerUnavailableError(f"{self._who}: the answer is too long")
+        answer, words = (heard.said[fd].decode("utf-8", "replace") for fd in (1, 2))
+        return Told(process.get_returncode() or 0, answer, words)
 
     async def settled(self) -> None:
         """Wait for the programs that nobody waits for any more."""
-        await asyncio.gather(*self._late, return_exceptions=True)
+        if self._late:
+            await asyncio.wait(self._late)
 
-    def _leave(self, process: asyncio.subprocess.Process) -> None:
-        """Wait no longer. The answer finds nobody; the process is still collected."""
+    def _leave(self, process: asyncio.SubprocessTransport, heard: _Listener) -> None:
+        """Wait no longer and listen no longer; the process is still collected."""
         # sudo runs as root, so we may not signal it: the launcher ends by its own alarm.
         with suppress(ProcessLookupError, PermissionError):
             process.terminate()
-        late = asyncio.create_task(process.communicate())
-        self._late.add(late)
-        late.add_done_callback(self._late.discard)
+        for fd in (1, 2):
+            if (pipe := process.get_pipe_transport(fd)) is not None:
+                pipe.close()
+        request = cast("asyncio.WriteTransport", process.get_pipe_transport(0))
+        if request.get_write_buffer_size():
+            request.abort()  # an ordinary close waits for somebody who reads it
+        self._late.add(heard.ended)
+        heard.ended.add_done_callback(self._late.discard)
+
+
+class _Listener(asyncio.SubprocessProtocol):
+    """Keeps what a program says, up to MAX_ANSWER."""
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.said = {1: bytearray(), 2: bytearray()}
+        self.ended: asyncio.Future[None] = loop.create_future()
+        """It has ended, and its pipes are closed."""
+        self.enough: asyncio.Future[None] = loop.create_future()
+        """It has said more than anybody wants to know."""
+        self._process: asyncio.SubprocessTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._process = cast("asyncio.SubprocessTransport", transport)
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        if self.enough.done():
+            return
+        self.said[fd] += data
+        if sum(map(len, self.said.values())) > MAX_ANSWER:
+            self.said[fd].clear()
+            self.enough.set_result(None)
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        if self._process is not None:
+            self._process.close()
+        if not self.ended.done():
+            self.ended.set_result(None)
