@@ -2,7 +2,8 @@
 
 JupyterHub forgets a server once ``stop`` has returned or failed. A job whose cancel did not get
 through would then run on with nobody to end it, so it is kept here, in the spawner's state, and
-cancelled as soon as the scheduler answers again.
+cancelled once the scheduler answers again: tried ever less often, and one at a time on a cluster,
+because after an outage the starts of users wait for the same few slots.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from jupyterhub import orm
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sqlalchemy.orm import object_session
 
 from nearfield.errors import NearfieldError, SchedulerUnavailableError, UnknownNameError
@@ -26,7 +28,20 @@ Finder = Callable[[str, str, str], Awaitable[JobId | None]]
 LAUNCHER_SECONDS = 100.0
 """A launcher ends by itself after 90 s: what it submitted is in the queue by then, or never."""
 
+MOST_SECONDS = 600.0
+"""The longest pause between two tries of one job."""
+DAY = 86400.0
+LONGEST_DAYS = 8.0
+"""A job whose end nobody knows is given up after so long."""
+
 log = logging.getLogger("nearfield.leftovers")
+
+_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Lock]] = WeakKeyDictionary()
+
+
+def _turn(cluster: str) -> asyncio.Lock:
+    turns = _turns.setdefault(asyncio.get_running_loop(), {})
+    return turns.setdefault(cluster, asyncio.Lock())
 
 
 class Leftover(BaseModel):
@@ -38,6 +53,8 @@ class Leftover(BaseModel):
     number: str = ""
     taken: float = 0.0
     """Without a number: when (Unix time) its submit was first seen to have begun."""
+    over: float = Field(default_factory=lambda: time.time() + LONGEST_DAYS * DAY)
+    """When (Unix time) its own time limit has surely ended it."""
 
     async def end(self, scheduler: Scheduler, find: Finder | None = None) -> None:
         """Cancel it. Raises SchedulerError while that cannot be done.
@@ -71,10 +88,13 @@ class Leftovers:
         *,
         find: Finder | None = None,
         pause_seconds: float = 10.0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._scheduler, self._save, self._pause = scheduler, save, pause_seconds
-        self._find = find
+        self._find, self._clock = find, clock
         self._kept: dict[str, Leftover] = {}
+        self._next: dict[str, tuple[float, float]] = {}
+        """Name → when it is tried again, and the pause before that."""
         self._task: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
@@ -93,23 +113,39 @@ class Leftovers:
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self.until_gone())
 
-    async def try_once(self) -> None:
-        """Cancel what can be cancelled now."""
+    async def try_once(self, *, wait: bool = True) -> None:
+        """Cancel what is due and can be cancelled now.
+
+        ``wait``: for the leftovers of other spawners that have their turn; else it is left for
+        later.
+        """
         for name, leftover in list(self._kept.items()):
-            try:
-                await leftover.end(self._scheduler(leftover.cluster), self._find)
-            except UnknownNameError as error:
+            turn = _turn(leftover.cluster)
+            if turn.locked() and not wait:
+                continue
+            async with turn:
+                if name in self._kept and self._clock() >= self._next.get(name, (0.0, 0.0))[0]:
+                    await self._try(name, leftover)
+
+    async def _try(self, name: str, leftover: Leftover) -> None:
+        try:
+            await leftover.end(self._scheduler(leftover.cluster), self._find)
+        except NearfieldError as error:
+            if isinstance(error, UnknownNameError) or time.time() > leftover.over:
                 log.error("job %s is given up: %s", name, error.message)
                 self._drop(name)
-                continue
-            except NearfieldError as error:
-                log.warning("job %s still cannot be cancelled: %s", name, error.message)
-                continue
+                return
+            pause = self._next.get(name, (0.0, self._pause))[1] * 2
+            pause = min(pause, MOST_SECONDS)
+            self._next[name] = self._clock() + pause, pause
+            log.warning("job %s still cannot be cancelled: %s", name, error.message)
+        else:
             log.info("job %s, left over from an outage, is cancelled", name)
             self._drop(name)
 
     def _drop(self, name: str) -> None:
         self._kept.pop(name, None)
+        self._next.pop(name, None)
         self._save()
 
     async def until_gone(self) -> None:

@@ -15,7 +15,7 @@ from nearfield_spawners import metrics
 from nearfield_spawners.configured import Configured
 from nearfield_spawners.culling import idle_limit
 from nearfield_spawners.endings import LOG_LINES, Ending, ending_of, idle_ending
-from nearfield_spawners.leftovers import LAUNCHER_SECONDS, Leftover
+from nearfield_spawners.leftovers import DAY, LAUNCHER_SECONDS, Leftover
 from nearfield_spawners.logs import event
 
 COMPLETING_SECONDS = 30.0
@@ -182,15 +182,16 @@ class Life(Configured):
             # JupyterHub forgets the server whatever we answer; the job must not be forgotten.
             self.log.warning("%s cannot be stopped now: %s", self._log_name, error.message)
             number = self.job.number if self.job else ""
-            self.leftovers.add(
-                Leftover(
-                    cluster=self.cluster_name,
-                    user=self.account,
-                    name=self.job_name,
-                    number=number,
-                    taken=self._taken[1] if self._taken[0] == self.job_name else 0.0,
-                )
+            left = Leftover(
+                cluster=self.cluster_name,
+                user=self.account,
+                name=self.job_name,
+                number=number,
+                taken=self._taken[1] if self._taken[0] == self.job_name else 0.0,
             )
+            if self.host and self.ends_at:  # a day more: a limit can be raised, a job suspended
+                left.over = self.ends_at + DAY
+            self.leftovers.add(left)
             return
         self._note_idle()
         event(self.log, "cancelled", **self._who())

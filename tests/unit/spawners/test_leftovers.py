@@ -18,6 +18,9 @@ class Outage:
 
     def __init__(self) -> None:
         self.away = True
+        self.asked = 0
+        self.hold = asyncio.Event()
+        self.hold.set()
         self.cancelled: list[JobId] = []
         self.known: dict[str, JobId] = {}
         self.begun: set[str] = set()
@@ -28,6 +31,8 @@ class Outage:
         return self.known.get(name)
 
     async def cancel(self, job: JobId) -> None:
+        self.asked += 1
+        await self.hold.wait()
         self._answer()
         self.cancelled.append(job)
 
@@ -105,3 +110,56 @@ async def test_a_submit_that_has_begun_is_waited_for_however_long_ago_it_was_ask
     now = 1e9 + 101
     await left.end(outage)  # type: ignore[arg-type]
     assert outage.cancelled == []
+
+
+async def test_each_is_tried_ever_less_often() -> None:
+    outage, now = Outage(), 1000.0
+    kept = Leftovers(
+        lambda _: outage,  # type: ignore[arg-type,return-value]
+        lambda: None,
+        clock=lambda: now,
+    )
+    kept.load([Leftover(cluster="c", user="alice", name="nf-1", number="17").model_dump()])
+    tries = []
+    while now < 1000 + 3600:
+        before = outage.asked
+        await kept.try_once()
+        if outage.asked > before:
+            tries.append(now - 1000)
+        now += 10
+    assert tries == [0, 20, 60, 140, 300, 620, 1220, 1820, 2420, 3020]
+    outage.away, now = False, now + 600
+    await kept.try_once()
+    assert len(kept) == 0
+
+
+async def test_one_at_a_time_on_a_cluster_and_a_start_waits_for_none() -> None:
+    outage = Outage()
+    outage.away, outage.hold = False, asyncio.Event()
+    all_kept = [make(outage)[0] for _ in range(20)]
+    for n, kept in enumerate(all_kept):
+        entry = Leftover(cluster="c", user="alice", name=f"nf-{n}", number=str(n))
+        kept.load([entry.model_dump()])
+    tasks = [asyncio.create_task(kept.try_once()) for kept in all_kept[1:]]
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert outage.asked == 1
+    await asyncio.wait_for(all_kept[0].try_once(wait=False), 1)
+    assert (outage.asked, len(all_kept[0])) == (1, 1)
+    outage.hold.set()
+    await asyncio.gather(*tasks)
+    assert len(outage.cancelled) == 19
+
+
+async def test_given_up_once_its_own_limit_has_ended_it(caplog: pytest.LogCaptureFixture) -> None:
+    outage = Outage()
+    kept, saved = make(outage)
+    kept.load(
+        [
+            Leftover(cluster="c", user="alice", name="nf-1", number="17", over=1.0).model_dump(),
+            {"cluster": "c", "user": "alice", "name": "nf-2", "number": "18"},
+        ]
+    )
+    await kept.try_once()
+    assert "job nf-1 is given up: no answer" in caplog.text
+    assert [entry["name"] for entry in saved[-1]] == ["nf-2"]
