@@ -216,6 +216,10 @@ def log_tail(sessions: Path, name: str, lines: int) -> str:
             return ""
         file.seek(max(0, os.fstat(log).st_size - 64 * 1024))
         text = file.read(64 * 1024).decode("utf-8", "replace")
-    # A log is shown on pages and terminals: no control character but the tab survives.
+    return last_lines(text, lines)
+
+
+def last_lines(text: str, lines: int) -> str:
+    """Of a log, what is shown on pages and terminals: no control character but the tab survives."""
     last = text.splitlines()[-lines:] if lines > 0 else []
     return "\n".join("".join(c for c in s if c.isprintable() or c == "\t")[:500] for s in last)

@@ -15,14 +15,14 @@ from pydantic import ValidationError
 
 from nearfield.config import Cluster, Config
 from nearfield.errors import SchedulerError, SchedulerUnavailableError
-from nearfield.scheduler import wire
+from nearfield.scheduler import images, staging, wire
 from nearfield.scheduler._protocol import JobState, JobStatus, PathAccess
 from nearfield.scheduler.account import SlurmAccount
 from nearfield.scheduler.examination import Examination, examine
 from nearfield.scheduler.exchange import Exchange, Told
 from nearfield.scheduler.jobspec import JobSpec
 from nearfield.scheduler.slurm_forecast import slurm_time
-from nearfield.scheduler.slurm_output import is_host
+from nearfield.scheduler.slurm_output import is_host, is_job_number
 
 T = TypeVar("T")
 _USER = re.compile(r"[a-z_][a-z0-9_.-]{0,31}", re.ASCII)
@@ -96,7 +96,14 @@ def _status_of(told: object) -> JobStatus:
         return JobStatus(state=JobState.UNKNOWN, reason="the launcher's answer cannot be read")
     if status.host is not None and not is_host(status.host):
         return JobStatus(state=JobState.UNKNOWN, reason="the launcher's answer names no host")
-    return status
+    return status.model_copy(update={"reason": status.reason[:500], "name": status.name[:500]})
+
+
+def _number_of(told: object) -> str:
+    """A launcher's word for a job: it becomes a JobId, and an argument of the hub's own squeue."""
+    if isinstance(told, str) and is_job_number(told):
+        return told
+    raise SchedulerUnavailableError("the launcher's answer is no job number")
 
 
 class LauncherSubmitter(ABC):
@@ -113,7 +120,8 @@ class LauncherSubmitter(ABC):
         """What it means that the launcher did not answer."""
 
     async def submit(self, spec: JobSpec) -> str:
-        return str(await self._ask(spec.user, "submit", spec=json.loads(spec.wire_json())))
+        told = await self._ask(spec.user, "submit", spec=json.loads(spec.wire_json()))
+        return _number_of(told)
 
     async def cancel(self, user: str, number: str) -> None:
         await self._ask(user, "cancel", number=number)
@@ -127,16 +135,17 @@ class LauncherSubmitter(ABC):
 
     async def find(self, user: str, name: str) -> str | None:
         found = await self._ask(user, "find", name=name)
-        return None if found is None else str(found)
+        return None if found is None else _number_of(found)
 
     async def withdraw(self, user: str, name: str) -> bool:
         return await self._ask(user, "withdraw", name=name) is True
 
     async def log_tail(self, user: str, name: str, lines: int) -> str:
-        return str(await self._ask(user, "log_tail", name=name, lines=lines))
+        told = await self._ask(user, "log_tail", name=name, lines=lines)
+        return staging.last_lines(told, lines) if isinstance(told, str) else ""
 
     async def image(self, user: str, name: str) -> dict[str, Any]:
-        return dict(await self._ask(user, "image", name=name))
+        return images.told_of_image(await self._ask(user, "image", name=name))
 
     async def access(self, user: str, paths: Iterable[str]) -> dict[str, PathAccess]:
         found = await self._ask(user, "access", paths=list(paths))

@@ -20,6 +20,7 @@ from nearfield.errors import NearfieldError, SchedulerError, SchedulerUnavailabl
 
 VERSION = 1
 MAX_REQUEST = 4 * 1024 * 1024
+MAX_WORDS = 2000
 JOB_PREFIX = "nearfield-"
 SESSION_NAME = f"{JOB_PREFIX}<16 hexadecimal digits>"
 """Jobs of other names are not the launcher's to touch."""
@@ -92,4 +93,5 @@ def read_answer(text: str) -> Any:
     if not issubclass(found, SchedulerError):
         # The launcher's configuration is broken: for who asks, a scheduler out of order.
         found = SchedulerUnavailableError
-    raise found(message, hint=None if hint is None else str(hint))
+    # Some of it is shown, logged and kept: no more than a person would read.
+    raise found(message[:MAX_WORDS], hint=None if hint is None else str(hint)[:MAX_WORDS])

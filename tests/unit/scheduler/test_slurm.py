@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import pwd
 from collections.abc import Callable, Iterable
@@ -500,6 +501,45 @@ async def test_a_launchers_host_is_taken(commands: Commands) -> None:
     assert found["7"] == JobStatus(state=JobState.RUNNING, host="na-1.lab")
     with pytest.raises(SchedulerUnavailableError, match="holds no states"):
         await sudo(commands, says('{"ok": true, "result": ["7"]}')).status(ME, ["7"])
+
+
+def answers(commands: Commands, tmp_path: Path, result: object) -> SudoSubmitter:
+    (tmp_path / "answer").write_text(json.dumps({"ok": True, "result": result}))
+    return sudo(commands, f"exec cat {tmp_path}/answer")
+
+
+@pytest.mark.parametrize("told", ["", "7,8", "7\n", "--all", "7_1", 7, ["7"], {"7": 1}, "1" * 99])
+async def test_a_number_that_is_none_is_no_job(
+    commands: Commands, tmp_path: Path, told: object
+) -> None:
+    submitter = answers(commands, tmp_path, told)
+    with pytest.raises(SchedulerUnavailableError, match="no job number"):
+        await submitter.submit(SPEC)
+    with pytest.raises(SchedulerUnavailableError, match="no job number"):
+        await submitter.find(ME, "nf-1")
+
+
+async def test_of_a_launchers_words_no_more_is_kept_than_is_shown(
+    commands: Commands, tmp_path: Path
+) -> None:
+    log = "\n".join(["\x1b[2J" + "y" * 9000] * 500)
+    shown = await answers(commands, tmp_path, log).log_tail(ME, "nf-1", 30)
+    assert shown.split("\n") == ["[2J" + "y" * 497] * 30
+    assert not await answers(commands, tmp_path, {"x": 1}).log_tail(ME, "nf-1", 30)
+    image: dict[str, Any] = dict.fromkeys(("path", "digest", "verdict"), "z" * 9000)
+    image |= {"signers": ["s" * 999] * 99, "warnings": ["w" * 9999] * 99, "more": "m" * 9000}
+    kept = await answers(commands, tmp_path, image).image(ME, "nf-1")
+    assert list(kept) == ["path", "digest", "verdict", "signers", "warnings"]
+    assert len(json.dumps(kept)) < 16_000
+    for none in ({}, [], "x", None, 7, image | {"signers": 7}):
+        assert await answers(commands, tmp_path, none).image(ME, "nf-1") == {}
+    long = {"7": {"state": "running", "reason": "r" * 9000}}
+    found = await answers(commands, tmp_path, long).status(ME, ["7"])
+    assert len(found["7"].reason) == 500
+    error = {"kind": "SubmitError", "message": "m" * 9000, "hint": "h" * 9000}
+    with pytest.raises(SubmitError) as caught:
+        await sudo(commands, says(json.dumps({"ok": False, "error": error}))).find(ME, "nf-1")
+    assert (len(caught.value.message), len(caught.value.hint or "")) == (2000, 2000)
 
 
 async def test_not_too_many_at_once(commands: Commands, tmp_path: Path) -> None:
