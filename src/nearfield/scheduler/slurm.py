@@ -30,7 +30,11 @@ from nearfield.scheduler.slurm_output import (
 from nearfield.scheduler.submitters import Submitter
 
 OWNERS_PER_LOOK = 32
-"""Second looks cost one command as each owner: more than this many wait for the next look."""
+"""Second looks cost one command as each owner: more than this many at once wait for a next look."""
+QUICK_SECONDS = 1.0
+"""So long a look for all waits for the looks as owners, so that an exit code usually comes with the
+end. A launcher runs as its user, who may stop it: its answer is for the look that it is ready for.
+"""
 ANSWER_SECONDS = 30.0
 """So long an owner's word about a running job is repeated before the owner is asked again."""
 OWNER_SECONDS = 3.0
@@ -77,6 +81,7 @@ class SlurmScheduler:
         self._asked_at: dict[str, float] = {}
         self._waiting: dict[str, set[JobId]] = defaultdict(set)
         self._ends: dict[JobId, float] = {}
+        self._looks: dict[str, asyncio.Task[None]] = {}  # under way, one for an owner
         self._sought_at: dict[tuple[str, str], float] = {}
         self._sees_others = False
         """Has the hub's own look shown somebody else's job? Then this site hides none."""
@@ -223,16 +228,27 @@ class SlurmScheduler:
                 self._waiting[owner] |= unsure
         # Who was asked longest ago comes first; the others take the next look.
         due.sort(key=lambda owner: (self._asked_at.get(owner, float("-inf")), owner))
-        now, calls = self._clock(), []
-        for owner in due[: self._owners_per_look]:
+        now, begun = self._clock(), []
+        for owner in due[: max(0, self._owners_per_look - len(self._looks))]:
             jobs = list(dict.fromkeys([*again[owner], *self._waiting.pop(owner, ())]))
             self._asked_at[owner] = now
             self._ends.update(dict.fromkeys(ended.intersection(jobs), now))
-            calls.append(self._ask_owner(owner, jobs))
-        await asyncio.gather(*calls)
+            look = asyncio.create_task(self._ask_owner(owner, jobs), name=owner)
+            look.add_done_callback(lambda done: self._looks.pop(done.get_name(), None))
+            self._looks[owner] = look
+            begun.append(look)
+        if begun:
+            await asyncio.wait(begun, timeout=QUICK_SECONDS)
+
+    async def settled(self) -> None:
+        """Wait for the looks as owners that are still under way."""
+        if self._looks:
+            await asyncio.wait(self._looks.values())
 
     def _due(self, owner: str, jobs: list[JobId], ended: set[JobId]) -> bool:
         """Is it worth a command as this owner?"""
+        if owner in self._looks:
+            return False
         if any(job in ended and job not in self._ends for job in jobs):
             return True  # its exit code is asked for at once, and once
         asked = self._asked_at.get(owner)

@@ -23,6 +23,7 @@ from nearfield.scheduler import (
     JobState,
     JobStatus,
     PathAccess,
+    slurm,
 )
 from nearfield.scheduler.account import GONE, SlurmAccount
 from nearfield.scheduler.slurm import SlurmScheduler
@@ -283,6 +284,56 @@ async def test_one_owners_broken_answer_is_that_owners_alone(commands: Commands)
     found = await scheduler.status([job(1), job(2, "bob")])
     assert found[job(1)] == JobStatus(state=JobState.UNKNOWN, reason="RecursionError")
     assert found[job(2, "bob")].state is JobState.RUNNING
+
+
+class Slow(Owners):
+    """Owners of whom some keep the hub waiting until they are let go."""
+
+    def __init__(self, answers: dict[str, JobStatus | Exception], *slow: str) -> None:
+        super().__init__(answers)
+        self.slow, self.let_go = slow, asyncio.Event()
+
+    async def status(self, user: str, numbers: Iterable[str]) -> dict[str, JobStatus]:
+        found = await super().status(user, numbers)
+        if user in self.slow:
+            await self.let_go.wait()
+        return found
+
+
+async def test_a_slow_owner_delays_nobody(
+    commands: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever stops the own launcher is not waited for; the answer counts once it is there."""
+    monkeypatch.setattr(slurm, "QUICK_SECONDS", 0.05)
+    owners = Slow({"1": status(JobState.FAILED, 9), "2": status(JobState.FAILED, 3)}, "alice")
+    rows = says(ROW.format(1, "FAILED"), ROW.format(2, "FAILED"))
+    now = [0.0]
+    scheduler = SlurmScheduler("lab", commands(squeue=rows), owners, clock=lambda: now[0])
+    for _ in range(3):
+        found = await scheduler.status([job(1), job(2, "bob")])
+        assert (found[job(1)].state, found[job(1)].exit_code) == (JobState.FAILED, None)
+        assert found[job(2, "bob")].exit_code == 3
+        now[0] += 10
+    assert [user for user, _ in owners.asked].count("alice") == 1, "one look at a time"
+    owners.let_go.set()
+    await scheduler.settled()
+    assert (await scheduler.status([job(1)]))[job(1)].exit_code == 9
+
+
+async def test_slow_owners_are_bounded(commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slurm, "QUICK_SECONDS", 0.05)
+    jobs = [job(n, f"u{n}") for n in range(1, 6)]
+    owners = Slow({str(n): status(JobState.RUNNING) for n in range(1, 6)}, "u1", "u2")
+    scheduler = SlurmScheduler("lab", commands(squeue="exit 0"), owners, owners_per_look=3)
+    for asked in (3, 4, 5):  # two never answer, so that one at a time is asked besides
+        found = await scheduler.status(jobs)
+        assert len(owners.asked) == asked
+    assert [found[j].state for j in jobs] == [JobState.UNKNOWN] * 2 + [JobState.RUNNING] * 3
+    owners.let_go.set()
+    await scheduler.settled()
+    found = await scheduler.status(jobs)
+    assert {s.state for s in found.values()} == {JobState.RUNNING}
+    assert len(owners.asked) == 5
 
 
 async def test_owners_take_turns(commands: Commands) -> None:
