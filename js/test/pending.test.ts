@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { elapsed, Steps, type Progress } from "../src/pending/steps.ts";
+import { canCome, elapsed, Steps, type Progress } from "../src/pending/steps.ts";
 
 function after(...events: Progress[]): Steps {
   const steps = new Steps();
@@ -57,4 +57,19 @@ test("ready ends every step", () => {
 
 test("how long it takes", () => {
   assert.deepEqual([0, 59.4, 61, 3599, 7500].map(elapsed), ["0 s", "59 s", "1 min 1 s", "59 min 59 s", "2 h 5 min"]);
+});
+
+test("placing and the node's checks are steps of their own", () => {
+  const steps = after(
+    { stage: "rights", progress: 5, message: "Checking rights" },
+    { stage: "placed", progress: 8, message: "Placed next to 1 GB in raw-a" },
+    { stage: "allocated", progress: 50, message: "Node allocated: na1" },
+    { stage: "checks", progress: 55, message: "Checking image and data on the node" },
+  );
+  assert.match(short(steps), /^rights:done placed:done .*allocated:done checks:now/);
+  assert.equal(steps.list().find((step) => step.name === "allocated")?.title, "Node allocated: na1");
+});
+
+test("nothing more comes of a stream that is closed", () => {
+  assert.deepEqual([0, 1, 2].map((readyState) => canCome({ readyState })), [true, true, false]);
 });

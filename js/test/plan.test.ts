@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { freeWords } from "../src/spawn/hardware.ts";
-import { better, numberProblem, obstacles, problemWords, reasonsOf, summary } from "../src/spawn/planwords.ts";
+import { joined, takesLast, unknown } from "../src/spawn/datasets.ts";
+import { freeWords, partitionFor } from "../src/spawn/hardware.ts";
+import { better, isForAnother, numberProblem, obstacles, problemWords, reasonsOf, summary } from "../src/spawn/planwords.ts";
 import type { Options, Plan } from "../src/spawn/types.ts";
 
 const options: Options = { profile: "small", hardware: "small", datasets: ["p-1"] };
@@ -28,7 +29,7 @@ test("a dataset that may not be read stands against a start, told once", () => {
   assert.deepEqual(obstacles({ ...plan, rights: [right] }), [
     { pid: "p-1", field: "datasets", message: "you may not read /data/x", hint: "" },
   ]);
-  const told = { field: "datasets", message: "dataset p-1: may not be read", hint: "ask" };
+  const told = { pid: "p-1", field: "datasets", message: "dataset p-1: may not be read", hint: "ask" };
   assert.deepEqual(obstacles({ ...plan, rights: [right], problems: [told] }), [told]);
   assert.deepEqual(obstacles({ ...plan, rights: [{ ...right, answer: "unknown" }] }), []);
 });
@@ -55,9 +56,10 @@ test("only what is nearer or sooner is offered instead", () => {
 });
 
 test("what stands against a dataset is said at the dataset", () => {
-  const unknown = { field: "datasets", message: "unknown dataset p-2", hint: "search for it" };
+  const missing = { pid: "p-2", field: "datasets", message: "unknown dataset p-2", hint: "search for it" };
+  const longer = { pid: "p-30", field: "datasets", message: "unknown dataset p-30", hint: null };
   const right = { pid: "p-1", answer: "no", path: "/data/x", reason: "no read for alice" } as const;
-  const found = reasonsOf({ ...plan, rights: [right], problems: [unknown] }, ["p-1", "p-2", "p-3"]);
+  const found = reasonsOf({ ...plan, rights: [right], problems: [longer, missing] }, ["p-1", "p-2", "p-3"]);
   assert.deepEqual([...found], [["p-1", "No read for alice."], ["p-2", "Unknown dataset p-2."]]);
 });
 
@@ -86,4 +88,33 @@ test("availability counts what there is", () => {
   };
   assert.equal(freeWords(partition), "14 of 24 cores idle · 1 of 1 node empty · 3 jobs waiting");
   assert.match(freeWords({ ...partition, gpus_total: 2, gpus_idle: 1 }), /1 of 2 GPUs free/);
+});
+
+test("hardware without a partition is where the data are, or on the cluster's default", () => {
+  const partition = (cores_idle: number) => ({
+    cores_idle, cores_total: 24, nodes_idle: 1, nodes_total: 1, gpus_idle: 0, gpus_total: 0, pending: 0,
+  });
+  const partitions = { short: partition(1), long: partition(2) };
+  const cluster = { answers: true, as_of: 1, partitions, default_partition: "long", message: "" };
+  assert.equal(partitionFor(cluster, "short", true), partitions.short);
+  assert.equal(partitionFor(cluster, "", false), partitions.long);
+  assert.equal(partitionFor(cluster, "", true), "by data");
+  assert.equal(partitionFor({ ...cluster, default_partition: null }, "", false), null);
+});
+
+test("a page that overlaps brings nothing twice", () => {
+  const [a, b, c] = [unknown("p-1"), unknown("p-2"), unknown("p-3")];
+  assert.deepEqual(joined([a, b], [b, c]).map((one) => one.pid), ["p-1", "p-2", "p-3"]);
+});
+
+test("Backspace takes one dataset away, however long it is held", () => {
+  assert.equal(takesLast({ key: "Backspace", repeat: false }, ""), true);
+  assert.equal(takesLast({ key: "Backspace", repeat: true }, ""), false);
+  assert.equal(takesLast({ key: "Backspace", repeat: false }, "x"), false);
+});
+
+test("the form of another user is known by its name", () => {
+  assert.equal(isForAnother("bob", "admin"), true);
+  assert.equal(isForAnother("bob", "bob"), false);
+  assert.equal(isForAnother("", "bob"), false);
 });

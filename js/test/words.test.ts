@@ -20,6 +20,8 @@ test("a start is a range, in words", () => {
   assert.equal(startWords(null, now), "not known");
   assert.equal(startWords({ earliest: null, latest: null }, now), "not known");
   assert.equal(startWords({ earliest: now / 1000, latest: now / 1000 + 5 }, now), "within a minute");
+  // That nothing stands against it now says nothing of the jobs that wait before it.
+  assert.equal(startWords({ earliest: now / 1000, latest: null }, now), "not known");
   const soon = { earliest: now / 1000, latest: at("2026-03-10T12:40:00") };
   assert.equal(startWords(soon, now), "between now and 12:40");
   const later = { earliest: at("2026-03-10T14:05:00"), latest: "2026-03-11T08:00:00" };

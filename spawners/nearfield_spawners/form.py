@@ -203,6 +203,8 @@ def options_form(spawner: Any) -> str:
         pids=pids,
         problem=problem,
         linked=linked and "profile" in asked,
+        named="profile" in asked,
+        user=getattr(getattr(spawner, "user", None), "name", ""),
         ending=getattr(spawner, "last_ending", None),
         hub_url=hub_url,
         assets=asset_urls(hub_url),

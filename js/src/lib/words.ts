@@ -69,7 +69,7 @@ export function startWords(span: Span | null | undefined, now = Date.now()): str
   if (earliest === null && latest === null) return "not known";
   if (latest !== null && latest <= soon) return "within a minute";
   if (earliest === null || earliest <= soon)
-    return latest === null ? "from now on" : `between now and ${clock(latest, now)}`;
+    return latest === null ? "not known" : `between now and ${clock(latest, now)}`;
   if (latest === null) return `from ${clock(earliest, now)} on`;
   const [from, to] = [clock(earliest, now), clock(latest, now)];
   return from === to ? `about ${from}` : `between ${from} and ${to}`;

@@ -1,7 +1,9 @@
 // The page while a session starts: its steps with their times, and a way out.
 import { Api, ApiError } from "../lib/api.ts";
 import { h, need, say } from "../lib/dom.ts";
-import { elapsed, Steps, type Progress, type Step } from "./steps.ts";
+import { canCome, elapsed, Steps, type Progress, type Step } from "./steps.ts";
+
+const AGAIN_MS = 5_000;
 
 function clock(at: number): string {
   return new Date(at * 1000).toLocaleTimeString("en-GB");
@@ -13,16 +15,19 @@ class Pending {
   private readonly list: HTMLElement;
   private readonly bar: HTMLElement;
   private readonly spoken: HTMLElement;
+  private readonly trouble: HTMLElement;
   private readonly log: HTMLElement;
   private readonly cancelButton: HTMLButtonElement;
   private readonly source: EventSource;
   private first: number | null = null;
+  private cancelling = false;
 
   constructor(root: HTMLElement) {
     this.root = root;
     this.list = need("#nf-steps", root);
     this.bar = need("#nf-bar", root);
     this.spoken = need("#nf-spoken", root);
+    this.trouble = need("#nf-trouble", root);
     this.log = need("#nf-messages", root);
     this.cancelButton = need<HTMLButtonElement>("#nf-cancel", root);
     for (const part of root.querySelectorAll<HTMLElement>(".nf-script")) part.hidden = false;
@@ -30,24 +35,38 @@ class Pending {
     this.cancelButton.addEventListener("click", () => void this.cancel());
     this.source = new EventSource(root.dataset["progress"] ?? "");
     this.source.addEventListener("message", (event) => this.heard(JSON.parse(String(event.data)) as Progress));
-    // The browser asks again by itself; the hub then tells everything from the start.
-    this.source.addEventListener("error", () => say(this.spoken, "The hub does not answer; trying again."));
+    this.source.addEventListener("error", () => this.lost());
     setInterval(() => this.tick(), 1000);
   }
 
   private heard(event: Progress): void {
+    say(this.trouble, "");
     this.steps.add(event);
     if (event.progress !== undefined) this.advance(event.progress);
     if (event.message && !event.ready) this.note(event);
     this.show();
+    if (this.steps.over) this.over();
+    else say(this.spoken, event.message ?? "");
+  }
+
+  private over(): void {
+    this.source.close();
+    if (this.cancelling) return; // the answer to the cancelling says where to go
     if (this.steps.over === "ready") {
-      this.source.close();
       say(this.spoken, "Your session is ready.");
       window.location.reload(); // the hub leads on to the session, or to where it was asked for
-    } else if (this.steps.over === "failed") {
-      this.source.close();
-      this.failed();
-    } else say(this.spoken, event.message ?? "");
+    } else this.failed();
+  }
+
+  private lost(): void {
+    if (this.cancelling || this.steps.over) return;
+    // After a lost connection the browser asks again by itself, and the hub tells everything from
+    // the start; after an answer that is no stream it never does.
+    if (canCome(this.source)) say(this.trouble, "The hub does not answer; trying again.");
+    else {
+      say(this.trouble, "The hub does not tell how far it is; this page loads itself again in a moment.");
+      setTimeout(() => this.cancelling || window.location.reload(), AGAIN_MS);
+    }
   }
 
   private note(event: Progress): void {
@@ -93,15 +112,22 @@ class Pending {
 
   private async cancel(): Promise<void> {
     this.cancelButton.disabled = true;
+    this.cancelling = true;
+    say(this.trouble, "");
     say(this.spoken, "Cancelling");
     const api = new Api(this.root.dataset["hub"] ?? "/hub/", window.jhdata?.xsrf_token ?? "");
     try {
-      this.source.close();
       await api.call("DELETE", this.root.dataset["server"] ?? "");
+      this.source.close();
       window.location.assign(this.root.dataset["again"] ?? "");
     } catch (error) {
+      this.cancelling = false;
       this.cancelButton.disabled = false;
-      say(this.spoken, `It could not be cancelled: ${error instanceof ApiError ? error.message : String(error)}.`);
+      if (this.steps.over) return this.over();
+      if (!canCome(this.source)) return this.lost();
+      const why = error instanceof ApiError ? error.message : String(error);
+      say(this.spoken, "");
+      say(this.trouble, `It could not be cancelled: ${why.replace(/\.$/, "")}.`);
     }
   }
 }

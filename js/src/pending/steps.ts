@@ -109,3 +109,8 @@ export function elapsed(seconds: number): string {
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
   return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 }
+
+/** Whether more may come of an event stream: one that is closed (2) stays so. */
+export function canCome(source: { readonly readyState: number }): boolean {
+  return source.readyState !== 2;
+}

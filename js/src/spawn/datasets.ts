@@ -8,6 +8,7 @@ import { pidsIn } from "./pids.ts";
 import type { Dataset, DatasetPage } from "./types.ts";
 
 const LIMIT = 20;
+const TYPING_MS = 250;
 
 /** One line about a dataset: technique, instrument, date, size, storage. */
 export function about(dataset: Dataset): string {
@@ -30,6 +31,23 @@ export function unknown(pid: string): Dataset {
   return { pid, title: "", techniques: [], ...nothing };
 }
 
+interface Search {
+  text: string;
+  /** Where the next page begins; null for the first. */
+  cursor: string | null;
+}
+
+/** Results with one more page; what has come already does not come again. */
+export function joined(found: readonly Dataset[], more: readonly Dataset[]): Dataset[] {
+  const known = new Set(found.map((one) => one.pid));
+  return [...found, ...more.filter((one) => !known.has(one.pid))];
+}
+
+/** Backspace in the empty field takes the last dataset away; held down, it stops there. */
+export function takesLast(event: Pick<KeyboardEvent, "key" | "repeat">, text: string): boolean {
+  return event.key === "Backspace" && !event.repeat && text === "";
+}
+
 export class Datasets {
   private readonly api: Api;
   private readonly changed: () => void;
@@ -47,24 +65,28 @@ export class Datasets {
   private stale = false;
   private reasons = new Map<string, string>();
   private readonly missing = new Set<string>();
-  private readonly search: Latest<string>;
+  private readonly search: Latest<Search>;
 
   constructor(api: Api, changed: () => void) {
     this.api = api;
     this.changed = changed;
-    this.search = new Latest((text, signal) => this.look(text, null, signal), 250);
+    this.search = new Latest((asked, signal) => this.look(asked, signal), TYPING_MS);
     this.query.addEventListener("input", () => {
       // Results of what stood there before are not chosen from any more.
       this.stale = true;
+      this.more.disabled = true;
       this.list.classList.add("nf-waiting");
-      this.search.ask(this.query.value);
+      this.begin(TYPING_MS);
     });
     this.query.addEventListener("focus", () => {
-      if (this.list.hidden) this.search.ask(this.query.value, 0);
+      if (this.list.hidden) this.begin();
     });
     this.query.addEventListener("keydown", (event) => this.key(event));
     this.query.addEventListener("paste", (event) => this.paste(event));
-    this.more.addEventListener("click", () => void this.look(this.query.value, this.next));
+    this.more.addEventListener("click", () => {
+      if (this.next) this.begin(0, this.next);
+      this.query.focus(); // the button is off until the answer is there: the arrows go on from the field
+    });
     document.addEventListener("pointerdown", (event) => {
       if (!need("#nf-search").contains(event.target as Node)) this.close();
     });
@@ -117,13 +139,18 @@ export class Datasets {
     return this.api.get<DatasetPage>(`nearfield/datasets?${query}`, signal);
   }
 
-  private async look(text: string, cursor: string | null, signal?: AbortSignal): Promise<void> {
+  private begin(delay = 0, cursor: string | null = null): void {
+    this.search.ask({ text: this.query.value, cursor }, delay);
+  }
+
+  private async look({ text, cursor }: Search, signal: AbortSignal): Promise<void> {
     const pids = pidsIn(text);
     this.busy.hidden = false;
+    this.more.disabled = true;
     try {
       const asked = pids.length ? { pids } : { text: text.trim(), limit: String(LIMIT), ...(cursor ? { cursor } : {}) };
       const page = await this.ask(asked, signal);
-      this.found = cursor ? [...this.found, ...page.datasets] : page.datasets;
+      this.found = cursor ? joined(this.found, page.datasets) : page.datasets;
       this.next = page.next;
       this.open();
       if (!this.found.length) {
@@ -135,10 +162,10 @@ export class Datasets {
         );
       } else say(this.status, `${plural(this.found.length, "dataset")}${this.next ? ", and more" : ""}.`);
     } catch (error) {
-      if (signal?.aborted) return;
+      if (signal.aborted) return;
       this.failed(error);
     } finally {
-      if (!signal?.aborted) this.busy.hidden = true;
+      if (!signal.aborted) this.busy.hidden = true;
     }
   }
 
@@ -172,7 +199,7 @@ export class Datasets {
     say(this.status, "");
     const bare = this.all.filter((dataset) => !dataset.title).map((dataset) => dataset.pid);
     if (bare.length) void this.resolve(bare);
-    this.search.ask(this.query.value, 0);
+    this.begin();
     this.query.focus();
   }
 
@@ -181,6 +208,7 @@ export class Datasets {
   private open(): void {
     this.active = -1;
     this.stale = false;
+    this.more.disabled = false;
     this.list.classList.remove("nf-waiting");
     this.query.removeAttribute("aria-activedescendant");
     this.list.replaceChildren(...this.found.map((dataset, index) => this.row(dataset, index)));
@@ -230,12 +258,12 @@ export class Datasets {
       else void this.enter();
     } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
-      if (!open) this.search.ask(this.query.value, 0);
+      if (!open) this.begin();
       else if (!this.stale) this.move(event.key === "ArrowDown" ? 1 : -1);
     } else if (event.key === "Escape" && open) {
       event.preventDefault();
       this.close();
-    } else if (event.key === "Backspace" && this.query.value === "" && this.pids.length) {
+    } else if (takesLast(event, this.query.value) && this.pids.length) {
       this.remove(this.pids[this.pids.length - 1] ?? "");
     }
   }
@@ -255,7 +283,7 @@ export class Datasets {
     const pids = pidsIn(this.query.value);
     if (pids.length) await this.add(pids);
     else if (this.found.length === 1 && !this.stale && !this.list.hidden && this.found[0]) this.toggle(this.found[0]);
-    else this.search.ask(this.query.value, 0);
+    else this.begin();
   }
 
   private paste(event: ClipboardEvent): void {

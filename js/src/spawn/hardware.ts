@@ -12,24 +12,37 @@ export function freeWords(partition: Partition): string {
   return parts.join(" · ");
 }
 
-export function showAvailability(root: HTMLElement, found: Availability | null, problem: string): void {
+type Cluster = Availability["clusters"][string];
+
+/** Where such a job would be: without a partition of its own, data decide, or the cluster's default. */
+export function partitionFor(cluster: Cluster, named: string, withData: boolean): Partition | "by data" | null {
+  if (!named && withData) return "by data";
+  return cluster.partitions[named || (cluster.default_partition ?? "")] ?? null;
+}
+
+export function showAvailability(
+  root: HTMLElement,
+  found: Availability | null,
+  problem: string,
+  withData: boolean,
+): void {
   for (const card of all(".nf-card[data-hardware]", root)) {
     const place = need(".nf-free", card);
     place.className = "nf-free";
     const name = card.dataset["cluster"] ?? "";
     const cluster = found?.clusters[name];
-    const partition = cluster?.partitions[card.dataset["partition"] ?? ""];
+    const partition = cluster ? partitionFor(cluster, card.dataset["partition"] ?? "", withData) : null;
     if (!cluster) place.replaceChildren(problem);
     else if (!cluster.answers) {
       place.classList.add("nf-down");
       const why = cluster.message.replace(/[.\s]+$/, "");
       place.replaceChildren(`The cluster ${name} does not answer${why ? `: ${why}` : ""}.`);
-    } else if (partition) {
+    } else if (partition === "by data") place.replaceChildren("On the partition nearest to your data.");
+    else if (partition) {
       const part = partition.cores_total ? partition.cores_idle / partition.cores_total : 0;
       const bar = h("span", { class: "nf-bar", "aria-hidden": "true" }, h("span", {}));
       (bar.firstChild as HTMLElement).style.width = `${Math.round(part * 100)}%`;
       place.replaceChildren(bar, h("span", {}, freeWords(partition)));
-    } else if (!card.dataset["partition"]) place.replaceChildren("On the partition nearest to your data.");
-    else place.replaceChildren();
+    } else place.replaceChildren();
   }
 }

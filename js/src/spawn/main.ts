@@ -1,11 +1,12 @@
 // The spawn page: wires the form that the hub rendered to the hub's API.
 import { Api, ApiError } from "../lib/api.ts";
-import { all, need } from "../lib/dom.ts";
+import { all, need, say } from "../lib/dom.ts";
 import { Datasets } from "./datasets.ts";
 import { Environments } from "./environment.ts";
 import { showAvailability } from "./hardware.ts";
 import { Inputs } from "./inputs.ts";
 import { Planning } from "./planning.ts";
+import { isForAnother } from "./planwords.ts";
 import type { Availability } from "./types.ts";
 
 const AVAILABILITY_MS = 60_000;
@@ -20,7 +21,13 @@ function start(root: HTMLElement): void {
   // Somebody who chose an environment keeps it, whatever data come later.
   let decided = root.dataset["linked"] === "yes";
 
-  const replan = (): void => planning.ask({ options: inputs.options(datasets.pids), wrong: inputs.values().wrong });
+  const user = root.dataset["user"];
+  const another = isForAnother(user, window.jhdata?.user);
+  const replan = (): void => {
+    // The hub plans for who asks; what holds for somebody else is checked when it starts.
+    if (another) say(need("#nf-plan"), `What ${user} may do is checked at the start.`);
+    else planning.ask({ options: inputs.options(datasets.pids), wrong: inputs.values().wrong });
+  };
   const choose = (profile: string, hardware: string): void => {
     inputs.choose(profile, hardware);
     replan();
@@ -28,6 +35,7 @@ function start(root: HTMLElement): void {
   const datasets = new Datasets(api, () => {
     const better = environments.arrange(datasets.all);
     if (better && !decided) inputs.choose(better, "");
+    showFree();
     replan();
   });
   const planning = new Planning(api, root, (reasons) => datasets.showReasons(reasons), choose);
@@ -47,7 +55,10 @@ function start(root: HTMLElement): void {
 
   takeOver(root);
   void datasets.preset(plainPids()).then(() => {
-    environments.arrange(datasets.all);
+    const better = environments.arrange(datasets.all);
+    // What a link or an earlier choice names stays.
+    if (better && !decided && root.dataset["named"] !== "yes") inputs.choose(better, inputs.hardware);
+    showFree();
     replan();
   });
 
@@ -65,14 +76,20 @@ function start(root: HTMLElement): void {
     true,
   );
 
+  let free: Availability | null = null;
+  let notFree = "";
+  const showFree = (): void => showAvailability(root, free, notFree, datasets.pids.length > 0);
   const look = async (): Promise<void> => {
     if (document.visibilityState === "hidden") return;
     try {
-      showAvailability(root, await api.get<Availability>("nearfield/availability"), "");
+      free = await api.get<Availability>("nearfield/availability");
+      notFree = "";
     } catch (error) {
       const known = error instanceof ApiError && error.status === 404;
-      showAvailability(root, null, known ? "" : "What is free cannot be told now.");
+      free = null;
+      notFree = known ? "" : "What is free cannot be told now.";
     }
+    showFree();
   };
   void look();
   setInterval(() => void look(), AVAILABILITY_MS);

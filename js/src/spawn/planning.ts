@@ -77,8 +77,7 @@ export class Planning {
     const reasons = reasonsOf(plan, options.datasets);
     this.refused(reasons);
     // What is said at a dataset is not said again below.
-    const inChip = (p: Problem): boolean =>
-      p.field === "datasets" && [...reasons.keys()].some((pid) => p.pid === pid || p.message.includes(pid));
+    const inChip = ({ pid }: Problem): boolean => typeof pid === "string" && reasons.has(pid);
     this.showProblems(found.filter((problem) => !inChip(problem)));
     const words = summary(plan, options);
     const unsure = plan.rights.filter((r) => r.answer === "unknown").length;

@@ -32,12 +32,17 @@ export function better(plan: Plan, now = Date.now()): Alternative[] {
   );
 }
 
+/** Whether the form is somebody else's: rights and places of who looks at it say nothing then. */
+export function isForAnother(user: string | undefined, asker: string | undefined): boolean {
+  return Boolean(user && asker && user !== asker);
+}
+
 /** What stands against each of the chosen datasets, to be said where it is listed. */
 export function reasonsOf(plan: Plan, pids: readonly string[]): Map<string, string> {
   const reasons = new Map<string, string>();
   for (const pid of pids) {
     const right = plan.rights.find((one) => one.pid === pid && one.answer === "no");
-    const problem = plan.problems.find((one) => one.field === "datasets" && one.message.includes(pid));
+    const problem = plan.problems.find((one) => one.pid === pid);
     if (right) reasons.set(pid, sentence(right.reason || `you may not read ${right.path}`));
     else if (problem) reasons.set(pid, sentence(problem.message));
   }
@@ -56,9 +61,9 @@ function apart(problem: Problem): Problem[] {
 /** All that stands against a start: the plan's problems and datasets that may not be read. */
 export function obstacles(plan: Plan): Problem[] {
   const found = plan.problems.flatMap(apart);
-  const told = found.map((p) => p.message).join("\n");
+  const told = new Set(found.map((p) => p.pid));
   for (const right of plan.rights)
-    if (right.answer === "no" && !told.includes(right.pid))
+    if (right.answer === "no" && !told.has(right.pid))
       found.push({ pid: right.pid, field: "datasets", message: right.reason || `you may not read ${right.path}`, hint: "" });
   return found;
 }

@@ -31,13 +31,19 @@ export interface Partition {
 export interface Availability {
   clusters: Record<
     string,
-    { answers: boolean; as_of: number | null; partitions: Record<string, Partition>; message: string }
+    {
+      answers: boolean;
+      as_of: number | null;
+      partitions: Record<string, Partition>;
+      default_partition: string | null;
+      message: string;
+    }
   >;
 }
 
 export interface Problem {
-  /** Of a dataset, where the plan says of which. */
-  pid?: string;
+  /** The dataset that it is about. */
+  pid?: string | null;
   field: string;
   message: string;
   hint: string | null;

@@ -234,3 +234,11 @@ def test_how_the_last_session_ended_is_at_the_top() -> None:
     assert "the &lt;end&gt;" in shown
     assert shown.index("start again") < shown.index("Data</legend>")
     assert "Your last session" not in form(OPEN, last_ending=None)
+
+
+def test_the_page_is_told_whose_form_it_is_and_whether_a_profile_was_named() -> None:
+    user = SimpleNamespace(name="b<ob")
+    assert 'data-user="b&lt;ob"' in form(OPEN, user=user)
+    assert 'data-named=""' in form(OPEN, link={"datasets": ["d-1"]})
+    assert 'data-named="yes"' in form(OPEN, link={"profile": "two"})
+    assert 'data-named="yes"' in form(OPEN, {"profile": "two"})
