@@ -31,6 +31,7 @@ from nearfield.scheduler.jobspec import JobSpec
 from nearfield.scheduler.launcher_guard import (
     audit,
     groups_of,
+    keep_to_itself,
     only_roots_code,
     root_owned_config,
 )
@@ -45,6 +46,7 @@ _NO_SESSION = JobStatus(state=JobState.UNKNOWN, reason="not a session")
 
 def main() -> None:
     """Console script."""
+    keep_to_itself()
     if len(sys.argv) != 1:
         sys.stderr.write("nearfield-launch takes no arguments (docs/reference/scheduler.md)\n")
         raise SystemExit(2)

@@ -8,6 +8,7 @@ import pwd
 import stat
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from nearfield.config import Config, parse_config
@@ -15,6 +16,7 @@ from nearfield.errors import BlockedError, SpecRefusedError
 
 PLACES = (Path(sys.prefix) / "etc/nearfield/nearfield.yaml", Path("/etc/nearfield/nearfield.yaml"))
 _TRUSTED_UID = 0
+_PR_SET_DUMPABLE = 4
 
 
 def root_owned_config(places: tuple[Path, ...] = PLACES, *, uid: int = _TRUSTED_UID) -> Config:
@@ -53,6 +55,18 @@ def _check(path: Path, found: os.stat_result, uid: int) -> None:
         raise SpecRefusedError(
             f"refused: accounts other than root may write {path}", hint=f"chmod go-w {path}"
         )
+
+
+def keep_to_itself() -> None:
+    """No other process of the user may read this one's memory, or take a descriptor from it.
+
+    It runs as the user, so the kernel would let the user trace it. The programs that it starts are
+    as open as ever: an exec sets this anew.
+    """
+    with suppress(OSError, AttributeError, ImportError):  # another system: it has no such call
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def only_roots_code(

@@ -113,6 +113,26 @@ def test_every_verb_is_served() -> None:
     assert set(launcher._VERBS) == set(wire.FIELDS)
 
 
+def test_nobody_may_look_into_it() -> None:
+    """And it may still open its own descriptors by name, as the check of an image does."""
+    import subprocess
+    import sys
+
+    program = """if True:
+        import ctypes, os
+        from nearfield.scheduler import launcher
+        def answer(raw):
+            open(f"/proc/self/fd/{os.open('/etc/hosts', os.O_RDONLY)}").close()
+            return str(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))
+        launcher._refuse_untrusted_code = lambda: answer(b"")
+        print(answer(b""), flush=True)
+        launcher.main()
+    """
+    argv = [sys.executable, "-c", program]
+    done = subprocess.run(argv, input=b"", capture_output=True, check=True, timeout=30)
+    assert done.stdout == b"1\n0\n"
+
+
 def test_importing_it_needs_no_asyncio() -> None:
     """Its start-up time is part of every spawn."""
     import subprocess
