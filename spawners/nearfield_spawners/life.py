@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from datetime import UTC
 from typing import Any
 
@@ -12,15 +13,13 @@ from traitlets import Float
 from nearfield.errors import NearfieldError, SchedulerUnavailableError
 from nearfield.scheduler import JobId, JobState, JobStatus
 from nearfield_spawners import metrics
+from nearfield_spawners.afterwards import Afterwards, log_tail
 from nearfield_spawners.configured import Configured
 from nearfield_spawners.culling import idle_limit
-from nearfield_spawners.endings import LOG_LINES, Ending, ending_of, idle_ending
+from nearfield_spawners.endings import Ending, ending_of, idle_ending
 from nearfield_spawners.leftovers import DAY, LAUNCHER_SECONDS, Leftover
 from nearfield_spawners.logs import event
 
-COMPLETING_SECONDS = 30.0
-"""So long the end of a session waits for Slurm to say how it came about."""
-LOG_SECONDS = 20.0
 NEVER_SUBMITTED = JobStatus(state=JobState.FAILED, reason="never submitted")
 
 
@@ -37,9 +36,9 @@ class Life(Configured):
         """The name that no submit can take any more."""
         self._taken = "", 0.0
         """The name that a submit has taken, and since when (Unix time) that is known."""
-        self._completing_since: float | None = None
         self._ending = asyncio.Lock()
         self._telling: asyncio.Task[Any] | None = None
+        self._learning_end: asyncio.Task[None] | None = None
         super().__init__(**kwargs)
 
     # ------------------------------------------------------------------ looking
@@ -113,57 +112,70 @@ class Life(Configured):
         async with self._ending:
             if not self.job_name:
                 return 0  # told while we waited
-            ran = bool(self.host)
-            ending = await self._note_end(status)
-            if ran:
-                metrics.ended(ending.kind)
-            if job := self.job:
-                self._monitor().forget(job)
+            job = self.job
+            if job is not None and status.state is JobState.COMPLETING:
+                self._tell_later(job, status)
+            else:
+                ran = bool(self.host)
+                ending = await self._note_end(status)
+                if ran:
+                    metrics.ended(ending.kind)
+                if job is not None:
+                    self._monitor().forget(job)
             self.clear_state()
         return 1 if status.exit_code is None else status.exit_code
 
     def _completed(self, status: JobStatus) -> bool:
-        """The server of a completing job is over; how it ended, Slurm says a little later."""
-        if status.state is not JobState.COMPLETING or not self.reported_port:
-            self._completing_since = None
-            return False
-        now = time.monotonic()
-        if self._completing_since is None:
-            self._completing_since = now
-            if job := self.job:
-                self._monitor().watch(job, urgent=True)
-        return now - self._completing_since > COMPLETING_SECONDS
+        """Is the server of a completing job over? Its port may be another's already."""
+        return status.state is JobState.COMPLETING and bool(self.reported_port)
+
+    def _tell_later(self, job: JobId, status: JobStatus) -> None:
+        """Keep what is known of the end now; the rest is asked for when the hub has been told."""
+        told = self._teller()
+        first = self._keep_end(told(status, ""), status)
+        left = Afterwards(job, self.job_name, self._monitor(), self._scheduler(), told)
+        self._learning_end = asyncio.create_task(self._learn_end(left, first, status))
+
+    async def _learn_end(self, left: Afterwards, first: Ending, status: JobStatus) -> None:
+        ending = await left.ending(status)
+        metrics.ended(ending.kind)
+        # The next start, of this object or of another one for the same server, owns the state.
+        saved = (self.orm_spawner.state or {}).get("job_name", left.name)
+        if self.last_ending is first and not self.job_name and saved == left.name:
+            self.last_ending = ending
+            self.save_now()
 
     async def _note_end(self, status: JobStatus) -> Ending:
         """Keep how it ended, for the next time that the user looks."""
-        self.last_ending = ending_of(
-            self._with_host(status),
-            user=self.account,
-            log=await self._log_tail(),
-            started=bool(self.host),
-            ends_at=self.ends_at,
-            job=self.job.number if self.job else "",
-            profile=self.profile_name,
-        )
-        event(self.log, "ended", **self._who(), kind=self.last_ending.kind, why=status.reason)
+        told = self._teller()
+        log = await log_tail(self._scheduler(), self.job, self.job_name) if self.job else ""
+        return self._keep_end(told(status, log), status)
+
+    def _keep_end(self, ending: Ending, status: JobStatus) -> Ending:
+        self.last_ending = ending
+        event(self.log, "ended", **self._who(), kind=ending.kind, why=status.reason)
         self.save_now()
-        return self.last_ending
+        return ending
 
-    def _with_host(self, status: JobStatus) -> JobStatus:
-        """Slurm drops the node's name from jobs that ended; we were there."""
-        return status if status.host else status.model_copy(update={"host": self.host or None})
+    def _teller(self) -> Callable[[JobStatus, str], Ending]:
+        """The words for an end of this session, also when it is forgotten here."""
+        user, host, ends_at = self.account, self.host, self.ends_at
+        number, profile = self.job.number if self.job else "", self.profile_name
 
-    async def _log_tail(self) -> str:
-        job = self.job
-        if job is None:
-            return ""
-        try:
-            asked = self._scheduler().log_tail(job, self.job_name, LOG_LINES)
-            return await asyncio.wait_for(asked, LOG_SECONDS)
-        except NearfieldError as error:
-            return f"(the log could not be read: {error.message})"
-        except TimeoutError:
-            return f"(the log could not be read within {LOG_SECONDS:.0f} s)"
+        def told(status: JobStatus, log: str) -> Ending:
+            if not status.host:  # Slurm drops the node's name from jobs that ended
+                status = status.model_copy(update={"host": host or None})
+            return ending_of(
+                status,
+                user=user,
+                log=log,
+                started=bool(host),
+                ends_at=ends_at,
+                job=number,
+                profile=profile,
+            )
+
+        return told
 
     # ------------------------------------------------------------------ ending it
 

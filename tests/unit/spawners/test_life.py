@@ -11,7 +11,7 @@ from prometheus_client import REGISTRY
 
 from nearfield.errors import SchedulerUnavailableError
 from nearfield.scheduler import JobState
-from nearfield_spawners import life
+from nearfield_spawners import afterwards, life
 
 Lab = Any
 
@@ -89,21 +89,46 @@ async def test_the_next_start_clears_it(lab: Lab, holds: Any) -> None:
     assert "ended" not in spawner.get_state()
 
 
-async def test_how_a_completing_job_ended_is_waited_for(lab: Lab) -> None:
+async def test_the_end_of_a_completing_job_is_told_at_once_and_its_cause_afterwards(
+    lab: Lab,
+) -> None:
     spawner = await running(lab)
-    lab.scheduler.finish(spawner.job, JobState.COMPLETING, None)
-    assert await over(lab, spawner) is None
-    lab.scheduler.finish(spawner.job, JobState.OUT_OF_MEMORY, 137)
-    assert await over(lab, spawner) == 137
-    assert spawner.last_ending.kind == "out-of-memory"
-
-
-async def test_but_not_for_ever(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    spawner = await running(lab)
-    lab.scheduler.finish(spawner.job, JobState.COMPLETING, None)
-    monkeypatch.setattr(life, "COMPLETING_SECONDS", -1.0)
+    job, before = spawner.job, endings("out-of-memory")
+    lab.scheduler.jobs[job].log = "the last words"
+    lab.scheduler.finish(job, JobState.COMPLETING, None)
+    asked = lab.scheduler.calls.count("log_tail")
     assert await over(lab, spawner) == 1
+    assert lab.scheduler.calls.count("log_tail") == asked  # not even the log is waited for
+    assert (spawner.last_ending.kind, spawner.job_name) == ("ended", "")
+    lab.scheduler.finish(job, JobState.OUT_OF_MEMORY, 137)
+    await asyncio.wait_for(spawner._learning_end, 5)
+    ending = spawner.last_ending
+    assert (ending.kind, ending.log, ending.host) == ("out-of-memory", "the last words", "node1")
+    assert spawner.orm_spawner.state["ended"]["kind"] == "out-of-memory"
+    assert endings("out-of-memory") == before + 1
+    assert lab.live.monitor("lab").watched == 0
+
+
+async def test_the_cause_is_not_sought_for_ever(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    spawner = await running(lab)
+    lab.scheduler.finish(spawner.job, JobState.COMPLETING, None)
+    monkeypatch.setattr(afterwards, "COMPLETING_SECONDS", -1.0)
+    assert await over(lab, spawner) == 1
+    await asyncio.wait_for(spawner._learning_end, 5)
     assert spawner.last_ending.kind == "ended"
+    assert lab.live.monitor("lab").watched == 0
+
+
+async def test_a_cause_that_comes_late_does_not_touch_the_next_session(lab: Lab) -> None:
+    spawner = await running(lab)
+    job = spawner.job
+    lab.scheduler.finish(job, JobState.COMPLETING, None)
+    assert await over(lab, spawner) == 1
+    state = {"job_name": "nearfield-2"}
+    spawner.orm_spawner.state = state  # another object has started the same server
+    lab.scheduler.finish(job, JobState.FAILED, 3)
+    await asyncio.wait_for(spawner._learning_end, 5)
+    assert spawner.orm_spawner.state is state
 
 
 async def test_jupyterhub_is_told_at_once(lab: Lab) -> None:
