@@ -74,7 +74,11 @@ class SlurmAccount:
         try:
             number = parse_submitted(done.out)
         except ValueError as error:
-            raise SubmitError(f"sbatch gave {error}") from error
+            # A site's wrapper around sbatch may have said something else of a job that is there.
+            # As with a lost answer the folder stays, and the job is found again by its name.
+            raise SchedulerUnavailableError(
+                f"sbatch gave {error}", hint="the job may have been queued all the same"
+            ) from error
         staging.prune(self.sessions)
         return number
 

@@ -166,6 +166,15 @@ def test_a_lost_answer_says_that_the_job_may_exist(commands: Commands, tmp_path:
     assert (tmp_path / "sessions/nf-1/session.json").exists()
 
 
+@pytest.mark.parametrize("body", ["echo Submitted, thank you", "exit 0"])
+def test_a_success_without_a_number_is_no_refusal(
+    commands: Commands, tmp_path: Path, body: str
+) -> None:
+    with pytest.raises(SchedulerUnavailableError, match="may have been queued"):
+        account(commands(sbatch=body), tmp_path).submit(SPEC)
+    assert (tmp_path / "sessions/nf-1/session.json").exists()
+
+
 def test_sbatch_sees_nothing_of_our_environment(
     commands: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
