@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { joined, takesLast, unknown } from "../src/spawn/datasets.ts";
 import { freeWords, partitionFor } from "../src/spawn/hardware.ts";
-import { better, isForAnother, numberProblem, obstacles, problemWords, reasonsOf, summary } from "../src/spawn/planwords.ts";
+import { better, isForAnother, numberProblem, obstacles, problemWords, reasonsOf, summary, unplaced } from "../src/spawn/planwords.ts";
 import type { Options, Plan } from "../src/spawn/types.ts";
 
 const options: Options = { profile: "small", hardware: "small", datasets: ["p-1"] };
@@ -117,4 +117,8 @@ test("the form of another user is known by its name", () => {
   assert.equal(isForAnother("bob", "admin"), true);
   assert.equal(isForAnother("bob", "bob"), false);
   assert.equal(isForAnother("", "bob"), false);
+});
+
+test("where the hub chooses the hardware, no hardware's values are asked for", () => {
+  assert.deepEqual(unplaced({ ...options, cores: 2, qos: "fast" }), { profile: "small", datasets: ["p-1"] });
 });

@@ -204,6 +204,7 @@ def options_form(spawner: Any) -> str:
         problem=problem,
         linked=linked and "profile" in asked,
         named="profile" in asked,
+        sized=not asked.keys().isdisjoint({"hardware", *CHOICES}),
         user=getattr(getattr(spawner, "user", None), "name", ""),
         ending=getattr(spawner, "last_ending", None),
         hub_url=hub_url,

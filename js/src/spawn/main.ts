@@ -6,7 +6,7 @@ import { Environments } from "./environment.ts";
 import { showAvailability } from "./hardware.ts";
 import { Inputs } from "./inputs.ts";
 import { Planning } from "./planning.ts";
-import { isForAnother } from "./planwords.ts";
+import { isForAnother, unplaced } from "./planwords.ts";
 import type { Availability } from "./types.ts";
 
 const AVAILABILITY_MS = 60_000;
@@ -21,16 +21,28 @@ function start(root: HTMLElement): void {
   // Somebody who chose an environment keeps it, whatever data come later.
   let decided = root.dataset["linked"] === "yes";
 
+  // Until somebody chooses a hardware or a size, the hub takes the one nearest to the data.
+  // (A browser that fills in again what was chosen before a reload tells nobody.)
+  const radios = all<HTMLInputElement>('[data-hardware] > input[type="radio"]', root);
+  let sized = root.dataset["sized"] === "yes" || radios.some((radio) => radio.checked !== radio.defaultChecked);
+
   const user = root.dataset["user"];
   const another = isForAnother(user, window.jhdata?.user);
   const replan = (): void => {
     // The hub plans for who asks; what holds for somebody else is checked when it starts.
     if (another) say(need("#nf-plan"), `What ${user} may do is checked at the start.`);
-    else planning.ask({ options: inputs.options(datasets.pids), wrong: inputs.values().wrong });
+    else {
+      const options = inputs.options(datasets.pids);
+      planning.ask({ options: sized ? options : unplaced(options), wrong: inputs.values().wrong });
+    }
   };
   const choose = (profile: string, hardware: string): void => {
+    sized = true;
     inputs.choose(profile, hardware);
     replan();
+  };
+  const placed = (profile: string, hardware: string): void => {
+    if (!sized && profile === inputs.profile) inputs.choose(profile, hardware);
   };
   const datasets = new Datasets(api, () => {
     const better = environments.arrange(datasets.all);
@@ -38,13 +50,17 @@ function start(root: HTMLElement): void {
     showFree();
     replan();
   });
-  const planning = new Planning(api, root, (reasons) => datasets.showReasons(reasons), choose);
+  const planning = new Planning(api, root, (reasons) => datasets.showReasons(reasons), choose, placed);
 
   root.addEventListener("change", (event) => {
     const target = event.target as HTMLInputElement;
     if (target.name === "profile") decided = true;
     if (target.type === "radio") inputs.refresh();
     if (target.name) replan();
+  });
+  // `input` comes before `change`: no plan takes the hardware away from who types in its fields.
+  root.addEventListener("input", (event) => {
+    if ((event.target as HTMLElement).closest("[data-hardware]")) sized = true;
   });
   // Clicking anywhere on a card chooses it; its inputs are left alone.
   for (const card of all(".nf-card", root))

@@ -23,6 +23,7 @@ export class Planning {
   private readonly latest: Latest<Request>;
   private readonly refused: (reasons: Map<string, string>) => void;
   private readonly choose: (profile: string, hardware: string) => void;
+  private readonly placed: (profile: string, hardware: string) => void;
   /** Whether a start would be refused as far as is known. */
   blocked = false;
 
@@ -31,11 +32,13 @@ export class Planning {
     root: HTMLElement,
     refused: (reasons: Map<string, string>) => void,
     choose: (profile: string, hardware: string) => void,
+    placed: (profile: string, hardware: string) => void,
   ) {
     this.api = api;
     this.root = root;
     this.refused = refused;
     this.choose = choose;
+    this.placed = placed;
     this.latest = new Latest((request, signal) => this.plan(request, signal), 350);
   }
 
@@ -72,6 +75,8 @@ export class Planning {
   }
 
   private show(plan: Plan, options: Options): void {
+    // First, because problems are shown at the inputs of the chosen hardware.
+    if (plan.profile && plan.hardware) this.placed(plan.profile, plan.hardware);
     const found = obstacles(plan);
     this.blocked = found.length > 0;
     const reasons = reasonsOf(plan, options.datasets);

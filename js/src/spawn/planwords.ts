@@ -32,6 +32,11 @@ export function better(plan: Plan, now = Date.now()): Alternative[] {
   );
 }
 
+/** Options that leave the hardware to the hub: the defaults of one hardware say nothing of others. */
+export function unplaced({ profile, datasets }: Options): Options {
+  return { profile, datasets };
+}
+
 /** Whether the form is somebody else's: rights and places of who looks at it say nothing then. */
 export function isForAnother(user: string | undefined, asker: string | undefined): boolean {
   return Boolean(user && asker && user !== asker);

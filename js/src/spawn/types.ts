@@ -79,7 +79,8 @@ export interface Choices {
 /** What the form posts, flat, as REST takes it. */
 export interface Options {
   profile: string;
-  hardware: string;
+  /** Left out where the hub may choose it by where the data are. */
+  hardware?: string;
   datasets: string[];
   [choice: string]: string | number | string[];
 }

@@ -242,3 +242,13 @@ def test_the_page_is_told_whose_form_it_is_and_whether_a_profile_was_named() -> 
     assert 'data-named=""' in form(OPEN, link={"datasets": ["d-1"]})
     assert 'data-named="yes"' in form(OPEN, link={"profile": "two"})
     assert 'data-named="yes"' in form(OPEN, {"profile": "two"})
+
+
+@pytest.mark.parametrize(
+    ("link", "told"),
+    [({"profile": "one"}, ""), ({"hardware": "small"}, "yes"), ({"cores": 2}, "yes")],
+)
+def test_the_page_is_told_whether_a_hardware_was_asked_for(
+    link: dict[str, object], told: str
+) -> None:
+    assert f'data-sized="{told}"' in form(OPEN, link=link)
