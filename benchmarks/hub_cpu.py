@@ -20,7 +20,7 @@ from benchkit.report import Report, Target
 from benchkit.site import OURS, running, test_cluster
 from hublab.process import HEAD, HubProcess, free_port
 from hublab.site import site_config
-from nearfield.scheduler.slurm_output import SQUEUE_FORMAT
+from nearfield.scheduler.slurm_output import OWNED_FORMAT
 
 SQUEUE = """#!/bin/sh
 exec cat {folder}/rows
@@ -55,9 +55,15 @@ class HubAlone(HubProcess):
 
 def row(number: int) -> str:
     """A running job as squeue prints it for the hub."""
-    told = {"%A": str(number), "%T": "RUNNING", "%B": "na1", "%r": "None"}
+    told = {
+        "%u": f"u{number - 100000:04}",
+        "%A": str(number),
+        "%T": "RUNNING",
+        "%B": "na1",
+        "%r": "None",
+    }
     told |= {"%S": "2026-01-01T00:00:00", "%e": "2036-01-01T00:00:00"}
-    return re.sub(r"%[A-Za-z]", lambda word: told.get(word[0], ""), SQUEUE_FORMAT) + "\n"
+    return re.sub(r"%[A-Za-z]", lambda word: told.get(word[0], ""), OWNED_FORMAT) + "\n"
 
 
 def prepared(cluster: Any, servers: int, port: int) -> HubProcess:

@@ -69,7 +69,7 @@ def page_views(hub: Any, seconds: float) -> dict[str, float]:
 
 def look_seconds(cluster: Any, numbers: list[str]) -> float:
     """How long one look at all these jobs takes, as the hub makes it."""
-    argv = ["squeue", "-h", "-t", "all", "-j", ",".join(numbers), "-o", "%A|%T|%B|%S|%e|%r"]
+    argv = ["squeue", "-h", "-t", "all", "-j", ",".join(numbers), "-o", "%u|%A|%T|%B|%S|%e|%r"]
     began = time.perf_counter()
     cluster.run_as("jhub", argv)
     return time.perf_counter() - began

@@ -20,12 +20,12 @@ from nearfield.scheduler.queries import LocalQueries, Queries
 from nearfield.scheduler.slurm_forecast import SINFO, WAITING, parse_availability
 from nearfield.scheduler.slurm_output import (
     NAMED_FORMAT,
+    OWNED_FORMAT,
     QUEUE_FORMAT,
-    SQUEUE_FORMAT,
     is_job_number,
     parse_named,
+    parse_owned,
     parse_queue,
-    parse_squeue,
 )
 from nearfield.scheduler.submitters import Submitter
 
@@ -48,6 +48,7 @@ JOBS_PER_OWNER = 1000
 NAMES_PER_COMMAND = 3000
 
 _SHORT_LIVED = frozenset({JobState.PENDING, JobState.COMPLETING, JobState.UNKNOWN})
+_NOT_THEIRS = JobStatus(state=JobState.UNKNOWN, reason="the job is of another account")
 _UNASKED = JobStatus(state=JobState.UNKNOWN, reason="not asked yet")
 
 
@@ -143,7 +144,11 @@ class SlurmScheduler:
         again: dict[str, list[JobId]] = defaultdict(list)
         self._forget()
         for job in asked:
-            status = listed.get(job.number)
+            owner, status = listed.get(job.number, (job.user, None))
+            if owner != job.user:
+                # The number came from a launcher, whose process is its user's.
+                found[job] = _NOT_THEIRS
+                continue
             if status is not None and job.cluster == self.cluster:
                 found[job] = status
                 self._sees_others = self._sees_others or job.user != self._me
@@ -160,18 +165,20 @@ class SlurmScheduler:
                 found[job] = answer
         return found
 
-    async def _look(self, numbers: list[str]) -> tuple[dict[str, JobStatus] | None, str]:
-        listed: dict[str, JobStatus] = {}
+    async def _look(
+        self, numbers: list[str]
+    ) -> tuple[dict[str, tuple[str, JobStatus]] | None, str]:
+        listed: dict[str, tuple[str, JobStatus]] = {}
         for start in range(0, len(numbers), JOBS_PER_COMMAND):
             some = ",".join(numbers[start : start + JOBS_PER_COMMAND])
             try:
-                done = await self._squeue("-t", "all", "-j", some, "-o", SQUEUE_FORMAT)
+                done = await self._squeue("-t", "all", "-j", some, "-o", OWNED_FORMAT)
             except SchedulerUnavailableError as error:
                 return None, error.message
             # A single job that squeue does not know is an error to it, one among several is not.
             if done.code != 0 and not done.unknown_id:
                 return None, f"squeue: {done.words}"
-            listed |= parse_squeue(done.out)
+            listed |= parse_owned(done.out)
         return listed, ""
 
     async def _squeue(self, *args: str) -> Result:

@@ -15,6 +15,8 @@ from nearfield.scheduler._protocol import JobState, JobStatus, QueuedJob
 SEPARATOR = "|"
 SQUEUE_FORMAT = SEPARATOR.join(("%A", "%T", "%B", "%S", "%e", "%r"))
 """Job, state, first node, start, end, reason. The reason comes last: it is free text of Slurm."""
+OWNED_FORMAT = SEPARATOR.join(("%u", SQUEUE_FORMAT))
+"""The same of jobs of several accounts, with each job's account before it."""
 QUEUE_FORMAT = SEPARATOR.join(("%A", "%P", "%Q", "%S"))
 """Of a waiting job: number, partitions, priority, planned start."""
 NAMED_FORMAT = SEPARATOR.join(("%A", "%u", "%j"))
@@ -107,6 +109,16 @@ def parse_squeue(out: str) -> dict[str, JobStatus]:
             started=None if pending else _time(start),
             ends=None if pending else _time(end),
         )
+    return found
+
+
+def parse_owned(out: str) -> dict[str, tuple[str, JobStatus]]:
+    """Job number → account and status, of OWNED_FORMAT."""
+    found = {}
+    for line in out.splitlines():
+        owner, _, row = line.partition(SEPARATOR)
+        for number, status in parse_squeue(row).items():
+            found[number] = owner.strip(), status
     return found
 
 

@@ -251,8 +251,24 @@ def status(state: JobState, code: int | None = None) -> JobStatus:
     return JobStatus(state=state, exit_code=code)
 
 
+def row(number: int, word: str, user: str = "alice") -> str:
+    """As the hub's own look has it."""
+    return f"{user}|{ROW.format(number, word)}"
+
+
+@pytest.mark.parametrize("word", ["RUNNING", "PENDING", "FAILED"])
+async def test_a_number_of_somebody_elses_job_tells_nothing(commands: Commands, word: str) -> None:
+    """A launcher of mallory's may have answered with any number."""
+    owners = Owners({"1": status(JobState.RUNNING)})
+    scheduler = SlurmScheduler("lab", commands(squeue=says(row(1, word))), owners)
+    found = await scheduler.status([job(1, "mallory")])
+    assert found[job(1, "mallory")].state is JobState.UNKNOWN
+    assert "another account" in found[job(1, "mallory")].reason
+    assert owners.asked == []
+
+
 async def test_one_look_for_all_and_a_second_only_for_what_is_missing(commands: Commands) -> None:
-    rows = says(ROW.format(1, "RUNNING"), ROW.format(2, "PENDING"), ROW.format(3, "FAILED"))
+    rows = says(row(1, "RUNNING"), row(2, "PENDING", "bob"), row(3, "FAILED", "carol"))
     cluster = commands(squeue=f"echo x >> $0.calls; {rows}")
     owners = Owners({"3": status(JobState.FAILED, 9), "4": status(JobState.RUNNING)})
     found = await SlurmScheduler("lab", cluster, owners).status(
@@ -267,7 +283,7 @@ async def test_one_look_for_all_and_a_second_only_for_what_is_missing(commands: 
 
 
 async def test_an_end_is_not_doubted_because_the_owners_look_failed(commands: Commands) -> None:
-    cluster = commands(squeue=says(ROW.format(1, "CANCELLED")))
+    cluster = commands(squeue=says(row(1, "CANCELLED")))
     owners = Owners({"1": SchedulerError("sudo says no")})
     found = await SlurmScheduler("lab", cluster, owners).status([job(1)])
     assert found[job(1)].state is JobState.CANCELLED
@@ -315,7 +331,7 @@ async def test_a_slow_owner_delays_nobody(
     """Whoever stops the own launcher is not waited for; the answer counts once it is there."""
     monkeypatch.setattr(slurm, "QUICK_SECONDS", 0.05)
     owners = Slow({"1": status(JobState.FAILED, 9), "2": status(JobState.FAILED, 3)}, "alice")
-    rows = says(ROW.format(1, "FAILED"), ROW.format(2, "FAILED"))
+    rows = says(row(1, "FAILED"), row(2, "FAILED", "bob"))
     now = [0.0]
     scheduler = SlurmScheduler("lab", commands(squeue=rows), owners, clock=lambda: now[0])
     for _ in range(3):
@@ -425,7 +441,7 @@ async def test_a_job_that_leaves_the_list_is_news(commands: Commands) -> None:
     scheduler = SlurmScheduler("lab", cluster, owners, clock=lambda: now[0])
     rows.write_text("")
     await scheduler.status([job(1)])
-    rows.write_text(ROW.format(1, "RUNNING") + "\n")
+    rows.write_text(row(1, "RUNNING") + "\n")
     await scheduler.status([job(1)])
     owners.answers["1"] = status(JobState.FAILED, 3)
     now[0] = 4
@@ -440,7 +456,7 @@ async def test_an_exit_code_does_not_wait(commands: Commands) -> None:
     rows.write_text("")
     scheduler = SlurmScheduler("lab", cluster, owners, clock=lambda: 0.0)
     await scheduler.status([job(1)])
-    rows.write_text(ROW.format(2, "FAILED") + "\n")
+    rows.write_text(row(2, "FAILED") + "\n")
     for _ in range(3):
         assert (await scheduler.status([job(2)]))[job(2)].exit_code == 9
     assert len(owners.asked) == 2
@@ -468,7 +484,7 @@ def test_names_come_from_the_queue_and_then_from_accounting(
 
 
 async def test_ids_that_are_none_of_ours(commands: Commands) -> None:
-    cluster = commands(squeue=says(ROW.format(1, "FAILED")))
+    cluster = commands(squeue=says(row(1, "FAILED")))
     strange = [
         JobId(cluster="other", user="a", number="1"),
         job(1).model_copy(update={"number": "x"}),

@@ -27,7 +27,7 @@ class Commands:
     async def ask(self, command: str, *args: str, seconds: float) -> Result:
         self.asked.append((command, *args))
         if "-j" in args:
-            return Result(0, "7|RUNNING|na1|N/A|N/A|None\n", "")
+            return Result(0, "alice|7|RUNNING|na1|N/A|N/A|None\n", "")
         return self.result
 
     async def find(self, user: str, name: str) -> str | None:

@@ -13,6 +13,7 @@ from nearfield.scheduler import JobState
 from nearfield.scheduler.slurm_output import (
     is_job_number,
     parse_named,
+    parse_owned,
     parse_queue,
     parse_sacct,
     parse_squeue,
@@ -38,6 +39,14 @@ def test_squeue_as_recorded() -> None:
     }
     assert found["1183"].ends == datetime(2026, 11, 21, 10, 41, 48, tzinfo=UTC)
     assert found["1185"].ends is None
+
+
+def test_the_account_comes_before_the_same_row() -> None:
+    rows = sample("squeue-22.05.txt").splitlines()
+    found = parse_owned("".join(f"u{n}|{row}\n" for n, row in enumerate(rows)))
+    assert {n: status for n, (_, status) in found.items()} == parse_squeue("\n".join(rows))
+    assert sorted(owner for owner, _ in found.values()) == [f"u{n}" for n in range(len(rows))]
+    assert parse_owned(f"{rows[0]}\nalice\n\n|\n") == {}
 
 
 def test_sacct_as_recorded() -> None:
