@@ -97,13 +97,16 @@ class SlurmAccount:
             raise SubmitError(f"sbatch would refuse the job: {done.words}")
         raise SchedulerUnavailableError(f"sbatch: {done.words}")
 
-    def cancel(self, number: str) -> None:
-        """End a job; one that is over, or not there, is no error."""
+    def cancel(self, number: str, name: str | None = None) -> None:
+        """End a job; one that is over, or not there, is no error. ``name`` if it is known."""
         done = self._query("scancel", _valid(number))
         if done.code != 0 and not done.unknown_id:
             if done.no_answer:
                 raise SchedulerUnavailableError(f"scancel: {done.words}")
             raise SchedulerError(f"scancel {number}: {done.words}")
+        # A job that still waited has not read its tokens, and never will.
+        with suppress(SchedulerUnavailableError):
+            staging.forget_secrets(self.sessions, name or self.name_of(number) or "")
 
     def name_of(self, number: str) -> str | None:
         """The name of this account's job; None if Slurm lists no such job of this account."""

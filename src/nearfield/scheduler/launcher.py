@@ -184,8 +184,8 @@ def _allowed_spec(
 def _cancel(data: dict[str, Any], slurm: SlurmAccount, *context: Any) -> None:
     number = _number(data["number"])
     context[-1]["job"] = number
-    if _ours(slurm, number):
-        slurm.cancel(number)
+    if name := _ours(slurm, number):
+        slurm.cancel(number, name)
 
 
 def _status(data: dict[str, Any], slurm: SlurmAccount, *_context: Any) -> object:
@@ -243,14 +243,12 @@ _VERBS: dict[str, Callable[..., object]] = {
 }
 
 
-def _ours(slurm: SlurmAccount, number: str) -> bool:
-    """Is there such a job to end? A job of this account that is no session is refused."""
+def _ours(slurm: SlurmAccount, number: str) -> str | None:
+    """The name of the job to end, if it is there. A job that is no session is refused."""
     name = slurm.name_of(number)
-    if name is None:
-        return False
-    if not wire.is_session_name(name):
+    if name is not None and not wire.is_session_name(name):
         raise SpecRefusedError(f"refused: job {number} is not a session")
-    return True
+    return name
 
 
 def _number(value: object) -> str:

@@ -170,7 +170,8 @@ class Queue:
     def log_tail(self, _name: str, _lines: int) -> None:
         raise AssertionError
 
-    def cancel(self, number: str) -> None:
+    def cancel(self, number: str, name: str) -> None:
+        assert self.names[number] == name
         self.ended.append(number)
 
     def status(self, numbers: list[str]) -> dict[str, JobStatus]:

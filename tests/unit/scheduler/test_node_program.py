@@ -185,6 +185,18 @@ def test_a_server_that_ends_at_once(tmp_path: Path) -> None:
     assert json.loads((folder / "result.json").read_text())["exit_code"] == 9
 
 
+def test_its_key_ends_with_it(tmp_path: Path) -> None:
+    task = {"command": ["/bin/sh", "-c", "cat $JUPYTERHUB_SSL_KEYFILE; exit 9"]}
+    folder = stage(tmp_path / "nf-1", task, {"NEARFIELD_TLS_KEY": "the key was there"})
+    exit_code, out = run(folder)
+    assert (exit_code, "the key was there" in out) == (9, True)
+    assert not (folder / "keyfile.pem").exists()
+    broken = stage(tmp_path / "nf-2", {}, {"JUPYTERHUB_API_TOKEN": "x"})
+    (broken / "session.json").write_text("{")
+    assert run(broken)[0] == 77
+    assert not (broken / "environment.json").exists()
+
+
 @pytest.mark.parametrize("everybody", [True, False], ids=["whole job", "only us"])
 def test_term_reaches_the_server_once(tmp_path: Path, everybody: bool) -> None:
     counting = SERVER.replace(

@@ -24,6 +24,7 @@ from nearfield.scheduler import (
     JobStatus,
     PathAccess,
     slurm,
+    staging,
 )
 from nearfield.scheduler.account import GONE, SlurmAccount
 from nearfield.scheduler.slurm import SlurmScheduler
@@ -117,6 +118,26 @@ def test_no_failure_of_commands_is_an_end(
 ) -> None:
     cluster = commands(squeue=bodies[0], sacct=bodies[1], scontrol=bodies[2])
     assert account(cluster, tmp_path).status(["7"])["7"].state is JobState.UNKNOWN
+
+
+@pytest.mark.parametrize("name", ["nf-1", None], ids=["its name is known", "Slurm is asked"])
+def test_a_cancel_forgets_the_tokens_of_a_job_that_waited(
+    commands: Commands, tmp_path: Path, name: str | None
+) -> None:
+    slurm = account(commands(scancel="exit 0", squeue=says("nf-1")), tmp_path)
+    folder = staging.stage(SPEC, slurm.sessions)
+    slurm.cancel("7", name)
+    assert not (folder / "environment.json").exists()
+
+
+def test_a_cancel_that_did_not_get_through_forgets_nothing(
+    commands: Commands, tmp_path: Path
+) -> None:
+    slurm = account(commands(scancel=MUNGE), tmp_path)
+    folder = staging.stage(SPEC, slurm.sessions)
+    with pytest.raises(SchedulerError):
+        slurm.cancel("7", "nf-1")
+    assert (folder / "environment.json").exists()
 
 
 def test_a_missing_command_is_no_end(tmp_path: Path) -> None:

@@ -171,3 +171,26 @@ def test_a_withdrawn_name_is_taken_for_good(tmp_path: Path) -> None:
 def test_what_cannot_be_said_is_no_withdrawal(tmp_path: Path) -> None:
     (tmp_path / "sessions").write_text("no folder")
     assert staging.withdraw(tmp_path / "sessions", "nf-1") is False
+
+
+def test_the_tokens_of_a_cancelled_job_are_forgotten(tmp_path: Path) -> None:
+    sessions = tmp_path / "nearfield/sessions"
+    folder = staging.stage(spec(), sessions)
+    staging.forget_secrets(sessions, folder.name)
+    assert not (folder / "environment.json").exists()
+    assert (folder / "session.json").exists()
+    staging.forget_secrets(sessions, folder.name)  # twice is no error
+
+
+@pytest.mark.parametrize("name", ["..", "../other", "", ".", "link"])
+def test_nothing_outside_of_a_session_is_forgotten(tmp_path: Path, name: str) -> None:
+    sessions = tmp_path / "nearfield/sessions"
+    staging.stage(spec(), sessions)
+    other = tmp_path / "nearfield/other"
+    other.mkdir()
+    (sessions / "link").symlink_to(other)
+    kept = [f / "environment.json" for f in (sessions, sessions.parent, other)]
+    for path in kept:
+        path.write_text("{}")
+    staging.forget_secrets(sessions, name)
+    assert all(path.exists() for path in kept)

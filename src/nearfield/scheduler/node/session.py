@@ -67,6 +67,17 @@ def read_session(folder: str) -> Tuple[Dict[str, Any], Dict[str, str]]:
     return session, environment
 
 
+def forget_secrets(folder: str) -> None:
+    """The folder outlives the session; what opens its server does not."""
+    for name in ("environment.json", "keyfile.pem"):
+        try:
+            os.unlink(os.path.join(folder, name))
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            say("cannot remove %s: %s" % (name, error.strerror))
+
+
 def own_account() -> pwd.struct_passwd:
     return pwd.getpwuid(os.getuid())
 

@@ -26,6 +26,7 @@ from nearfield.scheduler.node.server import serve
 from nearfield.scheduler.node.session import (
     NotStarted,
     become_command,
+    forget_secrets,
     read_session,
     say,
     write_json,
@@ -110,6 +111,7 @@ def run_job(folder: str) -> int:
         code = int(failure.get("exit_code", EXIT_NOT_STARTED))
         write_json(os.path.join(folder, "failure.json"), failure)
         say("not started (%s): %s" % (failure["reason"], failure["message"]))
+    forget_secrets(folder)
     write_json(os.path.join(folder, "result.json"), {"exit_code": code, "ended": time.time()})
     say("ended with exit code %d" % code)
     return code
