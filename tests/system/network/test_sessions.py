@@ -64,6 +64,7 @@ def test_a_submit_host_that_is_down(cluster: Any, hub: Any, submit_host: Any) ->
         time.sleep(0.3)
 
 
+@pytest.mark.soak  # 150 s: Slurm's own commands try for long
 def test_one_of_two_clusters_is_down(cluster: Any, hub: Any) -> None:
     start(hub, "there", "far")
     [job] = jobs_of(cluster, "alice", "lab2")
