@@ -44,7 +44,12 @@ def why_no_image(path: str) -> str:
     if os.path.isdir(path):
         return "" if os.access(path, os.R_OK | os.X_OK) else "permission denied"
     with open(path, "rb") as file:
-        return "" if file.read(1) else "the file is empty"
+        head = file.read(1082)
+    if not head:
+        return "the file is empty"
+    # SIF, a bare squashfs, a bare ext3: what apptainer runs. It says itself what else is wrong.
+    known = head[32:41] == b"SIF_MAGIC" or head[:4] == b"hsqs" or head[1080:] == b"\x53\xef"
+    return "" if known else "it is no Apptainer image"
 
 
 def check_parts(task: Dict[str, Any]) -> List[Any]:
