@@ -6,20 +6,11 @@ from collections.abc import Iterator
 
 from nearfield.doctor.findings import Finding, Reporter
 from nearfield.doctor.site import Site
-from nearfield.doctor.storages import judge
-from nearfield.errors import NearfieldError
-from nearfield.scheduler.examination import readable
+from nearfield.doctor.storages import judge_all
 
 
 def check(site: Site, report: Reporter) -> Iterator[Finding]:
     """As the user, or as whoever asks where no user is named."""
-    try:
-        known = {} if site.user is None else site.examination().readable
-    except NearfieldError as error:
-        yield report.not_checked(f"cannot be asked as {site.user}: {error.message}")
-        return
-    who = site.user or site.me
-    for name, environment in site.config.environments.items():
-        if environment.image is not None:
-            path = str(environment.image)
-            yield judge(report, f"{name}: {path}", known.get(path) or readable(path), who)
+    environments = site.config.environments.items()
+    named = {f"{n}: {e.image}": str(e.image) for n, e in environments if e.image is not None}
+    yield from judge_all(site, report, named)

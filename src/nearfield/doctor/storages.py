@@ -14,15 +14,20 @@ _ELSEWHERE = "it may be on the nodes only: srun … nearfield doctor asks there"
 
 def check(site: Site, report: Reporter) -> Iterator[Finding]:
     """As the user, or as whoever asks where no user is named."""
+    named = {f"{n} at {s.prefix}": str(s.prefix) for n, s in site.config.storages.items()}
+    yield from judge_all(site, report, named)
+
+
+def judge_all(site: Site, report: Reporter, paths: dict[str, str]) -> Iterator[Finding]:
+    """Each path, by what it is called."""
     try:
         known = {} if site.user is None else site.examination().readable
     except NearfieldError as error:
         yield report.not_checked(f"cannot be asked as {site.user}: {error.message}")
         return
     who = site.user or site.me
-    for name, storage in site.config.storages.items():
-        path = str(storage.prefix)
-        yield judge(report, f"{name} at {path}", known.get(path) or readable(path), who)
+    for what, path in paths.items():
+        yield judge(report, what, known.get(path) or readable(path), who)
 
 
 def judge(report: Reporter, what: str, facts: PathFacts, who: str) -> Finding:

@@ -32,6 +32,18 @@ def opener_for(env: Dict[str, str]) -> urllib.request.OpenerDirector:
     return opener
 
 
+def word_to_hub(url: str, env: Dict[str, str], **body: object) -> urllib.request.Request:
+    """A word to the hub, with the token of this session's server."""
+    return urllib.request.Request(  # noqa: S310 - the opener knows http and https only
+        url,
+        data=json.dumps(body).encode(),
+        headers={
+            "Authorization": "token " + env.get("JUPYTERHUB_API_TOKEN", ""),
+            "Content-Type": "application/json",
+        },
+    )
+
+
 def tell_stage(task: Dict[str, Any], env: Dict[str, str], stage: str) -> None:
     """Tell the hub a stage, by the side: nothing waits for it, and nothing depends on it."""
     url = task["callback_url"] or ""
@@ -41,16 +53,8 @@ def tell_stage(task: Dict[str, Any], env: Dict[str, str], stage: str) -> None:
 
 
 def _post_stage(url: str, env: Dict[str, str], stage: str) -> None:
-    request = urllib.request.Request(  # noqa: S310 - the opener knows http and https only
-        url,
-        data=json.dumps({"stage": stage}).encode(),
-        headers={
-            "Authorization": "token " + env.get("JUPYTERHUB_API_TOKEN", ""),
-            "Content-Type": "application/json",
-        },
-    )
     try:
-        answer = opener_for(env).open(request, timeout=STAGE_SECONDS)
+        answer = opener_for(env).open(word_to_hub(url, env, stage=stage), timeout=STAGE_SECONDS)
         if answer is not None:
             answer.close()
     except Exception:
@@ -64,16 +68,8 @@ def report(
     opener = opener_for(env)
     until, pause = time.monotonic() + REPORT_SECONDS, 0.2
     while child.poll() is None and not signals.asked:
-        request = urllib.request.Request(  # noqa: S310 - the opener knows http and https only
-            url,
-            data=json.dumps({"port": port}).encode(),
-            headers={
-                "Authorization": "token " + env.get("JUPYTERHUB_API_TOKEN", ""),
-                "Content-Type": "application/json",
-            },
-        )
         try:
-            answer = opener.open(request, timeout=10)
+            answer = opener.open(word_to_hub(url, env, port=port), timeout=10)
             if answer is None:
                 say("the hub's address is no http(s) URL")
                 return False
