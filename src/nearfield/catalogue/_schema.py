@@ -7,6 +7,7 @@ of another program is never written to, one of a newer Nearfield never misread.
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -159,7 +160,7 @@ def _check_place(path: Path, *, create: bool) -> None:
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     if _version(connection, path) == 0:
-        connection.execute("PRAGMA journal_mode = WAL")
+        _keep_a_log(connection)
         connection.execute("BEGIN IMMEDIATE")
         try:
             # Another process may have been faster.
@@ -174,6 +175,24 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+
+
+def _keep_a_log(connection: sqlite3.Connection) -> None:
+    """Switch to write-ahead logging, however many try it at once.
+
+    SQLite does not wait for the lock of this statement where two hold a read lock already: one
+    of them is told "busy" at once, so the waiting is done here.
+    """
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorname.startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
+            if not busy or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:

@@ -159,6 +159,23 @@ def test_two_processes_write_at_once(tmp_path: Path) -> None:
     store.close()
 
 
+def test_a_new_file_waits_for_who_is_writing_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "c.sqlite"
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")  # SQLite itself refuses at once now, and does not wait
+    waits: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        other.execute("ROLLBACK")
+
+    monkeypatch.setattr("time.sleep", sleep)
+    CatalogueStore(path).close()
+    assert len(waits) == 1
+
+
 async def test_registering_again_replaces(store: CatalogueStore) -> None:
     catalogue = SqliteCatalogue(store, ALICE)
     store.register([synthetic_dataset(1, title="first name", techniques=("A",))])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pwd
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -87,6 +88,9 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
     loop = asyncio.new_event_loop()
     patch = pytest.MonkeyPatch()
     patch.setattr(spawner, "find_datasets", lambda _config, pids, _token: find(DATASETS, pids))
+    # The machine's accounts are not part of this: alice need not live here.
+    alice = pwd.struct_passwd(("alice", "x", 20001, 20000, "", "/home/alice", "/bin/sh"))
+    patch.setattr(pwd, "getpwnam", {"alice": alice}.__getitem__)
     with_file = loop.run_until_complete(_probe(file))
 
     def start(options: object) -> JobSpec | NotStartedError:
