@@ -20,7 +20,7 @@ _FRESH = "start again, or choose other hardware"
 
 _STATES: dict[JobState, tuple[str, str, str]] = {
     JobState.COMPLETED: ("ended", "the server ended by itself", ""),
-    JobState.COMPLETING: ("ended", "the server ended", ""),
+    JobState.COMPLETING: ("ended", "the server ended", "the scheduler is still to say why"),
     JobState.FAILED: ("failed", "the server failed", "the end of its log may tell why"),
     JobState.CANCELLED: ("cancelled", "the job was cancelled", "start again if it was not you"),
     JobState.TIMEOUT: (

@@ -20,6 +20,7 @@ from nearfield_spawners.endings import Ending, ending_of, idle_ending
 from nearfield_spawners.leftovers import DAY, LAUNCHER_SECONDS, Leftover
 from nearfield_spawners.logs import event
 
+_LASTS = frozenset({JobState.RUNNING, JobState.SUSPENDED})
 NEVER_SUBMITTED = JobStatus(state=JobState.FAILED, reason="never submitted")
 
 
@@ -45,7 +46,8 @@ class Life(Configured):
 
     def _heard(self, status: JobStatus) -> None:
         """The monitor has news of our job."""
-        if status.ends is not None:
+        # Of a job that is over, or just ends, Slurm tells when that was, not its limit.
+        if status.ends is not None and status.state in _LASTS:
             self.ends_at = status.ends.timestamp()
         self._news.set()
         # JupyterHub would learn of an end at its next poll, half a minute later.

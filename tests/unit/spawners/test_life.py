@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from nearfield.errors import SchedulerUnavailableError
-from nearfield.scheduler import JobState
+from nearfield.scheduler import JobState, JobStatus
 from nearfield_spawners import afterwards, life
 
 Lab = Any
@@ -188,6 +188,16 @@ async def test_the_end_of_the_job_is_known(lab: Lab) -> None:
     assert ends is not None
     assert spawner.ends_at == ends.timestamp()
     assert lab.spawner(state=spawner.get_state()).ends_at == spawner.ends_at
+
+
+async def test_when_a_job_was_over_is_not_its_time_limit(lab: Lab) -> None:
+    # Preempted an hour early: Slurm tells the end of a completing job, and that is now.
+    spawner = await running(lab)
+    limit = spawner.ends_at
+    now = datetime.now(UTC)
+    spawner._heard(JobStatus(state=JobState.COMPLETING, ends=now))
+    assert spawner.ends_at == limit
+    assert spawner._teller()(JobStatus(state=JobState.COMPLETING, ends=now), "").kind == "ended"
 
 
 async def test_a_submit_that_waited_too_long_for_its_turn_brings_no_job(
