@@ -109,7 +109,9 @@ def stages(hub: Any, options: dict[str, Any]) -> list[tuple[float, str]]:
 
 def main() -> int:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 10
-    took: dict[str, list[float]] = {"bare": [], "batchspawner": [], "nearfield": [], "image": []}
+    took: dict[str, list[float]] = {
+        name: [] for name in ("bare", "batchspawner", "nearfield", "image", "plain")
+    }
     with (
         test_cluster() as cluster,
         nearfield(cluster) as ours,
@@ -121,6 +123,7 @@ def main() -> int:
                 ("batchspawner", theirs, {}),
                 ("nearfield", ours, {"profile": "venv"}),
                 ("image", ours, {"profile": "small"}),
+                ("plain", ours, {"profile": "plain"}),
             ):
                 seconds[name] = click(hub, options)
                 clear(hub)
@@ -137,7 +140,8 @@ def main() -> int:
         "spawn_time",
         "Click to ready",
         f"Median of {count} starts on an idle cluster, sides in turn, the first of each left out."
-        " The same venv on all sides; `image` is the same server in an Apptainer image.",
+        " The same venv on all sides; `image` is the same server in an Apptainer image, `plain` is"
+        " ours with `jupyterhub-singleuser` in place of `nearfield-singleuser`.",
     )
     report.data = {
         "seconds": {k: [round(v, 3) for v in values] for k, values in took.items()},

@@ -74,11 +74,9 @@ def nearfield(cluster: Cluster, **changes: Any) -> Iterator[HubProcess]:
     config = site_config(cluster, hub.folder, hub.url)
     for interval in ("poll_seconds", "idle_poll_seconds"):
         config["clusters"]["lab"].pop(interval, None)
-    config["environments"]["venv"] = {
-        "title": "No container",
-        "command": [f"{cluster.hub_venv}/bin/jupyterhub-singleuser"],
-    }
-    config["profiles"]["venv"] = {"environment": "venv", "hardware": "small"}
+    for name, program in (("venv", "nearfield-singleuser"), ("plain", "jupyterhub-singleuser")):
+        config["environments"][name] = {"command": [f"{cluster.hub_venv}/bin/{program}"]}
+        config["profiles"][name] = {"environment": name, "hardware": "small"}
     config |= changes
     hub.prepare(config, OURS)
     with running(hub):

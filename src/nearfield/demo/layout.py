@@ -162,7 +162,7 @@ def _config(layout: Layout) -> dict[str, Any]:
                 "command": [
                     "/usr/bin/env",
                     f"HOME={layout.home}",
-                    str(Path(sys.executable).parent / "jupyterhub-singleuser"),
+                    str(Path(sys.executable).parent / "nearfield-singleuser"),
                     # Jupyter refuses root unless told; a container or CI often has nobody else.
                     *(["--allow-root"] if os.geteuid() == 0 else []),
                     # No login shell: /etc/profile would take this Python's commands off PATH.

@@ -55,7 +55,7 @@ def site_config(cluster: Any, folder: Path, url: str) -> dict[str, Any]:
                 "title": "Test image",
                 "image": str(cluster.image),
                 "apptainer": str(cluster.apptainer),
-                "command": [f"{cluster.hub_venv}/bin/jupyterhub-singleuser"],
+                "command": [f"{cluster.hub_venv}/bin/nearfield-singleuser"],
                 "mounts": [{"source": "/usr"}, {"source": str(site)}],
             },
             "stand-in": {"title": "Answers, does nothing", "command": [f"{site}/stand-in-server"]},

@@ -164,6 +164,7 @@ def run(hub: Any, *, rounds: int, running: int, queued: int, submitting: int) ->
         hub.api("POST", f"users/{user}")
     crowd.start("queued")  # fills its partition: those after it wait
     for number in range(1, rounds + 1):
+        known = len(counts.faults)
         there, up = servers(hub), ready(hub)
         for _ in range(queued - len(there.keys() - up)):
             crowd.start("queued")
@@ -173,7 +174,7 @@ def run(hub: Any, *, rounds: int, running: int, queued: int, submitting: int) ->
             crowd.stop(key)
         crowd.settle()
         one_round(hub, crowd, counts, submitting)
-        print(f"round {number}: {counts}")
+        print(f"round {number}: {counts}", *counts.faults[known:], sep="\n  ")
     return counts
 
 
@@ -193,7 +194,7 @@ def empty(hub: Any) -> None:
 def test_two_kills(idle: Any, hub: Any) -> None:
     counts = run(hub, rounds=2, running=3, queued=1, submitting=2)
     empty(hub)
-    assert counts.faults == [], hub.tail()
+    assert counts.faults == [], f"{counts}\n{hub.tail()}"
     assert counts.survived >= 4
 
 
@@ -201,5 +202,5 @@ def test_two_kills(idle: Any, hub: Any) -> None:
 def test_thirty_kills(idle: Any, hub: Any) -> None:
     counts = run(hub, rounds=30, running=12, queued=4, submitting=4)
     empty(hub)
-    assert counts.faults == [], hub.tail()
+    assert counts.faults == [], f"{counts}\n{hub.tail()}"
     assert counts.survived >= 200
