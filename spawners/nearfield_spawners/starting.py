@@ -14,6 +14,7 @@ from typing import Any
 from nearfield.errors import NearfieldError, SchedulerUnavailableError
 from nearfield.scheduler import JobId, JobState, JobStatus
 from nearfield_spawners import metrics
+from nearfield_spawners.late_route import LateRoute
 from nearfield_spawners.life import NEVER_SUBMITTED, Life
 from nearfield_spawners.logs import event
 from nearfield_spawners.queue_view import within
@@ -34,6 +35,7 @@ class Starting(Life):
         self._first_word: int | None = None
         """The look before the job first spoke to us. From then on it stays on its node: the node
         program runs once, and a job that Slurm puts back finds its folder used."""
+        self._late_route = LateRoute(self)
         super().__init__(**kwargs)
 
     def stage(self, name: StageName, message: str) -> None:
@@ -246,9 +248,15 @@ class Starting(Life):
             if self.reported_port and self.host:
                 url = self._url(self.host, self.reported_port)
             else:
+                self._late_route.waited_for()
                 url = await asyncio.wait_for(self._server_url(), self.start_timeout)
         except Exception as error:
             # JupyterHub asks on start-up, where an exception would end the hub itself.
             self.log.error("%s did not come up after the restart: %s", self._log_name, error)
             return str(self.server.url)
         return url + str(self.server.base_url)
+
+    def start_polling(self) -> None:
+        """JupyterHub's; the last that it does before it takes a server for ready."""
+        super().start_polling()
+        self._late_route.ready()
