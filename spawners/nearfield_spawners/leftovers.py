@@ -106,24 +106,19 @@ class Leftovers:
     def load(self, entries: list[dict[str, Any]]) -> None:
         self._kept = {kept.name: kept for kept in map(Leftover.model_validate, entries)}
 
-    def add(self, leftover: Leftover) -> None:
-        """Keep a job and go on trying to cancel it."""
+    def add(self, leftover: Leftover, *, tried: bool = False) -> None:
+        """Keep a job and go on trying to cancel it, at once unless that was just ``tried``."""
         self._kept[leftover.name] = leftover
+        if tried:
+            self._next[leftover.name] = self._clock() + self._pause, self._pause
         self._save()
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self.until_gone())
 
-    async def try_once(self, *, wait: bool = True) -> None:
-        """Cancel what is due and can be cancelled now.
-
-        ``wait``: for the leftovers of other spawners that have their turn; else it is left for
-        later.
-        """
+    async def try_once(self) -> None:
+        """Cancel what is due and can be cancelled now."""
         for name, leftover in list(self._kept.items()):
-            turn = _turn(leftover.cluster)
-            if turn.locked() and not wait:
-                continue
-            async with turn:
+            async with _turn(leftover.cluster):
                 if name in self._kept and self._clock() >= self._next.get(name, (0.0, 0.0))[0]:
                     await self._try(name, leftover)
 
@@ -151,8 +146,9 @@ class Leftovers:
     async def until_gone(self) -> None:
         """Try again until nothing is left."""
         while self._kept:
-            await asyncio.sleep(self._pause)
             await self.try_once()
+            if self._kept:
+                await asyncio.sleep(self._pause)
 
 
 _swept: set[Any] = set()
@@ -190,5 +186,4 @@ async def _sweep(
 
     kept = Leftovers(scheduler, save, find=find)
     kept.load(row.state["leftovers"])
-    await kept.try_once()
     await kept.until_gone()

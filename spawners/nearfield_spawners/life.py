@@ -10,7 +10,7 @@ from typing import Any
 
 from traitlets import Float
 
-from nearfield.errors import NearfieldError, SchedulerUnavailableError
+from nearfield.errors import NearfieldError
 from nearfield.scheduler import JobId, JobState, JobStatus
 from nearfield_spawners import metrics
 from nearfield_spawners.afterwards import Afterwards, log_tail
@@ -22,6 +22,9 @@ from nearfield_spawners.logs import event
 
 _LASTS = frozenset({JobState.RUNNING, JobState.SUSPENDED})
 NEVER_SUBMITTED = JobStatus(state=JobState.FAILED, reason="never submitted")
+POLL_SECONDS = 5.0
+"""So long a poll waits for an answer about the job. A person's request may be waiting for the poll:
+JupyterHub asks whether a slow start has failed before it answers."""
 
 
 class Life(Configured):
@@ -40,6 +43,8 @@ class Life(Configured):
         self._ending = asyncio.Lock()
         self._telling: asyncio.Task[Any] | None = None
         self._learning_end: asyncio.Task[None] | None = None
+        self._looking: asyncio.Task[JobStatus] | None = None
+        """A look that may outlast the poll that asked for it: then it is the next one's."""
         super().__init__(**kwargs)
 
     # ------------------------------------------------------------------ looking
@@ -63,6 +68,16 @@ class Life(Configured):
                 return JobStatus(state=JobState.UNKNOWN, reason="the submit may be under way")
             return NEVER_SUBMITTED
         return await self._monitor().look(job, self._heard)
+
+    async def _look_in_time(self) -> JobStatus:
+        look = self._looking
+        if look is None or look.get_name() != self.job_name:
+            look = self._looking = asyncio.create_task(self._look(), name=self.job_name)
+        await asyncio.wait((look,), timeout=POLL_SECONDS)
+        if not look.done():
+            return JobStatus(state=JobState.UNKNOWN, reason="no answer yet")
+        self._looking = None
+        return look.result()
 
     async def _find_again(self) -> JobId | None:
         """The job of a submit whose answer was lost."""
@@ -104,8 +119,12 @@ class Life(Configured):
         """None while the job may be alive, an exit code once it is known to be over."""
         if not self.job_name:
             return 0
+        if self._stop_pending and self.job is None:
+            # A start has failed, or is given up. stop() sees to what may come of its submit; to ask
+            # for it here would keep the user from hearing why.
+            return None
         try:
-            status = await self._look()
+            status = await self._look_in_time()
         except NearfieldError as error:
             event(self.log, "cannot-tell", **self._who(), why=error.message)
             return None
@@ -185,33 +204,35 @@ class Life(Configured):
         """Cancel the job and wait until the scheduler says that it is over."""
         if not self.job_name:
             return
+        job = self.job
+        if job is None:
+            # Whether a job comes of its submit can take a minute to learn: nobody waits for that.
+            self._leave(tried=False)
+            return
         try:
-            job = self.job or await self._find_again()
-            if job is None:
-                if await self._withdrawn():
-                    return
-                raise SchedulerUnavailableError("its submit has not been answered yet")
             await self._scheduler().cancel(job)
         except NearfieldError as error:
-            # JupyterHub forgets the server whatever we answer; the job must not be forgotten.
             self.log.warning("%s cannot be stopped now: %s", self._log_name, error.message)
-            number = self.job.number if self.job else ""
-            left = Leftover(
-                cluster=self.cluster_name,
-                user=self.account,
-                name=self.job_name,
-                number=number,
-                taken=self._taken[1] if self._taken[0] == self.job_name else 0.0,
-            )
-            if self.host and self.ends_at:  # a day more: a limit can be raised, a job suspended
-                left.over = self.ends_at + DAY
-            self.leftovers.add(left)
+            self._leave(tried=True)
             return
         self._note_idle()
         event(self.log, "cancelled", **self._who())
         if not now:
             await self._until_gone(job)
         self._monitor().forget(job)
+
+    def _leave(self, *, tried: bool) -> None:
+        """JupyterHub forgets the server whatever we answer; its job must not be forgotten."""
+        left = Leftover(
+            cluster=self.cluster_name,
+            user=self.account,
+            name=self.job_name,
+            number=self.job.number if self.job else "",
+            taken=self._taken[1] if self._taken[0] == self.job_name else 0.0,
+        )
+        if self.host and self.ends_at:  # a day more: a limit can be raised, a job suspended
+            left.over = self.ends_at + DAY
+        self.leftovers.add(left, tried=tried)
 
     def _note_idle(self) -> None:
         """Who ends a server, the hub does not say; that it was idle for too long can be seen."""

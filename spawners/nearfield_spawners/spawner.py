@@ -151,7 +151,6 @@ class NearfieldSpawner(Starting):
         plan = self._plan or await self.make_plan(dict(self.user_options))
         self._plan = None
         self.last_ending = None
-        await self.leftovers.try_once(wait=False)
         self.profile_name, self.cluster_name = plan.profile, plan.cluster
         self.hardware_name, self.account_name = plan.chosen.hardware, self.account
         try:

@@ -7,6 +7,8 @@ They run as one account, here or on a submit host; what is done for one user goe
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Protocol
 
 from nearfield.config import Cluster
@@ -21,16 +23,25 @@ class Queries(Protocol):
         ...
 
 
+AT_ONCE = 4
+
+
 class LocalQueries:
     """On this host, as the account of this process."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
+        # Threads of its own: a cluster that is down holds each for as long as a command tries, and
+        # the process has few others, for everything (names are looked up in them too).
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="slurm")
 
     async def ask(self, command: str, *args: str, seconds: float) -> Result:
-        return await asyncio.to_thread(
-            run,
-            [str(self._cluster.bin / command), *args],
-            env=query_environment(self._cluster.conf),
-            timeout=seconds,
+        return await asyncio.get_running_loop().run_in_executor(
+            self._threads,
+            partial(
+                run,
+                [str(self._cluster.bin / command), *args],
+                env=query_environment(self._cluster.conf),
+                timeout=seconds,
+            ),
         )

@@ -217,13 +217,53 @@ async def test_a_submit_that_waited_too_long_for_its_turn_brings_no_job(
     name = spawner.job_name
     spawner.started_at = 1.0  # long ago
     await spawner.stop()
+    await holds(lambda: len(spawner.leftovers) == 0)
     assert lab.scheduler.withdrawn == {name}
     assert await spawner.poll() == 1
-    assert lab.scheduler.calls.count("withdraw") == 1
     turn.set()
     with pytest.raises(Exception, match="submitted before"):
         await start
     assert not lab.scheduler.jobs
+
+
+async def test_a_refused_start_is_told_although_nobody_answers_any_more(lab: Lab) -> None:
+    """JupyterHub asks for the job, then stops it, and only then answers whoever asked for it."""
+    silent = asyncio.Event()
+
+    async def never(*_: Any) -> Any:
+        await silent.wait()
+
+    lab.scheduler.fails["submit"] = SchedulerUnavailableError("sbatch: Unable to contact")
+    lab.scheduler.find_all = lab.scheduler.withdraw = lab.scheduler.status = never
+    spawner = lab.spawner()
+    with pytest.raises(Exception, match="Unable to contact"):
+        await spawner.start()
+    name = spawner.job_name
+    spawner._stop_pending = True
+    assert await asyncio.wait_for(spawner.poll(), 5) is None
+    await asyncio.wait_for(spawner.stop(), 5)
+    assert [kept["name"] for kept in spawner.leftovers.dump()] == [name]
+
+
+async def test_a_poll_waits_for_its_answer_only_so_long_and_the_next_has_it(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, holds: Any
+) -> None:
+    answered, found = asyncio.Event(), lab.scheduler.find_all
+
+    async def late(wanted: Any) -> Any:
+        await answered.wait()
+        return await found(wanted)
+
+    lab.scheduler.find_all = late
+    monkeypatch.setattr(life, "POLL_SECONDS", 0.01)
+    spawner = lab.spawner(state={"job_name": "nearfield-1", "cluster_name": "lab"})
+    assert await asyncio.wait_for(spawner.poll(), 5) is None
+    assert await asyncio.wait_for(spawner.poll(), 5) is None
+    look = spawner._looking
+    answered.set()
+    await holds(look.done)
+    assert await asyncio.wait_for(spawner.poll(), 5) == 1
+    assert lab.scheduler.calls.count("find_all") == 1, "one question for all three"
 
 
 async def test_a_launcher_that_has_begun_is_given_its_time(
