@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import cast
 
 from nearfield.errors import SchedulerUnavailableError
+from nearfield.scheduler.turns import Turns
 
+EACH = 2
+"""So many programs run for one user at once: who stops them, or whose home hangs, delays nobody
+else."""
+OWN = 2
+"""So many run for the hub itself, beside those for users."""
 MAX_ANSWER = 8 * 1024 * 1024
 """More than any answer needs: the hub keeps no more of what a user's own process may write."""
 
@@ -29,19 +36,32 @@ class Exchange:
     def __init__(self, who: str, *, seconds: float, at_once: int) -> None:
         self._who, self._seconds = who, seconds
         # A hub that comes back with 500 sessions must not start 500 processes.
-        self._slots = asyncio.Semaphore(at_once)
+        self._turns, self._own = Turns(at_once, EACH), Turns(OWN, OWN)
         self._late: set[asyncio.Future[None]] = set()
+        self._stuck: Counter[str] = Counter()
+        """User → how many of the user's programs nobody waits for any more."""
 
-    async def ask(self, argv: Sequence[str], text: str, *, seconds: float | None = None) -> Told:
-        """Run ``argv`` with ``text`` on its standard input.
+    async def ask(
+        self, argv: Sequence[str], text: str, *, user: str | None, seconds: float | None = None
+    ) -> Told:
+        """Run ``argv`` with ``text`` on its standard input, for a user; None: for the hub itself.
 
         Raises:
-            SchedulerUnavailableError: it cannot be run, says too much, or does not end in time.
+            SchedulerUnavailableError: it cannot be run, says too much, or does not end in time;
+                or too many that were run for the user before have not ended yet.
         """
-        async with self._slots:
-            return await self._run(argv, text, seconds or self._seconds)
+        if user is None:
+            async with self._own.of(""):
+                return await self._run(argv, text, "", seconds or self._seconds)
+        async with self._turns.of(user):
+            if self._stuck[user] >= EACH:
+                raise SchedulerUnavailableError(
+                    f"{self._who} has not ended {self._stuck[user]} earlier requests for {user}",
+                    hint="does the home folder of that account hang?",
+                )
+            return await self._run(argv, text, user, seconds or self._seconds)
 
-    async def _run(self, argv: Sequence[str], text: str, seconds: float) -> Told:
+    async def _run(self, argv: Sequence[str], text: str, user: str, seconds: float) -> Told:
         try:
             process, heard = await asyncio.get_running_loop().subprocess_exec(
                 _Listener,
@@ -64,7 +84,7 @@ class Exchange:
             ) from error
         finally:
             if not heard.ended.done():
-                self._leave(process, heard)
+                self._leave(process, heard, user)
         if heard.enough.done():
             raise SchedulerUnavailableError(f"{self._who}: the answer is too long")
         answer, words = (heard.said[fd].decode("utf-8", "replace") for fd in (1, 2))
@@ -75,7 +95,7 @@ class Exchange:
         if self._late:
             await asyncio.wait(self._late)
 
-    def _leave(self, process: asyncio.SubprocessTransport, heard: _Listener) -> None:
+    def _leave(self, process: asyncio.SubprocessTransport, heard: _Listener, user: str) -> None:
         """Wait no longer and listen no longer; the process is still collected."""
         # sudo runs as root, so we may not signal it: the launcher ends by its own alarm.
         with suppress(ProcessLookupError, PermissionError):
@@ -87,7 +107,14 @@ class Exchange:
         if request.get_write_buffer_size():
             request.abort()  # an ordinary close waits for somebody who reads it
         self._late.add(heard.ended)
-        heard.ended.add_done_callback(self._late.discard)
+        self._stuck[user] += 1
+        heard.ended.add_done_callback(lambda ended: self._collected(ended, user))
+
+    def _collected(self, ended: asyncio.Future[None], user: str) -> None:
+        self._late.discard(ended)
+        self._stuck[user] -= 1
+        if not self._stuck[user]:
+            del self._stuck[user]
 
 
 class _Listener(asyncio.SubprocessProtocol):

@@ -27,6 +27,7 @@ from nearfield.scheduler.slurm_output import (
     parse_owned,
     parse_queue,
 )
+from nearfield.scheduler.slurm_seek import AsOwners
 from nearfield.scheduler.submitters import Submitter
 
 OWNERS_PER_LOOK = 32
@@ -83,7 +84,7 @@ class SlurmScheduler:
         self._waiting: dict[str, set[JobId]] = defaultdict(set)
         self._ends: dict[JobId, float] = {}
         self._looks: dict[str, asyncio.Task[None]] = {}  # under way, one for an owner
-        self._sought_at: dict[tuple[str, str], float] = {}
+        self._owners = AsOwners(self.find, at_once=owners_per_look, clock=clock)
         self._sees_others = False
         """Has the hub's own look shown somebody else's job? Then this site hides none."""
 
@@ -211,22 +212,7 @@ class SlurmScheduler:
         absent = [key for key in asked if key not in found]
         if self._sees_others:
             return found | dict.fromkeys(absent)
-        return found | await self._find_as_owners(absent)
-
-    async def _find_as_owners(
-        self, absent: list[tuple[str, str]]
-    ) -> dict[tuple[str, str], JobId | None]:
-        now = self._clock()
-        old = now - ANSWER_SECONDS
-        self._sought_at = {key: at for key, at in self._sought_at.items() if at > old}
-        due = [key for key in absent if key not in self._sought_at][: self._owners_per_look]
-        self._sought_at.update(dict.fromkeys(due, now))
-        answers = await asyncio.gather(*(self.find(*key) for key in due), return_exceptions=True)
-        return {
-            key: answer
-            for key, answer in zip(due, answers, strict=True)
-            if not isinstance(answer, BaseException)
-        }
+        return found | await self._owners.find_all(absent)
 
     async def _second_look(self, again: dict[str, list[JobId]], ended: set[JobId]) -> None:
         due = [owner for owner, jobs in again.items() if self._due(owner, jobs, ended)]
@@ -251,6 +237,7 @@ class SlurmScheduler:
         """Wait for the looks as owners that are still under way."""
         if self._looks:
             await asyncio.wait(self._looks.values())
+        await self._owners.settled()
 
     def _due(self, owner: str, jobs: list[JobId], ended: set[JobId]) -> bool:
         """Is it worth a command as this owner?"""

@@ -83,14 +83,18 @@ class Gateway:
             f"the submit host {settings.host}", seconds=seconds, at_once=at_once
         )
 
-    async def ask(self, what: str, text: str, *, seconds: float | None = None) -> Told:
+    async def ask(
+        self, what: str, text: str, *, user: str | None = None, seconds: float | None = None
+    ) -> Told:
         """Have the gateway do ``what``, with ``text`` for the program that it starts.
+
+        ``user``: whom it is done for; None: the hub itself.
 
         Raises:
             SchedulerUnavailableError: no connection, or no answer in time.
             SchedulerError: the gateway refuses this.
         """
-        told = await self.exchange.ask(self._argv, f"{what}\n{text}", seconds=seconds)
+        told = await self.exchange.ask(self._argv, f"{what}\n{text}", user=user, seconds=seconds)
         where = f"{self._settings.user}@{self._settings.host}"
         if told.code == _ITSELF_FAILED:
             words = " ".join(told.err.split())[-300:] or "the connection broke"
@@ -118,7 +122,7 @@ class SshSubmitter(LauncherSubmitter):
         self.queries = SshQueries(cluster_name, gateway)
 
     async def _tell(self, user: str, request: str) -> Told:
-        return await self._gateway.ask(f"{wire.GATEWAY} as {user}", request)
+        return await self._gateway.ask(f"{wire.GATEWAY} as {user}", request, user=user)
 
     def _refusal(self, user: str, told: Told) -> SchedulerError:
         return why_no_launcher(user, told, "…/bin/nearfield-launch")

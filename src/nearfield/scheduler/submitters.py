@@ -197,7 +197,7 @@ class SudoSubmitter(LauncherSubmitter):
 
     async def _tell(self, user: str, request: str) -> Told:
         argv = [str(self._sudo), "-n", "-u", user, "--", str(self._launcher)]
-        return await self.exchange.ask(argv, request)
+        return await self.exchange.ask(argv, request, user=user)
 
     def _refusal(self, user: str, told: Told) -> SchedulerError:
         return why_no_launcher(user, told, str(self._launcher))
