@@ -16,6 +16,7 @@ from weakref import WeakValueDictionary
 
 from nearfield.errors import NearfieldError, SubmitError
 from nearfield.scheduler import Availability, JobSpec, Scheduler, StartRange
+from nearfield.scheduler.turns import Turns
 
 log = logging.getLogger("nearfield.estimates")
 
@@ -46,7 +47,7 @@ class Estimates:
     _known: dict[str, tuple[float, Estimate]] = field(default_factory=dict)
     _asked: deque[tuple[float, str]] = field(default_factory=deque)
     _locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
-    _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
+    _turns: Turns = field(default_factory=lambda: Turns(2, each=1))
 
     async def of(self, scheduler: Scheduler, spec: JobSpec, look: Availability | None) -> Estimate:
         """The estimate for ``spec``; empty where it may not be asked for now."""
@@ -54,7 +55,10 @@ class Estimates:
         # What is refused may be one user's matter: accounts and limits differ.
         own = f"{spec.user} {shared}"
         lock = self._locks.setdefault(shared, asyncio.Lock())
-        async with lock, self._slots:  # who asks for the same waits for the same answer
+        async with (
+            lock,
+            self._turns.of(spec.user),
+        ):  # who asks for the same waits for the same answer
             for key in (shared, own):
                 if (known := self._recall(key)) is not None:
                     return known

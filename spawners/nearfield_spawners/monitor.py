@@ -282,7 +282,10 @@ class QueueMonitor:
         if status.state is not JobState.UNKNOWN:
             watched.known = status
         if news and watched.listener is not None:
-            watched.listener(status)
+            try:
+                watched.listener(status)
+            except Exception:  # one session's trouble must not end the look of all
+                log.exception("job %s: what is new of it could not be taken in", job)
 
     async def _find_sought(self) -> None:
         sought, self._sought = self._sought, {}

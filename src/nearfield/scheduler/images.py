@@ -24,6 +24,7 @@ from nearfield.scheduler.jobspec import SessionTask
 from nearfield.scheduler.node import examine, sif, signature
 from nearfield.scheduler.sessions import signature_of
 from nearfield.scheduler.staging import sessions_dir
+from nearfield.scheduler.wire import one_line
 
 SUBMIT_SECONDS = 20.0
 """A submit waits no longer; a large image that nobody has verified yet is left to the node."""
@@ -200,11 +201,11 @@ def told_of_image(told: Any) -> dict[str, Any]:
     """
     try:
         return {
-            "path": str(told["path"])[:4096],
-            "digest": str(told["digest"])[:64],
-            "verdict": str(told["verdict"])[:32],
-            "signers": [str(who)[:64] for who in told["signers"]][:10],
-            "warnings": [str(text)[:1000] for text in told["warnings"]][:10],
+            "path": one_line(str(told["path"]), 4096),
+            "digest": one_line(str(told["digest"]), 64),
+            "verdict": one_line(str(told["verdict"]), 32),
+            "signers": [one_line(str(who), 64) for who in told["signers"][:10]],
+            "warnings": [one_line(str(text), 1000) for text in told["warnings"][:10]],
         }
     except (KeyError, TypeError, RecursionError):
         return {}

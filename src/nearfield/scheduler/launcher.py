@@ -25,7 +25,7 @@ from nearfield.config import Config
 from nearfield.datasets import Principal
 from nearfield.errors import NearfieldError, SchedulerError, SpecRefusedError
 from nearfield.scheduler import wire
-from nearfield.scheduler._protocol import JobState, JobStatus
+from nearfield.scheduler._protocol import JobState, JobStatus, PathAccess
 from nearfield.scheduler.account import SlurmAccount
 from nearfield.scheduler.jobspec import JobSpec
 from nearfield.scheduler.launcher_guard import (
@@ -37,6 +37,7 @@ from nearfield.scheduler.launcher_guard import (
 )
 from nearfield.scheduler.policy import check
 from nearfield.scheduler.slurm_output import is_job_number
+from nearfield.storage import locate
 
 SECONDS = 90
 """After this the launcher ends, whatever it waits for."""
@@ -216,11 +217,18 @@ def _image(data: dict[str, Any], slurm: SlurmAccount, *_context: Any) -> object:
     return slurm.image(_job_name(data["name"]))
 
 
-def _access(data: dict[str, Any], slurm: SlurmAccount, *_context: Any) -> object:
+def _access(data: dict[str, Any], slurm: SlurmAccount, config: Config, *_context: Any) -> object:
     paths = _strings(data["paths"], 1000)
     if not all(p.startswith("/") and "\0" not in p and len(p) <= 4096 for p in paths):
         raise SpecRefusedError("refused: paths must be absolute")
-    return {path: word.value for path, word in slurm.access(paths).items()}
+    # Nothing is told of the rest of the file system: whoever holds the hub may ask for anybody.
+    inside = [path for path in paths if _in_storage(config, path)]
+    answers = dict.fromkeys(paths, PathAccess.UNKNOWN) | slurm.access(inside)
+    return {path: word.value for path, word in answers.items()}
+
+
+def _in_storage(config: Config, path: str) -> bool:
+    return ".." not in path.split("/") and locate(config, path)[0] is not None
 
 
 def _examine(_data: dict[str, Any], _slurm: SlurmAccount, config: Config, *_context: Any) -> object:

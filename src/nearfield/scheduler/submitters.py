@@ -11,18 +11,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from pydantic import ValidationError
-
 from nearfield.config import Cluster, Config
 from nearfield.errors import SchedulerError, SchedulerUnavailableError
-from nearfield.scheduler import images, staging, wire
-from nearfield.scheduler._protocol import JobState, JobStatus, PathAccess
+from nearfield.scheduler import answers, images, staging, wire
+from nearfield.scheduler._protocol import JobStatus, PathAccess
 from nearfield.scheduler.account import SlurmAccount
 from nearfield.scheduler.examination import Examination, examine
 from nearfield.scheduler.exchange import Exchange, Told
 from nearfield.scheduler.jobspec import JobSpec
-from nearfield.scheduler.slurm_forecast import slurm_time
-from nearfield.scheduler.slurm_output import is_host, is_job_number
 
 T = TypeVar("T")
 _USER = re.compile(r"[a-z_][a-z0-9_.-]{0,31}", re.ASCII)
@@ -88,24 +84,6 @@ class DirectSubmitter:
         return await asyncio.to_thread(verb, *args)
 
 
-def _status_of(told: object) -> JobStatus:
-    """A launcher's word about a job. What does not read as one is no knowledge."""
-    try:
-        status = JobStatus.model_validate(told)
-    except ValidationError:
-        return JobStatus(state=JobState.UNKNOWN, reason="the launcher's answer cannot be read")
-    if status.host is not None and not is_host(status.host):
-        return JobStatus(state=JobState.UNKNOWN, reason="the launcher's answer names no host")
-    return status.model_copy(update={"reason": status.reason[:500], "name": status.name[:500]})
-
-
-def _number_of(told: object) -> str:
-    """A launcher's word for a job: it becomes a JobId, and an argument of the hub's own squeue."""
-    if isinstance(told, str) and is_job_number(told):
-        return told
-    raise SchedulerUnavailableError("the launcher's answer is no job number")
-
-
 class LauncherSubmitter(ABC):
     """Acts as each user through ``nearfield-launch``. Subclasses say how it is reached."""
 
@@ -121,21 +99,18 @@ class LauncherSubmitter(ABC):
 
     async def submit(self, spec: JobSpec) -> str:
         told = await self._ask(spec.user, "submit", spec=json.loads(spec.wire_json()))
-        return _number_of(told)
+        return answers.number_of(told)
 
     async def cancel(self, user: str, number: str) -> None:
         await self._ask(user, "cancel", number=number)
 
     async def status(self, user: str, numbers: Iterable[str]) -> dict[str, JobStatus]:
         asked = list(numbers)
-        found = await self._ask(user, "status", numbers=asked)
-        if not isinstance(found, dict):
-            raise SchedulerUnavailableError("the launcher's answer holds no states")
-        return {n: _status_of(found[n]) for n in asked if n in found}
+        return answers.states_of(await self._ask(user, "status", numbers=asked), asked)
 
     async def find(self, user: str, name: str) -> str | None:
         found = await self._ask(user, "find", name=name)
-        return None if found is None else _number_of(found)
+        return None if found is None else answers.number_of(found)
 
     async def withdraw(self, user: str, name: str) -> bool:
         return await self._ask(user, "withdraw", name=name) is True
@@ -148,26 +123,16 @@ class LauncherSubmitter(ABC):
         return images.told_of_image(await self._ask(user, "image", name=name))
 
     async def access(self, user: str, paths: Iterable[str]) -> dict[str, PathAccess]:
-        found = await self._ask(user, "access", paths=list(paths))
-        return {path: PathAccess(word) for path, word in dict(found).items()}
+        asked = list(paths)
+        return answers.access_of(await self._ask(user, "access", paths=asked), asked)
 
     async def examine(self, user: str, config: Config) -> Examination:
         """What the account finds, by the launcher's own configuration: ``config`` is not sent."""
-        found = await self._ask(user, "examine")
-        try:
-            return Examination.model_validate(found)
-        except ValidationError as error:
-            raise SchedulerUnavailableError(
-                "the launcher's answer cannot be read",
-                hint="do hub and launcher run the same release of nearfield?",
-            ) from error
+        return answers.examination_of(await self._ask(user, "examine"))
 
     async def estimate(self, spec: JobSpec) -> datetime:
         told = await self._ask(spec.user, "estimate", spec=json.loads(spec.wire_json()))
-        found = slurm_time(told) if isinstance(told, str) else None
-        if found is None:
-            raise SchedulerUnavailableError("the launcher's answer names no time")
-        return found
+        return answers.time_of(told)
 
     async def _ask(self, user: str, verb: str, **fields: Any) -> Any:
         if not _USER.fullmatch(user):
@@ -205,7 +170,7 @@ class SudoSubmitter(LauncherSubmitter):
 
 def why_no_launcher(user: str, told: Told, launcher: str) -> SchedulerError:
     """sudo's refusal, or a launcher that failed: what its words on standard error say."""
-    words = " ".join(told.err.split())[-400:] or f"exit code {told.code}"
+    words = wire.one_line(told.err[-400:], 400) or f"exit code {told.code}"
     if "sudo:" in told.err or "not allowed" in told.err or "password" in told.err:
         return SchedulerError(
             f"sudo does not let this account start the launcher as {user}: {words}",

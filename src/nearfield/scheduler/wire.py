@@ -83,7 +83,8 @@ def read_answer(text: str) -> Any:
         if data["ok"]:
             return data["result"]
         error = data["error"]
-        kind, message, hint = str(error["kind"]), str(error["message"]), error.get("hint")
+        kind, message = str(error["kind"]), str(error["message"])
+        hint = None if error.get("hint") is None else str(error["hint"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
         raise SchedulerUnavailableError(
             f"the launcher's answer cannot be read: {text[:200]!r}",
@@ -94,4 +95,9 @@ def read_answer(text: str) -> Any:
         # The launcher's configuration is broken: for who asks, a scheduler out of order.
         found = SchedulerUnavailableError
     # Some of it is shown, logged and kept: no more than a person would read.
-    raise found(message[:MAX_WORDS], hint=None if hint is None else str(hint)[:MAX_WORDS])
+    raise found(one_line(message, MAX_WORDS), hint=hint and one_line(hint, MAX_WORDS))
+
+
+def one_line(text: str, most: int) -> str:
+    """Words of a user's process for logs, pages and terminals: no line of its own, no escape."""
+    return "".join(c if c.isprintable() else " " for c in text[:most]).strip()

@@ -281,7 +281,8 @@ def test_the_other_verbs_touch_sessions_only(slurm: type[Slurm]) -> None:
             assert all(re.fullmatch(r"[0-9]+", number) for number in given_to[0])
         else:
             assert verb == "access"
-            assert all(path.startswith("/") and "\0" not in path for path in given_to[0])
+            assert all(re.match(r"/(raw|processed)(/|$)", path) for path in given_to[0])
+            assert not any("\0" in path or ".." in path.split("/") for path in given_to[0])
 
     for request in OTHERS:  # as they are, none is refused: what follows is not about nothing
         seen[handled(slurm, json.dumps(request).encode())] += 1

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from nearfield.config import Config, LauncherConfig
+from nearfield.config import Config, LauncherConfig, Storage
 from nearfield.errors import BlockedError, SpecRefusedError
-from nearfield.scheduler import JobState, JobStatus, launcher, launcher_guard, wire
+from nearfield.scheduler import JobState, JobStatus, PathAccess, launcher, launcher_guard, wire
 
 ROOT = os.geteuid() == 0
 
@@ -177,6 +177,26 @@ class Queue:
     def status(self, numbers: list[str]) -> dict[str, JobStatus]:
         self.asked += numbers
         return {n: JobStatus(state=JobState.RUNNING, host="na1") for n in numbers}
+
+
+def test_nothing_is_told_of_paths_outside_of_the_storages(tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    config = Config(storages={"raw": Storage(prefix=tmp_path / "raw")})
+    raw, home = f"{tmp_path}/raw", f"{tmp_path}/home"
+    outside = ["/etc/hosts", home, f"{raw}/../home", f"{raw}/..", f"{raw}er", f"/{raw}", "/"]
+    asked: list[str] = []
+
+    class Account:
+        def access(self, paths: list[str]) -> dict[str, PathAccess]:
+            asked.extend(paths)
+            return dict.fromkeys(paths, PathAccess.NO)
+
+    account: Any = Account()
+    told: Any = launcher._access({"paths": [raw, f"{raw}/a..b", *outside]}, account, config)
+    assert asked == [raw, f"{raw}/a..b"]
+    assert told == {raw: "no", f"{raw}/a..b": "no"} | dict.fromkeys(outside, "unknown")
+    none: Any = launcher._access({"paths": ["/etc/hosts"]}, account, Config())
+    assert none == {"/etc/hosts": "unknown"}
 
 
 @pytest.mark.parametrize(

@@ -616,6 +616,53 @@ async def test_a_number_that_is_none_is_no_job(
         await submitter.find(ME, "nf-1")
 
 
+@pytest.mark.parametrize(
+    "told",
+    [None, [], "yes", 7, {"/a": "maybe"}, {"/a": []}, {"/a": None}, {"/a": {}}, {"/a": True}],
+)
+async def test_what_is_no_answer_about_paths(
+    commands: Commands, tmp_path: Path, told: object
+) -> None:
+    with pytest.raises(SchedulerUnavailableError, match="the launcher's answer"):
+        await answers(commands, tmp_path, told).access(ME, ["/a", "/b"])
+
+
+async def test_of_paths_it_is_heard_about_those_that_were_asked_for(
+    commands: Commands, tmp_path: Path
+) -> None:
+    told = {"/a": "no", "/c": "yes", "/d": "nonsense"}
+    found = await answers(commands, tmp_path, told).access(ME, ["/a", "/b"])
+    assert found == {"/a": PathAccess.NO, "/b": PathAccess.UNKNOWN}
+
+
+@pytest.mark.parametrize(
+    "when", ["0001-01-01T00:00:00", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", 4.2e9, -1e10]
+)
+async def test_times_and_codes_that_nothing_can_be_made_of_are_left_out(
+    commands: Commands, tmp_path: Path, when: object
+) -> None:
+    forged = {"state": "running", "started": when, "ends": when, "exit_code": 10**30}
+    forged |= {"reason": "a\nb\x1b[2J", "name": "n\r"}
+    found = await answers(commands, tmp_path, {"7": forged}).status(ME, ["7"])
+    assert found["7"] == JobStatus(state=JobState.RUNNING, reason="a b [2J", name="n")
+    if isinstance(when, str):
+        with pytest.raises(SchedulerUnavailableError, match="names no time"):
+            await answers(commands, tmp_path, when.removesuffix("Z")).estimate(SPEC)
+
+
+async def test_words_of_a_launcher_are_one_line(commands: Commands, tmp_path: Path) -> None:
+    error = {"kind": "SubmitError", "message": "no\nevent=fine\x1b[2J", "hint": "h\n"}
+    with pytest.raises(SubmitError) as caught:
+        await sudo(commands, says(json.dumps({"ok": False, "error": error}))).find(ME, "nf-1")
+    assert (caught.value.message, caught.value.hint) == ("no event=fine [2J", "h")
+    with pytest.raises(SchedulerUnavailableError) as failed:
+        await sudo(commands, "printf 'a\\033b\\nc' >&2; exit 1").find(ME, "nf-1")
+    assert failed.value.message.endswith(": a b c")
+    image = {"path": "p\n", "digest": "d", "verdict": "\x1b", "signers": [], "warnings": ["w\nw"]}
+    kept = await answers(commands, tmp_path, image).image(ME, "nf-1")
+    assert (kept["path"], kept["verdict"], kept["warnings"]) == ("p", "", ["w w"])
+
+
 async def test_of_a_launchers_words_no_more_is_kept_than_is_shown(
     commands: Commands, tmp_path: Path
 ) -> None:

@@ -144,6 +144,27 @@ async def test_a_page_does_not_wait_for_a_scheduler_that_hangs() -> None:
     assert scheduler.calls == ["estimate"]
 
 
+async def test_one_users_slow_launchers_keep_nobody_else_from_an_estimate() -> None:
+    go = asyncio.Event()
+
+    class Stopped(FakeScheduler):
+        async def estimate(self, spec: JobSpec) -> StartRange:
+            if spec.user == "mallory":
+                await go.wait()
+            return await super().estimate(spec)
+
+    scheduler, estimates = Stopped(), Estimates()
+    held = [
+        asyncio.create_task(estimates.of(scheduler, spec("mallory", cores), None))
+        for cores in range(1, 6)
+    ]
+    await asyncio.sleep(0)
+    told = await asyncio.wait_for(estimates.of(scheduler, spec("alice", 9), None), 5)
+    assert told.start is not None
+    go.set()
+    await asyncio.gather(*held)
+
+
 def test_those_who_wait_already_may_come_first() -> None:
     at, later = EPOCH, EPOCH + timedelta(hours=2)
     told = StartRange(earliest=at)

@@ -290,3 +290,19 @@ async def test_another_monitor_goes_on_with_the_jobs_of_a_closed_one(
     assert status.state is JobState.COMPLETED
     assert heard == [JobState.RUNNING, JobState.COMPLETED]
     heir.close()
+
+
+async def test_a_listener_that_fails_ends_nobody_elses_look(
+    scheduler: Counting, watch: QueueMonitor, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(_: JobStatus) -> None:
+        raise OverflowError("year 0 is out of range")
+
+    heard: list[JobStatus] = []
+    watch.watch(job(1), fails)
+    watch.watch(job(2), heard.append)
+    assert (await asyncio.wait_for(watch.look(job(2)), 5)).state is JobState.RUNNING
+    await later(scheduler, watch, 60.0)
+    assert len(scheduler.looks) > 1
+    assert heard == [JobStatus(state=JobState.RUNNING)]
+    assert "what is new of it could not be taken in" in caplog.text
