@@ -12,8 +12,8 @@ from nearfield.catalogue import CatalogueStore, scan
 from nearfield.config import Config
 from nearfield.testing.synthetic import make_linked
 
-SLOW_SCAN = """
-import sys, time
+HELD_SCAN = """
+import sys
 from pathlib import Path
 from nearfield.catalogue import CatalogueStore, scan, scanning
 from nearfield.config import Config
@@ -21,7 +21,7 @@ scanning.BATCH_FILES = 5
 store = CatalogueStore(Path(sys.argv[1]))
 def tell(done, total, what=""):
     print(done, what, flush=True)
-    time.sleep(0.01)
+    sys.stdin.readline()  # no further until told
 scan(store, Path(sys.argv[2]), Config(), on_progress=tell)
 """
 
@@ -32,9 +32,15 @@ def test_kill_and_scan_again(tmp_path: Path, folder: Path, after: int, opens: li
         make_linked(folder / f"f{number:02d}.h5", f"f{number:02d}")
     file = tmp_path / "c.sqlite"
     with subprocess.Popen(
-        [sys.executable, "-c", SLOW_SCAN, str(file), str(folder)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", HELD_SCAN, str(file), str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as scanner:
+        assert scanner.stdin is not None
         assert scanner.stdout is not None
+        scanner.stdin.write("\n" * (after - 1))
+        scanner.stdin.flush()
         for _ in range(after):
             scanner.stdout.readline()
         scanner.kill()

@@ -19,6 +19,7 @@ from nearfield.scheduler import node_program
 from nearfield.scheduler.node import limit
 from nearfield.scheduler.node.limit import Limit, end_of_job
 from nearfield_spawners.endings import EXIT_TIME_LIMIT
+from standins.node_job import term_was_dealt_with, until_said
 
 NOW = 1_800_000_000.0
 SERVER = """
@@ -29,8 +30,7 @@ signal.signal(signal.SIGTERM, note)
 print("ends", os.environ["NEARFIELD_ENDS"], flush=True)
 url = urllib.parse.urlsplit(os.environ["JUPYTERHUB_SERVICE_URL"])
 s = socket.socket(); s.bind((url.hostname, url.port)); s.listen()
-signal.pause()
-time.sleep(0.3)  # a second TERM would come now
+while not os.path.exists(sys.argv[1]): time.sleep(0.01)
 """
 
 
@@ -53,7 +53,7 @@ def session(folder: Path, *, minutes: int = 60, **task: Any) -> dict[str, Any]:
             "kind": "session",
             "image": None,
             "apptainer": None,
-            "command": [sys.executable, "-I", "-c", SERVER],
+            "command": [sys.executable, "-I", "-c", SERVER, str(folder / "go")],
             "mounts": [],
             "datasets": [],
             "callback_url": None,
@@ -179,12 +179,11 @@ def test_the_signal_of_the_limit(tmp_path: Path, hub: str) -> None:
     with job.stdout:
         job.stdin.write(node_program.text())
         job.stdin.close()
-        out = ""
-        while "listens" not in out:
-            line = job.stdout.readline()
-            assert line, out
-            out += line
+        out = until_said(job, "listens")
         os.kill(job.pid, signal.SIGUSR2)
+        out += until_said(job, "TERM\n")
+        term_was_dealt_with(job)
+        (folder / "go").touch()
         out += job.stdout.read()
     assert job.wait(10) == limit.EXIT_TIME_LIMIT == EXIT_TIME_LIMIT
     assert out.count("TERM\n") == 1

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,12 +38,9 @@ def test_serving_ends_cleanly_on_sigterm(tmp_path: Path) -> None:
         url = f"http://127.0.0.1:{port}/services/catalogue"
         assert httpx.get(f"{url}/health", trust_env=False).json() == {"status": "ok"}
         assert httpx.get(f"{url}/datasets", trust_env=False).status_code == 401
-        start = time.monotonic()
         server.send_signal(signal.SIGTERM)
-        rest = server.stderr.read()
-        assert server.wait(timeout=20) == 0
-        assert rest == ""
-        assert time.monotonic() - start < 10
+        assert server.communicate(timeout=10)[1] == ""
+        assert server.returncode == 0
 
 
 def test_serving_outside_of_a_hub_is_explained(
