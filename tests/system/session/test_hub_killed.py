@@ -4,7 +4,7 @@ Nothing is believed that Nearfield says: what counts is Slurm, the hub's databas
 (``hublab.ledger``). A session that was ready before a kill is the same job afterwards and answers.
 One that was on its way becomes a server with one job, or is ended and leaves none.
 
-``NEARFIELD_SEED`` repeats a run; the seed is printed.
+``NEARFIELD_SEED`` repeats a run; the seed is printed, and told with a failure.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 import random
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,21 +22,36 @@ import httpx
 import pytest
 
 from hublab.ledger import Ledger, look
+from nearfield_spawners.leftovers import LAUNCHER_SECONDS
 
 pytestmark = pytest.mark.system
 USERS = ("alice", "bob", "carol")
 Key = tuple[str, str]
+ANSWER_SECONDS = 10
+"""So long a server may take to answer through the proxy."""
+SETTLED_SECONDS = LAUNCHER_SECONDS + 120
+"""A launcher that died with the hub, with the name taken and no job made, is waited for; then
+JupyterHub asks for 30 s at an address where nobody is."""
 
 
 @dataclass
 class Counts:
     """What a run has seen, for its last line."""
 
+    seed: int
     kills: int = 0
     survived: int = 0
     adopted: int = 0
     ended: int = 0
     faults: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    """Starts that got no server. No fault where the hub was away."""
+
+    def told(self, hub: Any) -> str:
+        """What a log must hold to find the cause without a second run."""
+        lines = [f"NEARFIELD_SEED={self.seed}: {self}", *self.faults]
+        lines += ["starts that were refused:", *self.refused, "the end of the hub's log:"]
+        return "\n".join([*lines, hub.tail()])
 
     def __str__(self) -> str:
         return (
@@ -48,10 +64,11 @@ class Counts:
 class Crowd:
     """People who start and stop servers, and do not mind what becomes of their requests."""
 
-    def __init__(self, hub: Any, dice: random.Random) -> None:
-        self.hub, self.dice = hub, dice
+    def __init__(self, hub: Any, dice: random.Random, counts: Counts) -> None:
+        self.hub, self.dice, self.counts = hub, dice, counts
         self._made = 0
-        self._threads: list[threading.Thread] = []
+        self._under_way: list[tuple[threading.Thread, Key | None]] = []
+        """Requests, and the servers that those for a start are about."""
 
     def start(self, profile: str) -> Key:
         """Ask for a new server and wait for no answer."""
@@ -68,17 +85,28 @@ class Crowd:
 
         def send() -> None:
             with contextlib.suppress(httpx.HTTPError):  # the hub died over it
-                self.hub.api(method, path, json=options, timeout=15)
+                answer = self.hub.api(method, path, json=options, timeout=15)
+                if answer.status_code >= 400:
+                    told = f"{method} {path}: {answer.status_code} {answer.text[:500]}"
+                    self.counts.refused.append(told)
 
         thread = threading.Thread(target=send, daemon=True)
-        self._threads.append(thread)
+        self._under_way.append((thread, key if options else None))
         thread.start()
+
+    def arrived(self) -> None:
+        """The hub knows of all that was asked. A start in the queue is answered after 10 s."""
+        for thread, key in self._under_way:
+            deadline = time.monotonic() + 60
+            while thread.is_alive() and key not in servers(self.hub):
+                assert time.monotonic() < deadline, f"not answered: {key}\n{self.hub.tail()}"
+                time.sleep(0.1)
 
     def settle(self) -> None:
         """No request of ours is under way any more."""
-        for thread in self._threads:
+        for thread, _ in self._under_way:
             thread.join(60)
-        self._threads.clear()
+        self._under_way.clear()
 
 
 def servers(hub: Any) -> dict[Key, dict[str, Any]]:
@@ -93,9 +121,9 @@ def ready(hub: Any) -> set[Key]:
     return {key for key, server in servers(hub).items() if server["ready"]}
 
 
-def wait_until_settled(hub: Any, seconds: float) -> Ledger:
+def wait_until_settled(hub: Any) -> Ledger:
     """Until every server is ready, or its job waits in Slurm's queue, and no job is in doubt."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + SETTLED_SECONDS
     while True:
         book, there = look(hub), servers(hub)
         waiting = {(j.user, j.name) for j in book.alive.values() if j.state == "PENDING"}
@@ -108,20 +136,26 @@ def wait_until_settled(hub: Any, seconds: float) -> Ledger:
         if not unsettled and not book.faults():
             return book
         if time.monotonic() > deadline:
-            raise AssertionError(f"not settled: {unsettled}, {book.faults()}\n{hub.tail()}")
+            doubts = [f"{key}: {there[key]}, {book.row(*key)}" for key in unsettled]
+            raise AssertionError("\n".join(["not settled:", *doubts, *book.faults(), hub.tail()]))
         time.sleep(0.3)
 
 
-def answers(hub: Any, key: Key) -> bool:
-    """Through the proxy, without the hub."""
+def silence(hub: Any, key: Key) -> str:
+    """Why the server does not answer through the proxy, without the hub; empty if it does."""
     try:
-        return httpx.get(f"{hub.url}/user/{key[0]}/{key[1]}/api", timeout=10).status_code == 200
-    except httpx.HTTPError:
-        return False
+        answer = httpx.get(f"{hub.url}/user/{key[0]}/{key[1]}/api", timeout=ANSWER_SECONDS)
+    except httpx.HTTPError as error:
+        return f"{type(error).__name__}: {error}"
+    if answer.status_code == 200:
+        return ""
+    path = f"/user/{key[0]}/{key[1]}/"
+    routes = {k: v for k, v in look(hub).routes.items() if path.startswith(k)}
+    return f"{answer.status_code} {answer.text[:200]!r}, routes {routes}"
 
 
 def one_round(hub: Any, crowd: Crowd, counts: Counts, submitting: int) -> None:
-    book = wait_until_settled(hub, 90)
+    book = wait_until_settled(hub)
     safe = ready(hub)
     jobs_before = {key: row.number for key in safe if (row := book.row(*key))}
     on_their_way = set(servers(hub)) - safe
@@ -134,11 +168,13 @@ def one_round(hub: Any, crowd: Crowd, counts: Counts, submitting: int) -> None:
     hub.kill()
     counts.kills += 1
     safe -= set(stopped)
-    counts.faults += [f"no answer while the hub is away: {k}" for k in safe if not answers(hub, k)]
+    for key in sorted(safe):
+        if why := silence(hub, key):
+            counts.faults.append(f"no answer while the hub is away: {key}: {why}")
     crowd.settle()
     hub.start()
     try:
-        book = wait_until_settled(hub, 120)
+        book = wait_until_settled(hub)
     except AssertionError as error:
         counts.faults.append(str(error))
         return
@@ -146,10 +182,12 @@ def one_round(hub: Any, crowd: Crowd, counts: Counts, submitting: int) -> None:
     for key in sorted(safe):
         row = book.row(*key)
         same = row is not None and row.number == jobs_before[key] and row.job_name in book.alive
-        if key in there and same and answers(hub, key):
+        why = silence(hub, key)
+        if key in there and same and not why:
             counts.survived += 1
         else:
-            counts.faults.append(f"lost: {key}, {row}, job before {jobs_before[key]}")
+            known = f"{there.get(key)}, {row}, job before {jobs_before[key]}"
+            counts.faults.append(f"lost: {key}: {why or 'answers'}; {known}")
     for key in on_their_way:
         counts.adopted += key in there
         counts.ended += key not in there
@@ -159,7 +197,8 @@ def run(hub: Any, *, rounds: int, running: int, queued: int, submitting: int) ->
     """Before each kill so many servers are up, wait in the queue, and are just asked for."""
     seed = int(os.environ.get("NEARFIELD_SEED") or time.time_ns() % 2**32)
     print(f"\nseed: NEARFIELD_SEED={seed}")
-    counts, crowd = Counts(), Crowd(hub, random.Random(seed))  # noqa: S311 - not for secrets
+    counts = Counts(seed)
+    crowd = Crowd(hub, random.Random(seed), counts)  # noqa: S311 - not for secrets
     for user in USERS:
         hub.api("POST", f"users/{user}")
     crowd.start("queued")  # fills its partition: those after it wait
@@ -172,35 +211,38 @@ def run(hub: Any, *, rounds: int, running: int, queued: int, submitting: int) ->
             crowd.start("stand-in")
         for key in crowd.dice.sample(sorted(up), k=max(0, len(up) - running)):
             crowd.stop(key)
-        crowd.settle()
-        one_round(hub, crowd, counts, submitting)
+        try:
+            crowd.arrived()
+            one_round(hub, crowd, counts, submitting)
+        except AssertionError as error:
+            raise AssertionError(f"round {number}: {error}\n{counts.told(hub)}") from error
         print(f"round {number}: {counts}", *counts.faults[known:], sep="\n  ")
     return counts
 
 
 def empty(hub: Any) -> None:
     """Stop everything, what waits in the queue included, until Slurm has none of our jobs."""
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + SETTLED_SECONDS
     while there := servers(hub):
         assert time.monotonic() < deadline, f"cannot be stopped: {there}\n{hub.tail()}"
-        for user, name in there:
-            hub.api("DELETE", f"users/{user}/servers/{name}")
-        time.sleep(0.5)
+        with ThreadPoolExecutor(len(there)) as beside:
+            list(beside.map(lambda k: hub.api("DELETE", f"users/{k[0]}/servers/{k[1]}"), there))
+        time.sleep(0.2)
     while alive := look(hub).alive:
         assert time.monotonic() < deadline, f"left over: {alive}"
-        time.sleep(0.5)
+        time.sleep(0.2)
 
 
 def test_two_kills(idle: Any, hub: Any) -> None:
     counts = run(hub, rounds=2, running=3, queued=1, submitting=2)
     empty(hub)
-    assert counts.faults == [], f"{counts}\n{hub.tail()}"
-    assert counts.survived >= 4
+    assert counts.faults == [], counts.told(hub)
+    assert counts.survived >= 4, counts.told(hub)
 
 
 @pytest.mark.soak
 def test_thirty_kills(idle: Any, hub: Any) -> None:
     counts = run(hub, rounds=30, running=12, queued=4, submitting=4)
     empty(hub)
-    assert counts.faults == [], f"{counts}\n{hub.tail()}"
-    assert counts.survived >= 200
+    assert counts.faults == [], counts.told(hub)
+    assert counts.survived >= 200, counts.told(hub)
