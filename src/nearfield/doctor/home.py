@@ -4,28 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from nearfield.doctor.as_user import as_user
 from nearfield.doctor.findings import Finding, Reporter
 from nearfield.doctor.site import Site
-from nearfield.errors import NearfieldError
-from nearfield.scheduler.examination import FolderFacts
+from nearfield.scheduler.examination import Examination, FolderFacts
 
 LITTLE_MB = 100
 
 
 def check(site: Site, report: Reporter) -> Iterator[Finding]:
     """The home and the folder of the sessions, as the user."""
-    if site.user is None:
-        return
-    try:
-        found = site.examination()
-    except NearfieldError as error:
-        yield report.not_checked(f"cannot be asked as {site.user}: {error.message}")
-        return
+    yield from as_user(site, report, _tell)
+
+
+def _tell(report: Reporter, user: str, found: Examination) -> Iterator[Finding]:
     yield _writable(report, "the home", found.home)
     if found.sessions.path != found.home.path:
         yield _sessions(report, found.sessions, found.uid)
     if found.quota:
-        yield report.warning(f"quota: {found.quota}", f"{site.user} should free space")
+        yield report.warning(f"quota: {found.quota}", f"{user} should free space")
 
 
 def _sessions(report: Reporter, facts: FolderFacts, uid: int) -> Finding:

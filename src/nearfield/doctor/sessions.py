@@ -5,23 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from nearfield.doctor.as_user import as_user
 from nearfield.doctor.findings import Finding, Reporter
 from nearfield.doctor.site import Site
-from nearfield.errors import NearfieldError
-from nearfield.scheduler.examination import LastSession
+from nearfield.scheduler.examination import Examination, LastSession
 
 
 def check(site: Site, report: Reporter) -> Iterator[Finding]:
     """What their folders tell; of the last one the end of its log too."""
-    if site.user is None:
-        return
-    try:
-        found = site.examination()
-    except NearfieldError as error:
-        yield report.not_checked(f"cannot be asked as {site.user}: {error.message}")
-        return
+    yield from as_user(site, report, _tell)
+
+
+def _tell(report: Reporter, user: str, found: Examination) -> Iterator[Finding]:
     if not found.last:
-        yield report.ok(f"{site.user} has had no session lately")
+        yield report.ok(f"{user} has had no session lately")
     for number, session in enumerate(found.last):
         yield _one(report, session, found.log if number == 0 else "")
 

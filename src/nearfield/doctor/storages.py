@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from nearfield.doctor.as_user import cannot_ask
 from nearfield.doctor.findings import Finding, Reporter
 from nearfield.doctor.site import Site
 from nearfield.errors import NearfieldError
@@ -23,7 +24,7 @@ def judge_all(site: Site, report: Reporter, paths: dict[str, str]) -> Iterator[F
     try:
         known = {} if site.user is None else site.examination().readable
     except NearfieldError as error:
-        yield report.not_checked(f"cannot be asked as {site.user}: {error.message}")
+        yield cannot_ask(site, report, error)
         return
     who = site.user or site.me
     for what, path in paths.items():
