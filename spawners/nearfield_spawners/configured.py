@@ -7,7 +7,7 @@ from traitlets import Unicode
 from nearfield.catalogue import unix_groups
 from nearfield.config import Config
 from nearfield.datasets import Principal
-from nearfield.scheduler import JobId, Scheduler
+from nearfield.scheduler import Scheduler
 from nearfield_spawners.identity import account_of_user
 from nearfield_spawners.live_config import LiveConfig
 from nearfield_spawners.migration import with_req_traits
@@ -44,14 +44,8 @@ class Configured(SavedState):
             return self.account_name
         return account_of_user(self.user, self.live.config.identity)
 
-    def _scheduler_of(self, cluster: str) -> Scheduler:
-        return self.live.scheduler(cluster)
-
     def _scheduler(self) -> Scheduler:
-        return self._scheduler_of(self.cluster_name)
+        return self.live.scheduler(self.cluster_name)
 
     def _monitor(self) -> QueueMonitor:
         return self.live.monitor(self.cluster_name)
-
-    async def _find_on(self, cluster: str, user: str, name: str) -> JobId | None:
-        return await self.live.monitor(cluster).find(user, name)

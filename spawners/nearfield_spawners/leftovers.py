@@ -1,9 +1,10 @@
 """Jobs that should have been cancelled while the scheduler did not answer.
 
 JupyterHub forgets a server once ``stop`` has returned or failed. A job whose cancel did not get
-through would then run on with nobody to end it, so it is kept here, in the spawner's state, and
-cancelled once the scheduler answers again: tried ever less often, and one at a time on a cluster,
-because after an outage the starts of users wait for the same few slots.
+through would then run on with nobody to end it, so it is kept here, and in the hub's database
+(:mod:`nearfield_spawners.leftover_table`), and cancelled once the scheduler answers again: tried
+ever less often, and one at a time on a cluster, because after an outage the starts of users wait
+for the same few slots.
 """
 
 from __future__ import annotations
@@ -13,11 +14,8 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
-from weakref import WeakKeyDictionary
 
-from jupyterhub import orm
-from pydantic import BaseModel, Field
-from sqlalchemy.orm import object_session
+from pydantic import BaseModel, Field, ValidationError
 
 from nearfield.errors import NearfieldError, SchedulerUnavailableError, UnknownNameError
 from nearfield.scheduler import JobId, Scheduler
@@ -35,13 +33,6 @@ LONGEST_DAYS = 8.0
 """A job whose end nobody knows is given up after so long."""
 
 log = logging.getLogger("nearfield.leftovers")
-
-_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Lock]] = WeakKeyDictionary()
-
-
-def _turn(cluster: str) -> asyncio.Lock:
-    turns = _turns.setdefault(asyncio.get_running_loop(), {})
-    return turns.setdefault(cluster, asyncio.Lock())
 
 
 class Leftover(BaseModel):
@@ -79,7 +70,7 @@ class Leftover(BaseModel):
 
 
 class Leftovers:
-    """The leftovers of one spawner. ``save`` is called after each change."""
+    """Jobs that are still to be cancelled. ``save`` is called after each change."""
 
     def __init__(
         self,
@@ -95,7 +86,8 @@ class Leftovers:
         self._kept: dict[str, Leftover] = {}
         self._next: dict[str, tuple[float, float]] = {}
         """Name → when it is tried again, and the pause before that."""
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        """One for a cluster: what is down keeps nobody from cancelling on another."""
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -104,7 +96,13 @@ class Leftovers:
         return [kept.model_dump() for kept in self._kept.values()]
 
     def load(self, entries: list[dict[str, Any]]) -> None:
-        self._kept = {kept.name: kept for kept in map(Leftover.model_validate, entries)}
+        for entry in entries:
+            try:
+                kept = Leftover.model_validate(entry)
+            except ValidationError as error:
+                log.error("a leftover is given up, for it cannot be read: %s", error)
+            else:
+                self._kept[kept.name] = kept
 
     def add(self, leftover: Leftover, *, tried: bool = False) -> None:
         """Keep a job and go on trying to cancel it, at once unless that was just ``tried``."""
@@ -112,28 +110,51 @@ class Leftovers:
         if tried:
             self._next[leftover.name] = self._clock() + self._pause, self._pause
         self._save()
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self.until_gone())
+        self.go_on()
 
-    async def try_once(self) -> None:
-        """Cancel what is due and can be cancelled now."""
-        for name, leftover in list(self._kept.items()):
-            async with _turn(leftover.cluster):
-                if name in self._kept and self._clock() >= self._next.get(name, (0.0, 0.0))[0]:
-                    await self._try(name, leftover)
+    def go_on(self) -> None:
+        """Try until nothing is left, unless that is under way."""
+        for cluster in {leftover.cluster for leftover in self._kept.values()}:
+            if cluster not in self._tasks:
+                task = asyncio.create_task(self._until_gone(cluster))
+                self._tasks[cluster] = task
+
+    async def settled(self) -> None:
+        """Wait until nothing is left."""
+        while self._tasks:
+            await asyncio.wait(self._tasks.values())
+
+    async def _until_gone(self, cluster: str) -> None:
+        try:
+            while self._of(cluster):
+                await self.try_once(cluster)
+                if self._of(cluster):
+                    await asyncio.sleep(self._pause)
+        finally:
+            del self._tasks[cluster]
+
+    def _of(self, cluster: str) -> list[tuple[str, Leftover]]:
+        return [(name, kept) for name, kept in self._kept.items() if kept.cluster == cluster]
+
+    async def try_once(self, cluster: str) -> None:
+        """Cancel what is due on a cluster and can be cancelled now, one after the other."""
+        for name, leftover in self._of(cluster):
+            if name in self._kept and self._clock() >= self._next.get(name, (0.0, 0.0))[0]:
+                await self._try(name, leftover)
 
     async def _try(self, name: str, leftover: Leftover) -> None:
         try:
             await leftover.end(self._scheduler(leftover.cluster), self._find)
-        except NearfieldError as error:
+        except Exception as error:  # whatever it is, the others have their turn
+            why = error.message if isinstance(error, NearfieldError) else repr(error)
             if isinstance(error, UnknownNameError) or time.time() > leftover.over:
-                log.error("job %s is given up: %s", name, error.message)
+                log.error("job %s is given up: %s", name, why)
                 self._drop(name)
                 return
             pause = self._next.get(name, (0.0, self._pause))[1] * 2
             pause = min(pause, MOST_SECONDS)
             self._next[name] = self._clock() + pause, pause
-            log.warning("job %s still cannot be cancelled: %s", name, error.message)
+            log.warning("job %s still cannot be cancelled: %s", name, why)
         else:
             log.info("job %s, left over from an outage, is cancelled", name)
             self._drop(name)
@@ -142,48 +163,3 @@ class Leftovers:
         self._kept.pop(name, None)
         self._next.pop(name, None)
         self._save()
-
-    async def until_gone(self) -> None:
-        """Try again until nothing is left."""
-        while self._kept:
-            await self.try_once()
-            if self._kept:
-                await asyncio.sleep(self._pause)
-
-
-_swept: set[Any] = set()
-
-
-def sweep_once(row: Any, scheduler: Callable[[str], Scheduler], find: Finder | None = None) -> None:
-    """Once per hub process: go on with the leftovers of all spawners in its database.
-
-    JupyterHub makes no spawner object for a server that is stopped, so after a restart nobody
-    else would read them.
-    """
-    session = object_session(row) if row is not None else None
-    if session is None or session.bind in _swept:
-        return
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:
-        return  # no hub around: a test, or a tool that only looks
-    _swept.add(session.bind)
-    rows = [r for r in session.query(orm.Spawner) if (r.state or {}).get("leftovers")]
-    for found in rows:
-        _tasks.add(task := loop.create_task(_sweep(found, session, scheduler, find)))
-        task.add_done_callback(_tasks.discard)
-
-
-_tasks: set[asyncio.Task[None]] = set()
-
-
-async def _sweep(
-    row: Any, session: Any, scheduler: Callable[[str], Scheduler], find: Finder | None
-) -> None:
-    def save() -> None:
-        row.state = {**(row.state or {}), "leftovers": kept.dump()}
-        session.commit()
-
-    kept = Leftovers(scheduler, save, find=find)
-    kept.load(row.state["leftovers"])
-    await kept.until_gone()

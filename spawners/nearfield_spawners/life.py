@@ -17,7 +17,7 @@ from nearfield_spawners.afterwards import Afterwards, log_tail
 from nearfield_spawners.configured import Configured
 from nearfield_spawners.culling import idle_limit
 from nearfield_spawners.endings import Ending, ending_of, idle_ending
-from nearfield_spawners.leftovers import DAY, LAUNCHER_SECONDS, Leftover
+from nearfield_spawners.leftovers import DAY, LAUNCHER_SECONDS, Leftover, Leftovers
 from nearfield_spawners.logs import event
 
 _LASTS = frozenset({JobState.RUNNING, JobState.SUSPENDED})
@@ -33,6 +33,9 @@ class Life(Configured):
     stop_seconds = Float(
         20, help="How long stop() waits for the job to be gone before it returns all the same."
     ).tag(config=True)
+
+    leftovers: Leftovers
+    """Of the whole hub."""
 
     def __init__(self, **kwargs: Any) -> None:
         self._news = asyncio.Event()

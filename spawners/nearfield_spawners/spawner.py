@@ -33,7 +33,7 @@ from nearfield_spawners.certificates import certificate_texts, node_alt_names
 from nearfield_spawners.form import options_form
 from nearfield_spawners.identity import check_user, for_accounts
 from nearfield_spawners.image_facts import ask_for_image, default_url
-from nearfield_spawners.leftovers import Leftovers, sweep_once
+from nearfield_spawners.leftover_table import leftovers_of
 from nearfield_spawners.limits import Seat, check_limits, seats_of
 from nearfield_spawners.logs import adopt, event
 from nearfield_spawners.options import from_form, parse_options
@@ -60,8 +60,7 @@ class NearfieldSpawner(Starting):
         self.stages = Stages()
         super().__init__(**kwargs)
         adopt(self.log)
-        self.leftovers = Leftovers(self._scheduler_of, self.save_now, find=self._find_on)
-        sweep_once(self.orm_spawner, self._scheduler_of, self._find_on)
+        self.leftovers = leftovers_of(self.orm_spawner, self.config_file)
 
     @default("apply_user_options")
     def _default_apply(self) -> Any:

@@ -11,7 +11,6 @@ from sqlalchemy.orm import object_session
 from nearfield.scheduler import JobId
 from nearfield_spawners._batchspawner import BatchSpawnerBase
 from nearfield_spawners.endings import Ending
-from nearfield_spawners.leftovers import Leftovers
 from nearfield_spawners.stages import Stages
 
 
@@ -35,7 +34,6 @@ class SavedState(BatchSpawnerBase):
     last_ending: Ending | None = None
     """How the last session ended, until the next one is started."""
 
-    leftovers: Leftovers
     stages: Stages
 
     @property
@@ -50,8 +48,6 @@ class SavedState(BatchSpawnerBase):
     def get_state(self) -> dict[str, Any]:
         state: dict[str, Any] = super().get_state()
         state.pop("job_status", None)
-        if self.leftovers:
-            state["leftovers"] = self.leftovers.dump()
         if self.last_ending is not None:
             state["ended"] = self.last_ending.model_dump(mode="json")
             state["stages"] = self.stages.dump()
@@ -85,7 +81,6 @@ class SavedState(BatchSpawnerBase):
         self.last_ending = Ending.loaded(state.get("ended"))
         self.stages.load(state.get("stages"))
         self.image = dict(state.get("image", {}))
-        self.leftovers.load(state.get("leftovers", []))
 
     def clear_state(self) -> None:
         super().clear_state()

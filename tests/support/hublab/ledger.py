@@ -42,7 +42,6 @@ class Row:
     active: bool
     job_name: str
     number: str
-    leftovers: tuple[str, ...]
     ended: dict[str, Any] | None = None
     """How the last session ended, as the user will be told."""
 
@@ -54,6 +53,8 @@ class Ledger:
     jobs: list[Job]
     rows: list[Row]
     routes: dict[str, str]
+    leftovers: set[tuple[str, str]] = field(default_factory=set)
+    """Account and name of the jobs that the hub means to cancel yet."""
     submitted: Counter[str] = field(default_factory=Counter)
     """Session name → how often accounting has it, ended jobs included."""
 
@@ -68,11 +69,10 @@ class Ledger:
     def faults(self) -> list[str]:
         """Jobs that nobody answers for, and starts that were queued twice."""
         owners = {(r.user, r.job_name) for r in self.rows if r.active and r.job_name}
-        left = {(r.user, name) for r in self.rows for name in r.leftovers}
         found = []
         for job in self.jobs:
             if job.state in ALIVE and (job.user, job.name) not in owners:
-                kept = " (kept to be cancelled)" if (job.user, job.name) in left else ""
+                kept = " (kept to be cancelled)" if (job.user, job.name) in self.leftovers else ""
                 found.append(f"orphan{kept}: {job}")
         found += [f"double: {name} {n} times" for name, n in self.submitted.items() if n > 1]
         return found
@@ -80,7 +80,7 @@ class Ledger:
 
 def look(hub: HubProcess) -> Ledger:
     """Ask Slurm as root, the database's file and the proxy."""
-    return Ledger(_jobs(hub), _rows(hub), _routes(hub), _submitted(hub))
+    return Ledger(_jobs(hub), _rows(hub), _routes(hub), _leftovers(hub), _submitted(hub))
 
 
 def _slurm(hub: HubProcess, *argv: str) -> list[list[str]]:
@@ -113,6 +113,17 @@ def _rows(hub: HubProcess) -> list[Row]:
     return [_row(*one) for one in found]
 
 
+def _leftovers(hub: HubProcess) -> set[tuple[str, str]]:
+    database = sqlite3.connect(f"file:{hub.folder / 'jupyterhub.sqlite'}?mode=ro", uri=True)
+    try:
+        found = database.execute("select told from nearfield_leftovers").fetchall()
+    except sqlite3.OperationalError:
+        return set()  # the hub has made no spawner yet
+    finally:
+        database.close()
+    return {(kept["user"], kept["name"]) for kept in (json.loads(told) for (told,) in found)}
+
+
 def _row(user: str, server: str, server_id: int | None, text: str | None) -> Row:
     state: dict[str, Any] = json.loads(text or "{}") or {}
     return Row(
@@ -121,7 +132,6 @@ def _row(user: str, server: str, server_id: int | None, text: str | None) -> Row
         active=server_id is not None,
         job_name=state.get("job_name", ""),
         number=str(state.get("job_id", "")).rpartition("/")[2],
-        leftovers=tuple(kept["name"] for kept in state.get("leftovers", [])),
         ended=state.get("ended"),
     )
 

@@ -50,11 +50,13 @@ class Lab:
     def live(self) -> LiveConfig:
         return LiveConfig.of(str(self.file))
 
-    def spawner(self, name: str = "", state: dict[str, Any] | None = None) -> Any:
-        """A new object, as a hub makes it after a restart."""
-        spawner = NearfieldSpawner(config_file=str(self.file))
+    def spawner(
+        self, name: str = "", state: dict[str, Any] | None = None, row: orm.Spawner | None = None
+    ) -> Any:
+        """A new object, as a hub makes it after a restart. ``row``: of the hub's database."""
+        row = orm.Spawner(name=name, state=state) if row is None else row
+        spawner = NearfieldSpawner(config_file=str(self.file), orm_spawner=row)
         spawner.user = self.user
-        spawner.orm_spawner = orm.Spawner(name=name, state=state)
         spawner.api_token = TOKEN
         spawner.get_env = lambda: {
             "JUPYTERHUB_API_URL": "http://hub/hub/api",

@@ -68,8 +68,7 @@ async def test_cancelled_once_the_scheduler_is_back(holds: Holds) -> None:
     assert [entry["name"] for entry in saved[-1]] == ["nf-1", "nf-2"]
     outage.known["nf-2"] = JobId(cluster="c", user="alice", number="18")
     outage.away = False
-    assert kept._task is not None
-    await asyncio.wait_for(kept._task, 5)
+    await asyncio.wait_for(kept.settled(), 5)
     assert [job.number for job in outage.cancelled] == ["17", "18"]
     assert saved[-1] == []
 
@@ -81,11 +80,10 @@ async def test_a_new_hub_goes_on() -> None:
     second, _ = make(outage)
     second.load(saved[-1])
     outage.away = False
-    await second.try_once()
+    await second.try_once("c")
     assert len(second) == 0
     assert outage.cancelled[0].number == "17"
-    assert first._task is not None
-    await asyncio.wait_for(first._task, 30)
+    await asyncio.wait_for(first.settled(), 30)
 
 
 async def test_a_job_that_never_was_is_dropped() -> None:
@@ -93,7 +91,7 @@ async def test_a_job_that_never_was_is_dropped() -> None:
     outage.away = False
     kept, _ = make(outage)
     kept.add(Leftover(cluster="c", user="alice", name="nf-3"))
-    await kept.try_once()
+    await kept.try_once("c")
     assert len(kept) == 0
     assert outage.cancelled == []
 
@@ -127,30 +125,53 @@ async def test_each_is_tried_ever_less_often() -> None:
     tries = []
     while now < 1000 + 3600:
         before = outage.asked
-        await kept.try_once()
+        await kept.try_once("c")
         if outage.asked > before:
             tries.append(now - 1000)
         now += 10
     assert tries == [0, 20, 60, 140, 300, 620, 1220, 1820, 2420, 3020]
     outage.away, now = False, now + 600
-    await kept.try_once()
+    await kept.try_once("c")
     assert len(kept) == 0
 
 
-async def test_one_at_a_time_on_a_cluster() -> None:
-    outage = Outage()
-    outage.away, outage.hold = False, asyncio.Event()
-    all_kept = [make(outage)[0] for _ in range(20)]
-    for n, kept in enumerate(all_kept):
-        entry = Leftover(cluster="c", user="alice", name=f"nf-{n}", number=str(n))
-        kept.load([entry.model_dump()])
-    tasks = [asyncio.create_task(kept.try_once()) for kept in all_kept]
-    for _ in range(20):
+async def test_one_at_a_time_on_a_cluster_which_keeps_no_other_waiting() -> None:
+    away, near = Outage(), Outage()
+    away.away, away.hold, near.away = False, asyncio.Event(), False
+    kept = Leftovers(
+        lambda cluster: away if cluster == "c" else near,  # type: ignore[arg-type,return-value]
+        lambda: None,
+        pause_seconds=0.01,
+    )
+    for n in range(20):
+        for cluster in ("c", "near"):
+            name = f"nf-{cluster}-{n}"
+            kept.add(Leftover(cluster=cluster, user="alice", name=name, number=str(n)))
+    for _ in range(200):
         await asyncio.sleep(0)
-    assert outage.asked == 1
-    outage.hold.set()
-    await asyncio.gather(*tasks)
-    assert len(outage.cancelled) == 20
+    assert (away.asked, len(near.cancelled)) == (1, 20)
+    away.hold.set()
+    await asyncio.wait_for(kept.settled(), 5)
+    assert len(away.cancelled) == 20
+
+
+async def test_one_that_fails_in_another_way_keeps_no_other_waiting(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    outage = Outage()
+    outage.away = False
+    kept, _ = make(outage)
+
+    async def broken(_: Any) -> None:
+        outage.cancel = Outage.cancel.__get__(outage)  # type: ignore[method-assign]
+        raise RuntimeError("broken")
+
+    outage.cancel = broken  # type: ignore[method-assign]
+    kept.add(Leftover(cluster="c", user="alice", name="nf-1", number="17"))
+    kept.add(Leftover(cluster="c", user="alice", name="nf-2", number="18"))
+    await asyncio.wait_for(kept.settled(), 5)
+    assert [job.number for job in outage.cancelled] == ["18", "17"]
+    assert "job nf-1 still cannot be cancelled: RuntimeError('broken')" in caplog.text
 
 
 async def test_given_up_once_its_own_limit_has_ended_it(caplog: pytest.LogCaptureFixture) -> None:
@@ -162,6 +183,16 @@ async def test_given_up_once_its_own_limit_has_ended_it(caplog: pytest.LogCaptur
             {"cluster": "c", "user": "alice", "name": "nf-2", "number": "18"},
         ]
     )
-    await kept.try_once()
+    await kept.try_once("c")
     assert "job nf-1 is given up: no answer" in caplog.text
     assert [entry["name"] for entry in saved[-1]] == ["nf-2"]
+
+
+async def test_one_that_cannot_be_read_is_told_and_the_others_are_kept(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    kept, _ = make(Outage())
+    good = Leftover(cluster="c", user="alice", name="nf-1", number="17").model_dump()
+    kept.load([{"cluster": "c"}, good])
+    assert [entry["name"] for entry in kept.dump()] == ["nf-1"]
+    assert "a leftover is given up" in caplog.text
