@@ -142,6 +142,9 @@ def test_what_a_user_may_choose() -> None:
         (("cores: 8", "cores: 6"), "line 3, hardware.large: cores is 6, but choices.cores is"),
         (("most: 64", "most: 2"), "line 7, hardware.large.choices.cores"),
         (('"beam-[0-9]{8}"', '"beam-["'), "is not a regular expression"),
+        (('"beam-[0-9]{8}"', '"a)|(b"'), "line 10, hardware.large.choices.reservation"),
+        (('"beam-[0-9]{8}"', '"(?=b).*"'), "look-around, including look-ahead"),
+        (('"beam-[0-9]{8}"', "'(b)\\1'"), "backreferences are not supported"),
         (("[large]", "[large, small]"), "line 12: profiles.p.hardware: no hardware 'small'"),
         (("proj-a", "'proj a'"), "line 9, hardware.large.choices.account"),
     ],
@@ -151,3 +154,12 @@ def test_choices_that_do_not_fit(change: tuple[str, str], expected: str) -> None
     with pytest.raises(ConfigError) as error:
         parse_config(text, "f.yaml")
     assert expected in str(error.value)
+
+
+def test_no_pattern_takes_longer_for_a_longer_word() -> None:
+    """Each of these keeps Python's own engine busy for years."""
+    for pattern in ("(a+)+b", "(a|aa)+b", "(a|a?)+b", "(.*a){40}b"):
+        choices = parse_config(HARDWARE.replace("beam-[0-9]{8}", pattern)).hardware["large"].choices
+        assert choices.reservation is not None
+        assert not choices.reservation.allows("a" * 64)
+        assert choices.reservation.allows("a" * 63 + "b")

@@ -16,8 +16,7 @@ from pydantic import (
 )
 
 from nearfield.config._base import ConfigModel, Constraint, Name, SlurmWord
-
-MAX_PATTERN = 200
+from nearfield.config.patterns import MAX_PATTERN, checked, whole_word
 
 
 class Hardware(ConfigModel):
@@ -86,27 +85,19 @@ class Words(ConfigModel):
         return "one of " + ", ".join(self.values)
 
 
-def _compiles(pattern: str) -> str:
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        raise ValueError(f"is not a regular expression: {error}") from None
-    return pattern
-
-
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+-]{0,63}")
 
 
 class Pattern(ConfigModel):
     """A word that a user types; all of it must match, and it is never more than one word."""
 
-    pattern: Annotated[str, Field(max_length=MAX_PATTERN), AfterValidator(_compiles)]
+    pattern: Annotated[str, Field(max_length=MAX_PATTERN), AfterValidator(checked)]
 
     def allows(self, value: object) -> bool:
         return (
             isinstance(value, str)
             and _WORD.fullmatch(value) is not None
-            and re.fullmatch(self.pattern, value) is not None
+            and whole_word(self.pattern, value)
         )
 
     def __str__(self) -> str:
