@@ -163,3 +163,8 @@ def test_no_pattern_takes_longer_for_a_longer_word() -> None:
         assert choices.reservation is not None
         assert not choices.reservation.allows("a" * 64)
         assert choices.reservation.allows("a" * 63 + "b")
+
+
+def test_the_kind_of_a_storage_is_no_key_any_more() -> None:
+    with pytest.raises(ConfigError, match=r"line 2, storages\.raw\.kind"):
+        parse_config("storages:\n  raw: {prefix: /raw, kind: gpfs}\n", "f.yaml")

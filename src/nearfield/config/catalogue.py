@@ -52,7 +52,6 @@ class Storage(ConfigModel):
     """A path prefix and where it is near."""
 
     prefix: AbsolutePath
-    kind: Literal["posix", "gpfs", "lustre", "nfs", "local"] = "posix"
     places: tuple[Place, ...] = ()
     """Empty: near everywhere."""
     read_only: bool = True

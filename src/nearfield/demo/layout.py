@@ -145,8 +145,8 @@ def _config(layout: Layout) -> dict[str, Any]:
             "url": f"{layout.url}/services/catalogue",
         },
         "storages": {
-            "sample-data": {"prefix": str(layout.data), "kind": "local"},
-            "results": {"prefix": str(layout.home), "kind": "local", "read_only": False},
+            "sample-data": {"prefix": str(layout.data)},
+            "results": {"prefix": str(layout.home), "read_only": False},
         },
         "clusters": {
             "local": {

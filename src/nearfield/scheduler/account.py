@@ -132,7 +132,8 @@ class SlurmAccount:
         names = _named(done.out)
         if absent := ",".join(n for n in asked if n not in names):
             with suppress(SchedulerUnavailableError):
-                found = self._query("sacct", "-nPX", "-j", absent, "-o", "JobIDRaw,JobName")
+                those = ("-u", self.user, "-j", absent)
+                found = self._query("sacct", "-nPX", *those, "-o", "JobIDRaw,JobName")
                 names = _named(found.out) | names
         return names
 
@@ -172,8 +173,8 @@ class SlurmAccount:
 
     def _live(self, numbers: list[str]) -> tuple[dict[str, JobStatus] | None, str]:
         try:
-            jobs = ",".join(numbers)
-            done = self._query("squeue", "-h", "-t", "all", "-j", jobs, "-o", SQUEUE_FORMAT)
+            mine = ("-t", "all", "-u", self.user, "-j", ",".join(numbers))
+            done = self._query("squeue", "-h", *mine, "-o", SQUEUE_FORMAT)
         except SchedulerUnavailableError as error:
             return None, error.message
         # squeue calls a single job that it does not know an error, one among several not.
@@ -184,7 +185,8 @@ class SlurmAccount:
     def _accounted(self, numbers: list[str]) -> dict[str, JobStatus]:
         """Empty where the site keeps no accounting or its database does not answer."""
         try:
-            done = self._query("sacct", "-nPX", "-j", ",".join(numbers), "-o", SACCT_FORMAT)
+            mine = ("-u", self.user, "-j", ",".join(numbers))
+            done = self._query("sacct", "-nPX", *mine, "-o", SACCT_FORMAT)
         except SchedulerUnavailableError:
             return {}
         return parse_sacct(done.out) if done.code == 0 else {}

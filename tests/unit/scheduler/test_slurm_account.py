@@ -15,7 +15,7 @@ from nearfield.scheduler import (
     staging,
 )
 from nearfield.scheduler.account import GONE
-from standins.commands import ACCT, MUNGE, ROW, SPEC, UNKNOWN_ID, Commands, account, says
+from standins.commands import ACCT, ME, MUNGE, ROW, SPEC, UNKNOWN_ID, Commands, account, says
 
 
 @pytest.mark.parametrize(
@@ -177,6 +177,25 @@ def test_accounting_is_asked_only_for_what_the_queue_lacks(
     assert not (cluster.bin / "sacct.calls").exists()
     account(cluster, tmp_path).status(["1", "2", "3"])
     assert "-j 3 " in (cluster.bin / "sacct.calls").read_text()
+
+
+def test_all_is_asked_of_this_accounts_jobs_alone(commands: Commands, tmp_path: Path) -> None:
+    log = 'echo "$0 $@" >> ${0%/*}/asked; '
+    cluster = commands(
+        squeue=log + says("1|nf-core"), sacct=log + says("2|x"), scontrol=log + UNKNOWN_ID
+    )
+    mine = account(cluster, tmp_path)
+    mine.names_of(["1", "2"])
+    mine.status(["1", "2"])
+    mine.find("nf-1")
+    mine.name_of("1")
+    asked = (cluster.bin / "asked").read_text().splitlines()
+    narrow = [line for line in asked if f" -u {ME} " in line]
+    assert [line.split()[0].rpartition("/")[2] for line in asked if line not in narrow] == [
+        "scontrol",
+        "scontrol",
+    ], "which takes no account: it is asked whether a number is known at all"
+    assert len(narrow) == 6
 
 
 def test_names_come_from_the_queue_and_then_from_accounting(
