@@ -15,7 +15,7 @@ from typing import Any
 
 from nearfield.config import Cluster
 from nearfield.errors import SchedulerError, SchedulerUnavailableError, SubmitError
-from nearfield.scheduler import images, render, rights, staging
+from nearfield.scheduler import images, render, rights, staging, submit_lock
 from nearfield.scheduler._protocol import JobState, JobStatus, PathAccess
 from nearfield.scheduler.commands import Result, job_environment, query_environment, run
 from nearfield.scheduler.jobspec import JobSpec
@@ -56,12 +56,14 @@ class SlurmAccount:
         images.refuse_image(spec.task, self.sessions)
         folder = staging.stage(spec, self.sessions)
         try:
-            done = run(
-                render.sbatch_argv(spec, self.cluster.bin, folder),
-                stdin=render.script(spec, folder),
-                env=job_environment(self.cluster.conf),
-                timeout=self._submit_seconds,
-            )
+            with submit_lock.submitting(folder) as lock:
+                done = run(
+                    render.sbatch_argv(spec, self.cluster.bin, folder),
+                    stdin=render.script(spec, folder),
+                    env=job_environment(self.cluster.conf),
+                    timeout=self._submit_seconds,
+                    inherits=lock,
+                )
         except SchedulerUnavailableError as error:
             # The folder stays: the job may exist although its number was lost.
             error.hint = error.hint or "the job may have been queued all the same"
@@ -157,7 +159,20 @@ class SlurmAccount:
         return max(numbers, key=int) if numbers else None
 
     def withdraw(self, name: str) -> bool:
-        return staging.withdraw(self.sessions, name)
+        """Is it certain that no job of that name comes any more? Then none is in the queue either.
+
+        Where a submit has taken the name before, it must have ended without a job: the launcher
+        that did it was killed.
+        """
+        if staging.withdraw(self.sessions, name):
+            return True
+        if not submit_lock.over(self.sessions / name):
+            return False
+        done = self._query("squeue", "-h", "-t", "all", "-u", self.user, "-n", name, "-o", "%A")
+        if done.code != 0 or done.out.strip():
+            return False
+        staging.give_up(self.sessions, name)
+        return True
 
     def log_tail(self, name: str, lines: int) -> str:
         return staging.log_tail(self.sessions, name, lines)

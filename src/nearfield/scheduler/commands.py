@@ -7,7 +7,7 @@ import pwd
 import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,9 +49,14 @@ class Result:
 
 
 def run(
-    argv: Sequence[str], *, env: Mapping[str, str], timeout: float, stdin: str | None = None
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    timeout: float,
+    stdin: str | None = None,
+    inherits: Collection[int] = (),
 ) -> Result:
-    """Run a command.
+    """Run a command. ``inherits``: open files that it gets besides the three.
 
     Raises:
         SchedulerUnavailableError: it does not exist here, or did not end in time.
@@ -68,6 +73,7 @@ def run(
             errors="replace",
             cwd="/",
             check=False,
+            pass_fds=tuple(inherits),
         )
     except subprocess.TimeoutExpired as error:
         raise SchedulerUnavailableError(

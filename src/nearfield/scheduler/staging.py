@@ -7,6 +7,7 @@
         environment.json    0600, tokens included; the job removes it as soon as it has read it
         log                 output of the job
         data/               links to the chosen datasets
+        submit.lock         held while the job is being submitted
         result.json         exit code, written at the end
         failure.json        only if the session could not start: {"reason", "message", …}
 
@@ -158,10 +159,15 @@ def withdraw(sessions: Path, name: str) -> bool:
             os.close(top)
     except (OSError, SubmitError):
         return False
-    # What ended is pruned.
+    give_up(sessions, name)
+    return True
+
+
+def give_up(sessions: Path, name: str) -> None:
+    """No job will use this folder: its tokens go, and it is pruned as one that ended."""
+    forget_secrets(sessions, name)
     with suppress(OSError):
         (sessions / name / "result.json").write_text('{"withdrawn": true}')
-    return True
 
 
 def forget_secrets(sessions: Path, name: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +15,7 @@ from nearfield.scheduler import (
     JobState,
     staging,
 )
+from nearfield.scheduler import account as account_module
 from nearfield.scheduler.account import GONE
 from standins.commands import ACCT, ME, MUNGE, ROW, SPEC, UNKNOWN_ID, Commands, account, says
 
@@ -206,3 +208,43 @@ def test_names_come_from_the_queue_and_then_from_accounting(
     assert names == {"1": "nf-core", "2": "a|b", "3": "old"}
     with pytest.raises(SchedulerUnavailableError):
         account(commands(squeue=MUNGE), tmp_path).names_of(["1"])
+
+
+@pytest.fixture
+def after_a_killed_submit(commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time that a killed sbatch is given has passed."""
+    monkeypatch.setattr("nearfield.scheduler.submit_lock.SETTLED_SECONDS", 0)
+
+
+@pytest.mark.usefixtures("after_a_killed_submit")
+@pytest.mark.parametrize(
+    ("squeue", "given_up"),
+    [("exit 0", True), (says("7"), False), (MUNGE, False), ("exit 1", False)],
+    ids=["no job", "its job is there", "no answer", "no word"],
+)
+def test_a_name_that_a_killed_submit_took_is_given_up_once_no_job_can_come(
+    commands: Commands, tmp_path: Path, squeue: str, given_up: bool
+) -> None:
+    slurm = account(commands(sbatch="echo 7", squeue=squeue), tmp_path)
+    slurm.submit(SPEC)
+    folder = slurm.sessions / SPEC.name
+    assert slurm.withdraw(SPEC.name) is given_up
+    # A job that comes still needs its tokens.
+    assert (folder / "environment.json").exists() is not given_up
+    assert (folder / "result.json").exists() is given_up
+
+
+def test_a_name_is_not_given_up_while_sbatch_runs(commands: Commands, tmp_path: Path) -> None:
+    slurm = account(commands(sbatch="echo 7", squeue="exit 0"), tmp_path)
+    told: list[bool] = []
+    run = account_module.run
+
+    def while_it_runs(argv: list[str], **more: Any) -> Any:
+        if argv[0].endswith("sbatch"):
+            told.append(slurm.withdraw(SPEC.name))
+        return run(argv, **more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(account_module, "run", while_it_runs)
+        assert slurm.submit(SPEC) == "7"
+    assert told == [False]

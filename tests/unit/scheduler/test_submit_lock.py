@@ -1,0 +1,93 @@
+"""A submit that is under way is told from one whose launcher was killed."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from nearfield.errors import SubmitError
+from nearfield.scheduler import submit_lock
+
+LAUNCHER = """
+import subprocess, sys
+from pathlib import Path
+from nearfield.scheduler import submit_lock
+with submit_lock.submitting(Path(sys.argv[1])) as lock:
+    # sbatch, which outlives the launcher until somebody writes a line
+    sbatch = subprocess.Popen(["sh", "-c", "read line"], stdin=0, pass_fds=lock)
+    print(sbatch.pid, flush=True)
+    sbatch.wait()
+"""
+
+
+def later() -> float:
+    return time.time() + submit_lock.SETTLED_SECONDS + 1
+
+
+def test_a_killed_launcher_and_its_sbatch_are_waited_for(tmp_path: Path) -> None:
+    launcher = subprocess.Popen(
+        [sys.executable, "-c", LAUNCHER, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert launcher.stdin is not None
+    assert launcher.stdout is not None
+    sbatch = int(launcher.stdout.readline())
+    assert not submit_lock.over(tmp_path, now=later())
+    launcher.send_signal(signal.SIGKILL)
+    launcher.wait()
+    assert not submit_lock.over(tmp_path, now=later()), "sbatch is still there"
+    watched = os.pidfd_open(sbatch)
+    launcher.stdin.close()
+    launcher.stdout.close()
+    signal.pidfd_send_signal(watched, signal.SIGKILL)
+    with (tmp_path / submit_lock.NAME).open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the kernel has let go of it
+    assert submit_lock.over(tmp_path, now=later())
+    assert not submit_lock.over(tmp_path), "what it had sent may still be on its way"
+
+
+def test_a_submit_that_ended_is_over(tmp_path: Path) -> None:
+    with submit_lock.submitting(tmp_path):
+        assert not submit_lock.over(tmp_path, now=later())
+    assert submit_lock.over(tmp_path, now=later())
+
+
+def test_who_withdraws_first_keeps_the_submit_out(tmp_path: Path) -> None:
+    assert submit_lock.over(tmp_path)  # staged, and killed before sbatch
+    with pytest.raises(SubmitError, match="given up"), submit_lock.submitting(tmp_path):
+        pytest.fail("it would have been queued")
+
+
+def test_of_another_host_nothing_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with submit_lock.submitting(tmp_path):
+        pass
+    monkeypatch.setattr("socket.gethostname", lambda: "elsewhere")
+    assert not submit_lock.over(tmp_path, now=later())
+
+
+def test_without_locks_nothing_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(_file: int, _kind: int) -> None:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    with submit_lock.submitting(tmp_path):
+        pass
+    assert not submit_lock.over(tmp_path, now=later())
+
+
+def test_where_nothing_can_be_written_nothing_is_known(tmp_path: Path) -> None:
+    assert not submit_lock.over(tmp_path / "gone")
+    with (
+        pytest.raises(SubmitError, match="No such file"),
+        submit_lock.submitting(tmp_path / "gone"),
+    ):
+        pytest.fail("it would have been queued")
