@@ -24,9 +24,11 @@ def main() -> object:
     grammar_on_first_use()
     singleuser = importlib.import_module("jupyterhub.singleuser")
     if not os.environ.get("JUPYTERHUB_SINGLEUSER_APP"):
-        # What it imports next. If it cannot, it has its own way to say so.
-        with suppress(ImportError):
-            importlib.import_module("jupyterlab.labhubapp")
+        # The extensions that it imports next, and these alone: jupyterlab.labhubapp would make of
+        # it the server of JupyterHub 1. What cannot be imported the server itself will tell.
+        for extension in ("jupyterlab.labapp", "nearfield_server.extension"):
+            with suppress(ImportError):
+                importlib.import_module(extension)
     # Modules live as long as the process: the collector need never walk through them again.
     gc.freeze()
     gc.enable()

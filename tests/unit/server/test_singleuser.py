@@ -32,7 +32,8 @@ import jupyterhub.singleuser
 from nearfield_server import singleuser
 jupyterhub.singleuser.main = lambda: print(json.dumps({
     "collects": gc.isenabled(), "frozen": gc.get_freeze_count() > 1000,
-    "lab": "jupyterlab.labhubapp" in sys.modules, "argv": sys.argv[1:]}))
+    "lab": "jupyterlab.labapp" in sys.modules, "argv": sys.argv[1:],
+    "patched": "jupyterlab.labhubapp" in sys.modules}))
 singleuser.main()
 """
 
@@ -65,7 +66,13 @@ def test_iris_are_checked_as_ever_with_the_parser_made_for_the_first() -> None:
 
 def test_the_server_starts_with_everything_imported_and_a_collector_that_collects() -> None:
     told = python(STARTS, "--port=1", JUPYTERHUB_SINGLEUSER_APP="")
-    assert told == {"collects": True, "frozen": True, "lab": True, "argv": ["--port=1"]}
+    assert told == {
+        "collects": True,
+        "frozen": True,
+        "lab": True,
+        "argv": ["--port=1"],
+        "patched": False,
+    }
 
 
 def test_another_app_than_lab_is_not_burdened_with_lab() -> None:
