@@ -10,6 +10,7 @@ from pathlib import Path
 from nearfield.checking.asking import Ask, ask_facts, asker
 from nearfield.checking.finding import Finding, Report
 from nearfield.checking.hardware import check_hardware
+from nearfield.checking.homes import check_homes, homes_of
 from nearfield.checking.images import START_SECONDS, check_image
 from nearfield.checking.signatures import signature_holds
 from nearfield.checking.storages import check_storages
@@ -53,6 +54,7 @@ def check_site(
     check = _Check(config, account, progress or (lambda _done, _total, _what: None))
     for name in [cluster] if cluster else config.clusters:
         check.cluster(name)
+    check.homes()
     check.images(cluster)
     lines: Mapping[tuple[str, ...], int] = key_lines(file) if file else {}
     return Report(
@@ -110,6 +112,9 @@ class _Check:
             self.tried += 1
             self.progress(self.tried, None, f"trying jobs on {name}")
             self.found += [outcome] if outcome else []
+
+    def homes(self) -> None:
+        self.found += check_homes(self.config, homes_of(self.config, self.account))
 
     def images(self, cluster: str | None) -> None:
         names = dict.fromkeys(

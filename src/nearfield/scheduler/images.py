@@ -43,13 +43,20 @@ class ImageReport(_Model):
     verdict: str
     """``verified``, ``unsigned``, ``tampered``, ``unknown-signer``, ``not-allowed``,
     ``not-an-image``, ``keyring``, ``undecided``; ``unchecked`` where no rule asks, ``unseen`` where
-    this host has no such file or no Apptainer."""
+    this host has no Apptainer, or no such file that this account may read."""
     digest: str = ""
     """SHA-256 of the payload; signing does not change it."""
     signers: tuple[str, ...] = ()
     name: str = ""
-    message: str = ""
-    """What is wrong, with which image, and what to do; empty where nothing is."""
+    why: str = ""
+    """What is wrong with it, or why that cannot be told from here; empty where nothing is."""
+    fix: str = ""
+    """What to do about it."""
+
+    @property
+    def message(self) -> str:
+        """What is wrong, with which image, and what to do; empty where nothing is."""
+        return f"the image {self.path} {self.why}; {self.fix}" if self.why else ""
 
     @property
     def refused(self) -> bool:
@@ -79,33 +86,38 @@ def verify_image(
 def _report(
     path: str, apptainer: str, rule: dict[str, Any] | None, cache: Path, seconds: float
 ) -> ImageReport:
+    if rule is not None and not os.access(apptainer, os.X_OK):
+        return _unseen(path, f"was not verified: {apptainer} cannot be run on this host")
     try:
         image = examine.Examined(path)
     except FileNotFoundError:
-        return ImageReport(path=path, verdict="unseen", message=f"{path} is not on this host")
+        return _unseen(path, "is not on this host")
     except OSError as error:
-        why = f"the image {path} cannot be read: {error.strerror}"
-        return ImageReport(path=path, verdict="undecided", message=why)
+        return _unseen(path, f"cannot be read by this account: {error.strerror}")
     try:
         if rule is None:
             examine.digest_image(image, str(cache), seconds)
-        elif not os.access(apptainer, os.X_OK):
-            why = f"{apptainer} is not on this host"
-            return ImageReport(path=path, verdict="unseen", message=why)
         else:
             examine.verify_image(image, apptainer, rule, str(cache), seconds)
     finally:
         image.close()
     found = image.verdict
     bad = found["verdict"] not in {"verified", "unchecked"}
+    advice = signature.ADVICE.get(found["verdict"], signature.ADVICE["undecided"])
     return ImageReport(
         path=path,
         verdict=found["verdict"],
         digest=image.digest,
         signers=tuple(found["signers"]),
         name=found["name"],
-        message=signature.complaint(found, path) if bad else "",
+        why=found["why"] if bad else "",
+        fix=advice if bad else "",
     )
+
+
+def _unseen(path: str, why: str) -> ImageReport:
+    fix = "ask on a node, or on a login node that has both, as who may read it"
+    return ImageReport(path=path, verdict="unseen", why=why, fix=fix)
 
 
 def refuse_image(task: object, cache: Path) -> None:

@@ -103,7 +103,11 @@ def mounts_of(
         )
         for m in environment.mounts
     ]
-    for name in bound_storages(config, profile):
+    # One inside another comes after it: what is bound later lies on top.
+    outer_first = sorted(
+        bound_storages(config, profile), key=lambda name: len(config.storages[name].prefix.parts)
+    )
+    for name in outer_first:
         storage = config.storages[name]
         if name in chosen or near(storage, cluster):
             # Not every node of a cluster has every storage: a missing one is left out there.

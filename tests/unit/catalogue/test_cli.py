@@ -27,7 +27,6 @@ def command(
 ) -> Command:
     """Runs ``nearfield catalogue …`` on a file of its own; gives exit code, output, errors."""
     monkeypatch.setenv("NEARFIELD_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("NEARFIELD_CONFIG", raising=False)
 
     def call(*argv: object) -> tuple[int, str, str]:
         code = run_command(

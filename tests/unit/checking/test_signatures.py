@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from nearfield.checking import signatures
 from nearfield.checking.signatures import signature_holds
 from nearfield.config import EnvironmentConfig
+from nearfield.scheduler.node import examine
 
 
 def environment(folder: Path, **more: Any) -> EnvironmentConfig:
@@ -27,7 +27,7 @@ def verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         assert rule["keyring"] == str(tmp_path)
         image.verdict = told
 
-    monkeypatch.setattr(signatures, "verify_image", verify)
+    monkeypatch.setattr(examine, "verify_image", verify)
     return told
 
 
@@ -42,14 +42,29 @@ def test_not_verified(tmp_path: Path, verdict: dict[str, Any], rule: str, severi
     assert "apptainer sign" in found.fix
 
 
-def test_what_cannot_be_told_here_is_a_note(tmp_path: Path, verdict: dict[str, Any]) -> None:
+def test_what_cannot_be_told_here_is_a_note(
+    tmp_path: Path, verdict: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     verdict.update(verdict="unsigned")
+    told = []
     for made in (
         environment(tmp_path, apptainer="/nosuch"),
         environment(tmp_path, image=tmp_path / "gone.sif"),
     ):
         (found,) = signature_holds("e", made)
-        assert found.severity == "note" and "not verified" in found.what
+        told.append((found.severity, found.what))
+
+    def denied(_: str) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(examine, "Examined", denied)
+    (found,) = signature_holds("e", environment(tmp_path))
+    assert [*told, (found.severity, found.what)] == [
+        ("note", f"{tmp_path}/a.sif was not verified: /nosuch cannot be run on this host"),
+        ("note", f"{tmp_path}/gone.sif is not on this host"),
+        ("note", f"{tmp_path}/a.sif cannot be read by this account: Permission denied"),
+    ]
+    assert found.fix.startswith("ask on a node")
 
 
 def test_nothing_is_asked_where_no_rule_is() -> None:

@@ -77,11 +77,14 @@ def test_what_cannot_be_told_from_here_is_left_to_the_node(
     verdict.update(signature.verdict_of("undecided", "could not be verified within 20 s"))
     images.refuse_image(task(image), tmp_path)
     images.refuse_image(CommandTask(argv=("/bin/true",)), tmp_path)
-    for missing in (environment(tmp_path / "no"), environment(image, apptainer=Path("/nosuch"))):
+    for missing, why in (
+        (environment(tmp_path / "no"), f"the image {tmp_path}/no is not on this host"),
+        (environment(image, apptainer=Path("/nosuch")), "/nosuch cannot be run on this host"),
+    ):
         report = images.verify_image(missing, cache=tmp_path)
         assert report is not None
         assert report.verdict == "unseen"
-        assert "not on this host" in report.message
+        assert why in report.message
 
 
 def test_without_rule_or_image_nothing_is_verified(image: Path, tmp_path: Path) -> None:

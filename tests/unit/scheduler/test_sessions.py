@@ -8,7 +8,7 @@ from nearfield.config import Config
 from nearfield.datasets import DatasetFiles
 from nearfield.errors import UsageError
 from nearfield.scheduler.jobspec import DatasetLink
-from nearfield.scheduler.sessions import link_of
+from nearfield.scheduler.sessions import link_of, mounts_of
 
 CONFIG = Config()
 PROFILE = CONFIG.profiles["default"]
@@ -47,3 +47,18 @@ def test_a_bad_record_is_told(paths: tuple[str, ...], words: str) -> None:
     with pytest.raises(UsageError, match=f"dataset p/1 cannot be opened: .*({words})") as caught:
         link(*paths)
     assert len(caught.value.message) < 1000
+
+
+def test_a_storage_inside_another_is_bound_on_top_of_it() -> None:
+    storages = {
+        "results": {"prefix": "/data/raw/results", "read_only": False},
+        "all": {"prefix": "/data"},
+        "raw": {"prefix": "/data/raw"},
+    }
+    config = Config.model_validate({"storages": storages})
+    mounts = mounts_of(config, config.profiles["default"], "local")
+    assert [(mount.target, mount.read_only) for mount in mounts] == [
+        ("/data", True),
+        ("/data/raw", True),
+        ("/data/raw/results", False),
+    ]
