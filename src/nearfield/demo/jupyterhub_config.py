@@ -2,7 +2,6 @@
 
 import importlib
 import os
-import sys
 from pathlib import Path
 
 from nearfield.demo import layout, proxy
@@ -26,37 +25,18 @@ c.JupyterHub.authenticator_class = "shared-password"
 c.SharedPasswordAuthenticator.user_password = demo.password
 c.Authenticator.allowed_users = {demo.user}
 
-c.JupyterHub.spawner_class = "nearfield"
-c.JupyterHub.template_paths = [importlib.import_module("nearfield_spawners").templates()]
-c.NearfieldSpawner.config_file = str(demo.config_file)
-c.Spawner.default_url = "/lab"
+# Spawner, pages, services and roles, as at a site. By its name: the core imports no surface.
+importlib.import_module("nearfield_spawners.hub_settings").set_up(
+    c, demo.config_file, catalogue=f"http://127.0.0.1:{demo.catalogue_port}"
+)
 c.Spawner.notebook_dir = str(demo.home)
 
-c.JupyterHub.services = [
-    {
-        "name": "catalogue",
-        "url": f"http://127.0.0.1:{demo.catalogue_port}",
-        "command": [
-            *(sys.executable, "-m", "nearfield", "--config", str(demo.config_file)),
-            *("catalogue", "serve"),
-        ],
-    },
-    {"name": "journey", "api_token": demo.driver_token},
-]
-c.JupyterHub.load_roles = [
-    {"name": "catalogue", "services": ["catalogue"], "scopes": ["read:users:groups"]},
-    {
-        "name": "server",
-        "scopes": [
-            "users:activity!user",
-            "access:servers!server",
-            "access:services!service=catalogue",
-        ],
-    },
-    {"name": "user", "scopes": ["self", "access:services!service=catalogue"]},
+# Who plays the person where there is no browser.
+c.JupyterHub.services.append({"name": "journey", "api_token": demo.driver_token})
+c.JupyterHub.load_roles.append(
     {
         "name": "journey",
         "services": ["journey"],
         "scopes": ["admin:users", "admin:servers", "tokens", "access:servers", "access:services"],
-    },
-]
+    }
+)
