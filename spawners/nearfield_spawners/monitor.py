@@ -12,6 +12,7 @@ import asyncio
 import itertools
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -70,6 +71,8 @@ class QueueMonitor:
         self.complaint = ""
         self.seconds = 0.0
         """How long the last look took."""
+        self._costs: deque[float] = deque(maxlen=2)
+        """How long the last two looks took that got an answer."""
         self.clock = clock
         self._watched: dict[JobId, _Watched] = {}
         self._sought: dict[tuple[str, str], asyncio.Future[JobId | None]] = {}
@@ -220,8 +223,11 @@ class QueueMonitor:
     @property
     def _rest(self) -> float:
         # A look that timed out says nothing of what a look costs: waiting 20 times as long would
-        # make the end of an outage last for minutes.
-        return REST * self.seconds if self.answers else min(REST * self.seconds, self.slow_seconds)
+        # make the end of an outage last for minutes. One that was answered late may have met a
+        # controller that hung for a moment: a slow queue is slow twice.
+        if self.answers:
+            return REST * min(self._costs, default=0.0)
+        return min(REST * self.seconds, self.slow_seconds)
 
     def _keep_going(self) -> None:
         if self._closed:
@@ -267,6 +273,7 @@ class QueueMonitor:
         answers = len(silent) < len(asked)
         if answers:
             self._answered = self._began
+            self._costs.append(self.seconds)
         if answers != self.answers:
             words = "answers again" if answers else "does not answer"
             log.warning("cluster %s %s", self.scheduler.cluster, words)

@@ -129,6 +129,21 @@ async def test_a_slow_queue_is_left_alone_longer(scheduler: Counting, watch: Que
     assert len(scheduler.looks) == looks + 1
 
 
+async def test_a_controller_that_hung_for_a_moment_is_asked_again_soon(
+    scheduler: Counting, watch: QueueMonitor
+) -> None:
+    """One late answer does not keep everybody's starts waiting; two of them do."""
+    scheduler.costs = 0.01
+    await watch.look(job(1), urgent=True)
+    for costs, rest in ((4.0, 0.01), (4.0, 4.0), (0.01, 0.01)):
+        scheduler.costs = costs
+        looks = len(scheduler.looks)
+        await later(scheduler, watch, max(1.0, watch.due_in))
+        assert len(scheduler.looks) == looks + 1
+        watch.hurry()
+        assert watch.due_in == pytest.approx(REST * rest)
+
+
 async def test_the_rest_is_measured_by_the_look_for_all(
     scheduler: Counting, watch: QueueMonitor
 ) -> None:
