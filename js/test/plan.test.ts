@@ -8,7 +8,7 @@ import type { Options, Plan } from "../src/spawn/types.ts";
 const options: Options = { profile: "small", hardware: "small", datasets: ["p-1"] };
 const plan: Plan = {
   profile: "small", hardware: "small", near: "storage-a", reason: "", bytes_near: 10, bytes_far: 0,
-  alternatives: [], rights: [], start: null, problems: [],
+  alternatives: [], rights: [], start: null, notes: [], problems: [],
 };
 
 test("the summary says where and what crosses the network", () => {

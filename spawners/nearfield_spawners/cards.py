@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
@@ -74,6 +74,23 @@ class Cards:
         while len(self._cards) >= KEPT:
             oldest = next(iter(self._cards))
             del self._cards[oldest], self._reports[oldest]
+
+
+def techniques_of(
+    environment: EnvironmentConfig, card: Mapping[str, Any] | None
+) -> tuple[str, ...]:
+    """What an environment is made for: the configuration's words, else those of the image."""
+    return environment.techniques or tuple((card or {}).get("techniques", ()))
+
+
+def made_for_others(environment: Iterable[str], datasets: Iterable[Iterable[str]]) -> bool:
+    """Does an environment name techniques, and none of any dataset that has one?
+
+    The page says the same of the cards that it shows (``js/src/spawn/fit.ts``).
+    """
+    mine = {name.strip().casefold() for name in environment}
+    theirs = {name.strip().casefold() for techniques in datasets for name in techniques}
+    return bool(mine and theirs) and mine.isdisjoint(theirs)
 
 
 def _result(future: Future[Any]) -> Any:

@@ -206,6 +206,7 @@ def options_form(spawner: Any) -> str:
         named="profile" in asked,
         sized=not asked.keys().isdisjoint({"hardware", *CHOICES}),
         user=getattr(getattr(spawner, "user", None), "name", ""),
+        server=getattr(spawner, "name", ""),
         ending=getattr(spawner, "last_ending", None),
         hub_url=hub_url,
         assets=asset_urls(hub_url),

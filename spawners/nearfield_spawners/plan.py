@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from nearfield.catalogue import ServiceCatalogue
 from nearfield.config import ChoiceName, Config
-from nearfield.datasets import DatasetFiles, Principal
+from nearfield.datasets import DatasetFiles, Principal, Query
 from nearfield.errors import BlockedError, UsageError
 from nearfield.placement import Looks, Placement, nearest_hardware, place_job
 from nearfield.profiles import ChosenValue, choose, choose_hardware, usable, with_choices
@@ -110,6 +110,18 @@ async def find_datasets(
         return tuple([await catalogue.links(pid) for pid in pids])
     finally:
         await catalogue.aclose()
+
+
+async def find_techniques(
+    config: Config, pids: Sequence[str], token: str
+) -> tuple[tuple[str, ...], ...]:
+    """The techniques of each dataset that the token's owner may see, in one question."""
+    catalogue = user_catalogue(config, token)
+    try:
+        page = await catalogue.summaries(Query(limit=len(pids)), pids)
+    finally:
+        await catalogue.aclose()
+    return tuple(dataset.techniques for dataset in page.datasets)
 
 
 def links_for(

@@ -17,6 +17,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from hublab.images import Images, make_images
 from hublab.people import make_data, scan
 from hublab.process import HubProcess
 from hublab.site import SETTINGS, site_config
@@ -34,7 +35,12 @@ FLAGS = [
 LOGIN = """
 c.JupyterHub.authenticator_class = "shared-password"
 c.SharedPasswordAuthenticator.user_password = os.environ["NEARFIELD_TEST_ADMIN_TOKEN"]
-"""
+# carol helps alice: she may start alice's sessions and go into them; bob may start them only.
+c.JupyterHub.load_roles += [
+    {"name": "helper", "users": ["carol"], "scopes": ["servers!user=alice", "access:servers!user=alice"]},
+    {"name": "starter", "users": ["bob"], "scopes": ["servers!user=alice"]},
+]
+"""  # noqa: E501
 
 
 def _system_conftest() -> Any:
@@ -51,13 +57,18 @@ def _system_conftest() -> Any:
 cluster = _system_conftest().cluster
 
 
-def page_config(cluster: Any, process: HubProcess) -> dict[str, Any]:
+def page_config(cluster: Any, process: HubProcess, images: Images) -> dict[str, Any]:
     """The tests' site with the profiles that somebody sees who has never been there."""
     config = site_config(cluster, process.folder, process.url)
     image, stand_in = config["environments"]["image"], config["environments"]["stand-in"]
     config["environments"] = {
         "general": {**image, "title": "Python 3 for everything"},
-        "frames": {**image, "title": "Frames 2026.1", "techniques": ["NXmx", "NXsas"]},
+        "frames": {
+            **{**image, "title": "Frames 2026.1", "techniques": ["NXmx", "NXsas"]},
+            **{"image": str(images["signed"]), "signature": "required"},
+            **{"keyring": str(images.keyring), "signers": [images.fingerprint]},
+            "description": "Detector stacks with pyFAI, hdf5plugin and Dask.",
+        },
         "fields": {**image, "title": "openPMD viewer", "techniques": ["openPMD"]},
         "stand-in": stand_in,
     }
@@ -106,7 +117,7 @@ def hub(cluster: Any) -> Iterator[HubProcess]:
     """A running hub with a login page, over a catalogue of alice's and bob's data."""
     people = make_data(cluster)
     process = HubProcess(cluster=cluster, folder=Path(cluster.dir) / "hub-browser")
-    process.prepare(page_config(cluster, process), SETTINGS + LOGIN)
+    process.prepare(page_config(cluster, process, make_images(cluster)), SETTINGS + LOGIN)
     for path in people.values():
         scan(cluster, process.config_file, path, process.folder / "catalogue.sqlite")
     process.hand_over()

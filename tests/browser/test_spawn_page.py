@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from hublab.process import HubProcess
 
@@ -25,6 +25,11 @@ def planned(page: Page) -> Any:
 
 def start(page: Page) -> None:
     page.get_by_role("button", name="Start", exact=True).click()
+
+
+def dark(page: Page) -> None:
+    page.emulate_media(color_scheme="dark")
+    page.evaluate("document.documentElement.dataset.bsTheme = 'dark'")
 
 
 def test_from_a_dataset_to_lab(hub: HubProcess, visit: Visit, shot: Shot) -> None:
@@ -47,17 +52,15 @@ def test_from_a_dataset_to_lab(hub: HubProcess, visit: Visit, shot: Shot) -> Non
     first = page.locator("#nf-profiles .nf-card").first
     expect(first).to_contain_text("fits your data")
     expect(first.get_by_role("radio")).to_be_checked()
-    expect(page.locator("#nf-profiles .nf-other")).to_contain_text("made for other data")
+    other = page.locator("#nf-profiles .nf-other").filter(has_text="Simulated fields")
+    expect(other).to_contain_text("made for other data")
     page.get_by_role("radio", name="As much as you need").check()
     page.get_by_role("slider", name="Memory (MiB)").fill("1000")
     expect(page.get_by_role("spinbutton", name="Memory (MiB)")).to_have_value("1000")
     expect(planned(page)).to_contain_text("next to your data on storage-a; 0 B cross the network")
     shot(page, "spawn-ready-to-start")
-    page.emulate_media(color_scheme="dark")
-    page.evaluate("document.documentElement.dataset.bsTheme = 'dark'")
+    dark(page)
     shot(page, "spawn-ready-to-start-dark")
-    page.emulate_media(color_scheme="light")
-    page.evaluate("document.documentElement.dataset.bsTheme = 'light'")
 
     start(page)
     page.wait_for_url(re.compile("/hub/spawn-pending/alice"))
@@ -130,14 +133,18 @@ def test_without_javascript(
 ) -> None:
     page = visit("alice", java_script_enabled=False)
     page.goto(f"{hub.url}/hub/spawn")
-    shot(page, "spawn-without-javascript")
     page.get_by_label("Datasets (PIDs, one per line)").fill(pids["bob"])
-    page.locator("[name=profile][value=queue]").check()
-    page.locator("[name='hardware:queue'][value=flexible]").check()
-    page.locator("[name='cores:queue:flexible']").fill("2")
-    # Of the other profiles nothing counts, whatever is in their fields.
     page.locator("[name='hardware:general'][value=flexible]").check()
     page.locator("[name='cores:general:flexible']").fill("77")
+    page.locator("[name=profile][value=queue]").check()
+    # Each profile offers its own hardware alone.
+    offered = page.locator("[data-hardware] > input:visible")
+    expect(offered).to_have_count(2)
+    assert {one.get_attribute("name") for one in offered.all()} == {"hardware:queue"}
+    page.locator("[name='hardware:queue'][value=flexible]").check()
+    # Of the other profiles nothing counts, whatever is in their fields.
+    page.locator("[name='cores:queue:flexible']").fill("2")
+    shot(page, "spawn-without-javascript")
     start(page)
     # bob's dataset is refused on the page, and what was chosen is still there.
     expect(page.locator(".spawn-error-msg")).to_contain_text(pids["bob"])
@@ -211,6 +218,10 @@ def test_waiting_and_cancelling(hub: HubProcess, visit: Visit, shot: Shot) -> No
     expect(waiting).to_contain_text("Waiting in the queue")
     expect(page.locator("#nf-since")).to_contain_text("for ")
     shot(page, "pending-in-the-queue")
+    dark(page)
+    shot(page, "pending-in-the-queue-dark")
+    page.set_viewport_size({"width": 400, "height": 740})
+    shot(page, "pending-in-the-queue-narrow")
     page.get_by_role("button", name="Cancel").click()
     page.wait_for_url(re.compile("/hub/spawn/alice"), timeout=30_000)
     assert hub.server("alice") is None
@@ -240,6 +251,64 @@ def test_on_a_narrow_screen(
     page = visit("alice", viewport={"width": 360, "height": 740})
     page.goto(f"{hub.url}/hub/spawn?opt-dataset={pids['alice']}&opt-hardware=flexible")
     planned(page)
+    page.locator(".nf-image:visible summary").click()
     wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     assert wide <= 0, f"the page is {wide} px wider than the screen"
     shot(page, "spawn-narrow")
+
+
+def test_the_card_of_the_chosen_environment(
+    hub: HubProcess, visit: Visit, pids: dict[str, str], shot: Shot
+) -> None:
+    page = visit("alice")
+    page.goto(f"{hub.url}/hub/spawn?opt-dataset={pids['alice']}&opt-profile=frames")
+    card = page.locator(".nf-image").filter(visible=True)
+    # A hub that has yet to look at the image is asked again.
+    expect(card.locator("summary")).to_contain_text("Signature verified", timeout=15_000)
+    page.get_by_role("radio", name="Detector frames").focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(card).to_have_attribute("open", "")
+    expect(card).to_contain_text("Detector stacks with pyFAI")
+    expect(card).to_contain_text("python3")
+    shown = hub.api("GET", "nearfield/choices", token=hub.user_token("alice")).json()
+    told = {one["name"]: one["environment"]["card"] for one in shown["profiles"]}
+    expect(card).to_contain_text(told["frames"]["digest"])
+    [signer] = told["frames"]["signers"]
+    assert signer.upper() in card.inner_text().replace(" ", "")
+    planned(page)
+    shot(page, "spawn-environment")
+    page.get_by_role("radio", name="General analysis").check()
+    expect(card).to_have_count(1)
+    expect(card.locator("summary")).to_contain_text("No signature asked for")
+    # What has no image has no card.
+    page.get_by_role("radio", name="A queue").check()
+    expect(card).to_have_count(0)
+
+
+def test_what_a_session_will_miss_is_said_and_hinders_nothing(
+    hub: HubProcess, visit: Visit
+) -> None:
+    page = visit("alice")
+    missed = "dataset x links to /far/<b>away</b>, in no storage of this profile"
+
+    def with_note(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json={**answer.json(), "notes": [missed]})
+
+    page.route("**/nearfield/plan", with_note)
+    page.goto(f"{hub.url}/hub/spawn?opt-profile=queue")
+    note = page.get_by_role("list", name="Notes").get_by_role("listitem")
+    expect(note).to_have_text("D" + missed[1:] + ".")
+    expect(planned(page)).to_contain_text("Estimated start")
+
+
+def test_nothing_made_for_other_data_is_offered_instead(
+    hub: HubProcess, pids: dict[str, str]
+) -> None:
+    asked = {"profile": "queue", "datasets": [pids["alice"]]}
+    answer = hub.api("POST", "nearfield/plan", token=hub.user_token("alice"), json=asked)
+    assert answer.status_code == 200, answer.text
+    offered = {other["profile"] for other in answer.json()["alternatives"]}
+    assert "frames" in offered
+    assert "fields" not in offered

@@ -28,14 +28,29 @@ export function errorOf(status: number, body: unknown): ApiError {
   return new ApiError(status, `the hub answered ${status}`);
 }
 
+/** A path with more said in its query; what is empty is not said. */
+export function withQuery(path: string, more: Record<string, string>): string {
+  const said = Object.entries(more).filter(([, value]) => value !== "");
+  if (!said.length) return path;
+  return `${path}${path.includes("?") ? "&" : "?"}${new URLSearchParams(said)}`;
+}
+
 export class Api {
   private readonly base: string;
   private readonly token: string;
   private readonly send: typeof fetch;
+  /** Said with every request: for whom it is asked, if not for who asks. */
+  private readonly always: Record<string, string>;
 
-  constructor(hub: string, token: string, send: typeof fetch = fetch.bind(globalThis)) {
+  constructor(
+    hub: string,
+    token: string,
+    always: Record<string, string> = {},
+    send: typeof fetch = fetch.bind(globalThis),
+  ) {
     this.base = `${hub}api/`;
     this.token = token;
+    this.always = always;
     this.send = send;
   }
 
@@ -57,7 +72,7 @@ export class Api {
     }
     let answer: Response;
     try {
-      answer = await this.send(this.base + path, request);
+      answer = await this.send(this.base + withQuery(path, this.always), request);
     } catch (error) {
       if (signal?.aborted) throw error;
       throw new ApiError(0, "the hub does not answer");

@@ -1,8 +1,8 @@
 // Environments that fit the chosen datasets come first; the others stay, and are marked.
 import { all, h, need, say } from "../lib/dom.ts";
 import { plural } from "../lib/words.ts";
-import { byFit, fitOf, isBetter, techniquesOf, type Fit } from "./fit.ts";
-import type { Dataset } from "./types.ts";
+import { byFit, FIT_WORDS, fitOf, isBetter, techniquesOf, type Fit } from "./fit.ts";
+import type { Dataset, ProfileShown } from "./types.ts";
 
 export class Environments {
   private readonly list: HTMLElement;
@@ -13,6 +13,26 @@ export class Environments {
     this.list = need("#nf-profiles", root);
     this.note = need("#nf-fit", root);
     this.cards = all(".nf-card", this.list);
+  }
+
+  /** What the labels of images say, where the configuration says nothing. Returns if it is news. */
+  learn(profiles: readonly Pick<ProfileShown, "name" | "techniques">[]): boolean {
+    let news = false;
+    for (const { name, techniques } of profiles) {
+      const card = this.cards.find((one) => one.dataset["profile"] === name);
+      if (!card || this.techniques(card).length || !techniques.length) continue;
+      card.dataset["techniques"] = JSON.stringify(techniques);
+      const tags = techniques.map((one) => h("span", { class: "nf-tag", "data-technique": one }, one));
+      need(".nf-about", card).append(h("div", { class: "nf-tags" }, ...tags));
+      news = true;
+    }
+    return news;
+  }
+
+  /** How well a profile's environment fits the datasets. */
+  fitOf(profile: string, datasets: readonly Dataset[]): Fit {
+    const card = this.cards.find((one) => one.dataset["profile"] === profile);
+    return card ? fitOf(this.techniques(card), datasets.map((dataset) => dataset.techniques)) : "any";
   }
 
   /** Puts the cards in order. Returns the first where it fits better than the chosen one. */
@@ -50,7 +70,6 @@ export class Environments {
     for (const tag of all(".nf-tag", card))
       tag.classList.toggle("nf-match", low.has((tag.dataset["technique"] ?? "").toLowerCase()));
     if (fit === "any") return;
-    const text = { made: "fits your data", part: "fits some of your data", other: "made for other data" }[fit];
-    need("label", card).after(h("span", { class: `nf-fitmark nf-fit-${fit}` }, text));
+    need("label", card).after(h("span", { class: `nf-fitmark nf-fit-${fit}` }, FIT_WORDS[fit]));
   }
 }

@@ -2,6 +2,13 @@
 
 export type Fit = "made" | "any" | "part" | "other";
 
+export const FIT_WORDS: Record<Fit, string> = {
+  made: "fits your data",
+  any: "",
+  part: "fits some of your data",
+  other: "made for other data",
+};
+
 const same = (text: string): string => text.trim().toLowerCase();
 
 /**

@@ -4,6 +4,7 @@ import { all, need, say } from "../lib/dom.ts";
 import { Datasets } from "./datasets.ts";
 import { Environments } from "./environment.ts";
 import { showAvailability } from "./hardware.ts";
+import { ImageCards } from "./imagecard.ts";
 import { Inputs } from "./inputs.ts";
 import { Planning } from "./planning.ts";
 import { isForAnother, unplaced } from "./planwords.ts";
@@ -12,9 +13,14 @@ import type { Availability } from "./types.ts";
 const AVAILABILITY_MS = 60_000;
 
 function start(root: HTMLElement): void {
-  const api = new Api(root.dataset["hub"] ?? "/hub/", window.jhdata?.xsrf_token ?? "");
+  // All is looked up with the rights of the user whose session it will be.
+  const user = root.dataset["user"] ?? "";
+  const another = isForAnother(user, window.jhdata?.user);
+  const api = new Api(root.dataset["hub"] ?? "/hub/", window.jhdata?.xsrf_token ?? "", another ? { user } : {});
+  if (another) say(need("#nf-for", root), `Datasets, rights and places are those of ${user}.`);
   root.classList.add("nf-live");
   for (const part of all(".nf-script", root)) part.hidden = false;
+  giveHardwareItsStep(root);
 
   const inputs = new Inputs(root);
   const environments = new Environments(root);
@@ -26,15 +32,9 @@ function start(root: HTMLElement): void {
   const radios = all<HTMLInputElement>('[data-hardware] > input[type="radio"]', root);
   let sized = root.dataset["sized"] === "yes" || radios.some((radio) => radio.checked !== radio.defaultChecked);
 
-  const user = root.dataset["user"];
-  const another = isForAnother(user, window.jhdata?.user);
   const replan = (): void => {
-    // The hub plans for who asks; what holds for somebody else is checked when it starts.
-    if (another) say(need("#nf-plan"), `What ${user} may do is checked at the start.`);
-    else {
-      const options = inputs.options(datasets.pids);
-      planning.ask({ options: sized ? options : unplaced(options), wrong: inputs.values().wrong });
-    }
+    const options = inputs.options(datasets.pids);
+    planning.ask({ options: sized ? options : unplaced(options), wrong: inputs.values().wrong });
   };
   const choose = (profile: string, hardware: string): void => {
     sized = true;
@@ -50,7 +50,12 @@ function start(root: HTMLElement): void {
     showFree();
     replan();
   });
-  const planning = new Planning(api, root, (reasons) => datasets.showReasons(reasons), choose, placed);
+  const planning = new Planning(api, root, {
+    choose,
+    placed,
+    refused: (reasons) => datasets.showReasons(reasons),
+    fit: (profile) => environments.fitOf(profile, datasets.all),
+  });
 
   root.addEventListener("change", (event) => {
     const target = event.target as HTMLInputElement;
@@ -65,7 +70,7 @@ function start(root: HTMLElement): void {
   // Clicking anywhere on a card chooses it; its inputs are left alone.
   for (const card of all(".nf-card", root))
     card.addEventListener("click", (event) => {
-      if ((event.target as HTMLElement).closest("input, select, label, button, a")) return;
+      if ((event.target as HTMLElement).closest("input, select, label, button, a, details")) return;
       need<HTMLInputElement>('input[type="radio"]', card).click();
     });
 
@@ -77,6 +82,16 @@ function start(root: HTMLElement): void {
     showFree();
     replan();
   });
+
+  // What images say of themselves may be what fits the data.
+  const cards = new ImageCards(api, root, (profiles) => {
+    if (!environments.learn(profiles) || !datasets.pids.length) return;
+    const better = environments.arrange(datasets.all);
+    if (!better || decided || root.dataset["named"] === "yes") return;
+    inputs.choose(better, inputs.hardware);
+    replan();
+  });
+  void cards.show();
 
   const form = root.closest("form");
   form?.querySelector('[type="submit"]')?.setAttribute("aria-describedby", "nf-plan");
@@ -113,6 +128,12 @@ function start(root: HTMLElement): void {
 
 function plainPids(): string[] {
   return need<HTMLTextAreaElement>("#datasets").value.split(/\s+/).filter(Boolean);
+}
+
+/** Without the script each profile holds its hardware; here that is a step of its own. */
+function giveHardwareItsStep(root: HTMLElement): void {
+  const end = need("#nf-hardware > .nf-problem", root);
+  for (const group of all(".nf-of-profile", root)) end.before(group);
 }
 
 /** The search takes the place of the plain field, where there is a catalogue to search. */

@@ -1,15 +1,28 @@
 // The summary above the start button: where, what crosses the network, when; problems in place.
 import type { Api } from "../lib/api.ts";
-import { ApiError } from "../lib/api.ts";
+import { ApiError, withQuery } from "../lib/api.ts";
 import { all, h, need, say } from "../lib/dom.ts";
 import { Latest } from "../lib/latest.ts";
 import { startWords } from "../lib/words.ts";
-import { better, obstacles, problemWords, reasonsOf, summary } from "./planwords.ts";
+import { FIT_WORDS, type Fit } from "./fit.ts";
+import { better, obstacles, problemWords, reasonsOf, sentence, summary } from "./planwords.ts";
 import type { Alternative, Options, Plan, Problem } from "./types.ts";
 
 export interface Request {
   options: Options;
   wrong: Record<string, string>;
+}
+
+/** What the rest of the form does with a plan, and knows for it. */
+export interface Form {
+  /** Datasets that stand against a start, with the reason. */
+  refused(reasons: Map<string, string>): void;
+  /** Somebody takes an alternative. */
+  choose(profile: string, hardware: string): void;
+  /** Where the hub would place it. */
+  placed(profile: string, hardware: string): void;
+  /** How well a profile's environment fits the chosen datasets. */
+  fit(profile: string): Fit;
 }
 
 const KEPT_MS = 30_000;
@@ -18,27 +31,20 @@ export class Planning {
   private readonly api: Api;
   private readonly root: HTMLElement;
   private readonly place = need("#nf-plan");
+  private readonly notes = need<HTMLUListElement>("#nf-notes");
   private readonly others = need<HTMLUListElement>("#nf-alternatives");
   private readonly kept = new Map<string, { at: number; plan: Plan }>();
   private readonly latest: Latest<Request>;
-  private readonly refused: (reasons: Map<string, string>) => void;
-  private readonly choose: (profile: string, hardware: string) => void;
-  private readonly placed: (profile: string, hardware: string) => void;
+  private readonly form: Form;
+  private readonly path: string;
   /** Whether a start would be refused as far as is known. */
   blocked = false;
 
-  constructor(
-    api: Api,
-    root: HTMLElement,
-    refused: (reasons: Map<string, string>) => void,
-    choose: (profile: string, hardware: string) => void,
-    placed: (profile: string, hardware: string) => void,
-  ) {
+  constructor(api: Api, root: HTMLElement, form: Form) {
     this.api = api;
     this.root = root;
-    this.refused = refused;
-    this.choose = choose;
-    this.placed = placed;
+    this.form = form;
+    this.path = withQuery("nearfield/plan", { server: root.dataset["server"] ?? "" });
     this.latest = new Latest((request, signal) => this.plan(request, signal), 350);
   }
 
@@ -50,6 +56,8 @@ export class Planning {
       this.blocked = true;
       this.latest.cancel();
       say(this.place, "");
+      this.others.replaceChildren();
+      this.notes.replaceChildren();
       return;
     }
     this.place.classList.add("nf-waiting");
@@ -61,7 +69,7 @@ export class Planning {
     try {
       const known = this.kept.get(key);
       const fresh = known && Date.now() - known.at < KEPT_MS;
-      const plan = fresh ? known.plan : await this.api.post<Plan>("nearfield/plan", options, signal);
+      const plan = fresh ? known.plan : await this.api.post<Plan>(this.path, options, signal);
       if (!fresh) this.kept.set(key, { at: Date.now(), plan });
       this.show(plan, options);
     } catch (error) {
@@ -70,17 +78,18 @@ export class Planning {
       const known = error instanceof ApiError && error.status === 404;
       say(this.place, known ? "" : `Where it would start cannot be told now: ${why.replace(/\.$/, "")}. You can still start.`);
       this.others.replaceChildren();
+      this.notes.replaceChildren();
     }
     this.place.classList.remove("nf-waiting");
   }
 
   private show(plan: Plan, options: Options): void {
     // First, because problems are shown at the inputs of the chosen hardware.
-    if (plan.profile && plan.hardware) this.placed(plan.profile, plan.hardware);
+    if (plan.profile && plan.hardware) this.form.placed(plan.profile, plan.hardware);
     const found = obstacles(plan);
     this.blocked = found.length > 0;
     const reasons = reasonsOf(plan, options.datasets);
-    this.refused(reasons);
+    this.form.refused(reasons);
     // What is said at a dataset is not said again below.
     const inChip = ({ pid }: Problem): boolean => typeof pid === "string" && reasons.has(pid);
     this.showProblems(found.filter((problem) => !inChip(problem)));
@@ -98,24 +107,26 @@ export class Planning {
             unsure ? h("span", { class: "nf-unsure" }, "Your right to read is checked on the node, before the server starts.") : null,
           ),
     );
-    const others = this.blocked ? [] : better(plan).slice(0, 3);
+    this.notes.replaceChildren(...plan.notes.map((note) => h("li", {}, sentence(note))));
+    const others = this.blocked ? [] : better(plan).filter((one) => this.form.fit(one.profile) !== "other").slice(0, 3);
     this.others.replaceChildren(...others.map((other) => this.alternative(other)));
   }
 
   private alternative(other: Alternative): HTMLLIElement {
     const title = (part: string, name: string): string =>
       this.root.querySelector(`[data-${part}="${CSS.escape(name)}"] label`)?.textContent?.trim() ?? name;
-    const start = other.start ? `, start ${startWords(other.start)}` : "";
+    const fit = this.form.fit(other.profile);
+    const about = [fit === "made" ? "" : FIT_WORDS[fit], other.start ? `start ${startWords(other.start)}` : ""];
     const reason = other.reason ? ` (${other.reason.replace(/\.$/, "")})` : "";
     return h(
       "li",
       {},
       h(
         "button",
-        { type: "button", class: "btn btn-sm btn-outline-secondary", onclick: () => this.choose(other.profile, other.hardware) },
+        { type: "button", class: "btn btn-sm btn-outline-secondary", onclick: () => this.form.choose(other.profile, other.hardware) },
         `${title("profile", other.profile)}, ${title("hardware", other.hardware)}`,
       ),
-      `${start.replace(/^, /, "")}${reason}`,
+      `${about.filter(Boolean).join(", ")}${reason}`,
     );
   }
 

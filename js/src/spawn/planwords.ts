@@ -37,7 +37,7 @@ export function unplaced({ profile, datasets }: Options): Options {
   return { profile, datasets };
 }
 
-/** Whether the form is somebody else's: rights and places of who looks at it say nothing then. */
+/** Whether the form is somebody else's: rights and places are then asked for that user. */
 export function isForAnother(user: string | undefined, asker: string | undefined): boolean {
   return Boolean(user && asker && user !== asker);
 }
@@ -73,7 +73,8 @@ export function obstacles(plan: Plan): Problem[] {
   return found;
 }
 
-function sentence(text: string | null): string {
+/** With a capital and a full stop; nothing stays nothing. */
+export function sentence(text: string | null): string {
   const given = (text ?? "").trim();
   if (!given) return "";
   return `${given.charAt(0).toUpperCase()}${given.slice(1)}${/[.!?]$/.test(given) ? "" : "."}`;

@@ -68,12 +68,32 @@ export interface Plan {
   alternatives: Alternative[];
   rights: { pid: string; answer: "yes" | "no" | "unknown"; path: string; reason: string }[];
   start: Span | null;
+  /** What the user should know although a start would work. */
+  notes: string[];
   problems: Problem[];
 }
 
+/** An environment's image. Empty: nobody knows, or the hub has still to look. */
+export interface Card {
+  kernels: string[];
+  techniques: string[];
+  default_url: string;
+  python: string;
+  nearfield: string;
+  lacks: string[];
+  digest: string;
+  verdict: string;
+  signers: string[];
+}
+
+export interface ProfileShown {
+  name: string;
+  techniques: string[];
+  environment: { name: string; title: string; description: string; card: Card | null };
+}
+
 export interface Choices {
-  profiles: { name: string; environment: { name: string; card: Record<string, unknown> | null } }[];
-  sessions: { per_user: number; named: boolean; running: number };
+  profiles: ProfileShown[];
 }
 
 /** What the form posts, flat, as REST takes it. */

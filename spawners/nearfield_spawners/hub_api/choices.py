@@ -7,7 +7,7 @@ from typing import Any
 
 from nearfield.config import Config, Hardware, HardwareConfig, Numbers, Pattern, Range, Words
 from nearfield.profiles import usable
-from nearfield_spawners.cards import CARDS
+from nearfield_spawners.cards import CARDS, techniques_of
 from nearfield_spawners.hub_api.handler import PageHandler
 from nearfield_spawners.hub_api.models import (
     AnyChoice,
@@ -43,7 +43,9 @@ def choices_of(spawner: Any, cards: Mapping[str, dict[str, Any] | None]) -> Choi
                 name=name,
                 title=profile.title or name,
                 description=profile.description,
-                techniques=_techniques(config, profile.environment, cards),
+                techniques=techniques_of(
+                    config.environments[profile.environment], cards.get(profile.environment)
+                ),
                 environment=_environment(config, profile.environment, cards),
                 hardware=tuple(_hardware(config, key) for key in profile.hardware),
                 per_user=profile.per_user,
@@ -53,14 +55,6 @@ def choices_of(spawner: Any, cards: Mapping[str, dict[str, Any] | None]) -> Choi
         sessions=SessionLimits(
             per_user=config.sessions.per_user, named=config.sessions.named, running=running
         ),
-    )
-
-
-def _techniques(
-    config: Config, name: str, cards: Mapping[str, dict[str, Any] | None]
-) -> tuple[str, ...]:
-    return config.environments[name].techniques or tuple(
-        (cards.get(name) or {}).get("techniques", ())
     )
 
 

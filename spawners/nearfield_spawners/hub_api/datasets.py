@@ -26,7 +26,7 @@ class DatasetsAsked(BaseModel):
 
 
 class DatasetsHandler(PageHandler):
-    """Asks the catalogue service as the user."""
+    """Asks the catalogue service as the user whose session it is for."""
 
     async def get(self) -> None:
         spawner = self.user_spawner(catalogue=True)
@@ -43,7 +43,7 @@ class DatasetsHandler(PageHandler):
             values = self.get_query_arguments(name)
             if name == "pids":
                 said["pids"] = list(dict.fromkeys(p for value in values for p in value.split()))
-            elif name != "_xsrf" and values[-1] != "":
+            elif name not in {"_xsrf", "user"} and values[-1] != "":
                 said[name] = values[-1]
         try:
             return DatasetsAsked.model_validate(said)

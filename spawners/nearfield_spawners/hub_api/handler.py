@@ -1,7 +1,8 @@
 """Who may ask, and how every answer looks.
 
-A route answers with the rights of the person who asks, never of anybody else: a cookie (with
-XSRF) has all rights of its user, a token those of its scopes.
+A route answers with the rights of the person who asks: a cookie (with XSRF) has all rights of its
+user, a token those of its scopes. Who starts a session for somebody else (``?user=NAME``) is
+answered with the rights of that user, where the asker's scopes already give as much.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pydantic import BaseModel
 from tornado import web
 
 from nearfield.errors import NearfieldError
+from nearfield_spawners.logs import event
 from nearfield_spawners.refusal import status_of
 from nearfield_spawners.user_tokens import service_scope
 
@@ -30,15 +32,53 @@ class RefusedError(web.HTTPError):
         self.message, self.hint = message, hint
 
 
+def _lacks(scope: str, other: str | None) -> RefusedError:
+    """What to say to whom lacks a scope for themselves, or for ``other``."""
+    if other is None:
+        hint = "make a token with it at /hub/token"
+        return RefusedError(403, f"this token lacks the scope {scope}", hint)
+    if scope.startswith("access:servers!"):
+        return RefusedError(
+            403,
+            f"looking with the rights of {other} takes the scope {scope}, which you lack",
+            f"name datasets by PID: they are checked with the rights of {other} at the start",
+        )
+    return RefusedError(403, f"answering for {other} takes the scope {scope}, which you lack")
+
+
 class PageHandler(APIHandler):  # type: ignore[misc]
     """What all routes share."""
 
     def user_spawner(self, *, catalogue: bool = False) -> Any:
-        """The asking person's default spawner, which knows configuration, groups and schedulers.
+        """The default spawner of who is asked for, with configuration, groups and schedulers.
+
+        That is the asking person; with ``?user=NAME`` somebody whose servers the asker may start.
+        ``catalogue``: for answers from the catalogue, with the rights of that user. For somebody
+        else's these take the scopes to start their server and to enter it, with which everything
+        of theirs could be read anyway; less never lends anybody's rights.
 
         Raises:
-            RefusedError: nobody, a service, or a token without the scopes.
+            RefusedError: nobody, a service, a token without the scopes, or no such user.
         """
+        asker = self._asker()
+        name = self.get_query_argument("user", "") or asker.name
+        own = name == asker.name
+        needed = [] if own and catalogue else [f"servers!user={name}"]
+        if catalogue:
+            needed.append(service_scope(asker.spawner.live.config))
+            if not own:
+                needed.append(f"access:servers!user={name}")
+        for scope in needed:
+            if not self.has_scope(scope):
+                raise _lacks(scope, None if own else name)
+        user = asker if own else self.find_user(name)
+        if user is None:
+            raise RefusedError(404, f"no user {name!r}")
+        if catalogue and not own:
+            event(self.log, "looked-for-another", user=name, by=asker.name)
+        return user.spawner
+
+    def _asker(self) -> Any:
         user = self.current_user
         if user is None:
             raise RefusedError(403, "nobody is logged in", "log in, or send a token of yours")
@@ -48,17 +88,9 @@ class PageHandler(APIHandler):  # type: ignore[misc]
                 "this token belongs to a service, not to a user",
                 "these routes answer with a user's rights: ask with a token of that user",
             )
-        spawner = user.spawner
-        if not hasattr(spawner, "live"):
+        if not hasattr(user.spawner, "live"):
             raise RefusedError(404, "this hub does not start sessions with Nearfield")
-        scope = service_scope(spawner.live.config) if catalogue else f"servers!user={user.name}"
-        if not self.has_scope(scope):
-            raise RefusedError(
-                403,
-                f"this token lacks the scope {scope}",
-                "make a token with it at /hub/token",
-            )
-        return spawner
+        return user
 
     def body(self) -> Any:
         """The request's body. Raises RefusedError unless it is short and JSON."""

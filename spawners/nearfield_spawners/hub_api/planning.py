@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from nearfield.config import Config
+from nearfield.config import Config, ProfileConfig
 from nearfield.datasets import DatasetFiles
 from nearfield.errors import NearfieldError
 from nearfield.placement import Placement, place_all
 from nearfield.profiles import usable, with_choices
 from nearfield.scheduler.jobspec import Chosen, DatasetLink, JobSpec
 from nearfield.scheduler.sessions import session_spec
+from nearfield_spawners.cards import CARDS, made_for_others, techniques_of
 from nearfield_spawners.hub_api.datasets import token_for
 from nearfield_spawners.hub_api.handler import PageHandler, RefusedError
 from nearfield_spawners.hub_api.models import (
@@ -30,6 +31,7 @@ from nearfield_spawners.options import OptionsRefusedError, SpawnOptions, parse_
 from nearfield_spawners.plan import (
     chosen_at,
     find_datasets,
+    find_techniques,
     links_for,
     pick_place,
     pick_profile,
@@ -53,8 +55,9 @@ class PlanHandler(PageHandler):
             raise RefusedError(400, "the body must be an object with the spawn options")
         if options.get("datasets"):
             self.user_spawner(catalogue=True)
+        server = self.get_query_argument("server", "")
         async with _one_at_a_time(spawner.account):
-            self.answer(await Planner(spawner).plan(options))
+            self.answer(await Planner(spawner, server).plan(options))
 
 
 _planning: dict[str, tuple[asyncio.Lock, int]] = {}
@@ -77,10 +80,14 @@ async def _one_at_a_time(user: str) -> AsyncIterator[None]:
 
 
 class Planner:
-    """Plans for one user; collects what goes wrong on the way."""
+    """Plans for one server of a user; collects what goes wrong on the way.
 
-    def __init__(self, spawner: Any) -> None:
+    ``server`` is its name: it need not exist, and is not made.
+    """
+
+    def __init__(self, spawner: Any, server: str = "") -> None:
         self.spawner = spawner
+        self.server = server
         self.config: Config = spawner.site
         self.problems: list[Problem] = []
 
@@ -125,9 +132,10 @@ class Planner:
         links = self._links(profile, datasets)
         rights = await self._rights(placement.cluster, links, datasets)
         start = await self._start(profile, chosen, told=True)
+        fitting = await self._fitting(profiles, profile, [dataset.pid for dataset in datasets])
         others = [
             (name, other)
-            for name, other in place_all(self.config, profiles, datasets, looks)
+            for name, other in place_all(self.config, fitting, datasets, looks)
             if (name, other.hardware) != (profile, placement.hardware)
         ][:ALTERNATIVES]
         return where.model_copy(
@@ -144,10 +152,11 @@ class Planner:
         self.problems.append(Problem(field=field, message=error.message, hint=error.hint, pid=pid))
 
     def _seat(self, profile: str) -> None:
-        """Would a start of the default server be one session too many?"""
-        taken = seats_of(self.spawner.user.spawners.values(), but=self.spawner)
+        """Would a start of this server be one session too many?"""
+        servers = self.spawner.user.spawners
+        taken = seats_of(servers.values(), but=servers.get(self.server))
         try:
-            check_limits(self.config, "", profile, taken)
+            check_limits(self.config, self.server, profile, taken)
         except NearfieldError as error:
             self._problem("profile", error)
 
@@ -228,6 +237,31 @@ class Planner:
             profile_name=profile,
             chosen=chosen,
         )
+
+    async def _fitting(
+        self, profiles: Mapping[str, ProfileConfig], chosen: str, pids: Sequence[str]
+    ) -> dict[str, ProfileConfig]:
+        """Without those whose environment is made for other data; the chosen one stays."""
+        if not pids or len(profiles) < 2:
+            return dict(profiles)
+        try:
+            token = token_for(self.spawner)
+            techniques = await find_techniques(self.config, pids, token)
+        except NearfieldError:
+            return dict(profiles)  # it was there a moment ago; a plan does not fail for this
+        environments = self.config.environments
+        names = sorted({profile.environment for profile in profiles.values()})
+        cards = await CARDS.of((name, environments[name]) for name in names)
+        others = {
+            name
+            for name in names
+            if made_for_others(techniques_of(environments[name], cards[name]), techniques)
+        }
+        return {
+            name: profile
+            for name, profile in profiles.items()
+            if name == chosen or profile.environment not in others
+        }
 
     async def _alternatives(
         self, others: Sequence[tuple[str, Placement]]

@@ -75,3 +75,27 @@ async def test_a_card_that_fails_is_an_empty_one(
     assert (await known(shelf, EnvironmentConfig(image=image)))["verdict"] == ""
     assert await shelf.of([("bare", EnvironmentConfig())]) == {"bare": None}
     assert (await known(shelf, EnvironmentConfig(image=Path("/nosuch"))))["title"] == ""
+
+
+@pytest.mark.parametrize(
+    ("environment", "datasets", "others"),
+    [
+        ((), [("NXmx",)], False),
+        (("NXmx",), [], False),
+        (("NXmx",), [(), ()], False),
+        (("nxMX ",), [("NXsas", "NXmx")], False),
+        (("NXmx",), [("NXsas",), (), ("NXmx",)], False),
+        (("NXmx", "openPMD"), [("NXsas",), ("NXrefscan",)], True),
+    ],
+)
+def test_what_is_made_for_other_data(
+    environment: tuple[str, ...], datasets: list[tuple[str, ...]], others: bool
+) -> None:
+    assert cards.made_for_others(environment, datasets) is others
+
+
+def test_the_configuration_says_what_an_environment_is_made_for_before_the_image_does() -> None:
+    card = {"techniques": ["saxs"]}
+    assert cards.techniques_of(EnvironmentConfig(techniques=("NXmx",)), card) == ("NXmx",)
+    assert cards.techniques_of(EnvironmentConfig(), card) == ("saxs",)
+    assert cards.techniques_of(EnvironmentConfig(), None) == ()

@@ -198,6 +198,38 @@ def test_choices_are_plain_inputs_with_words() -> None:
     assert "cores:two:small" in fields.inputs and "cores:two:large" not in fields.inputs
 
 
+class Holders(HTMLParser):
+    """Within which profile's card each field is, as a browser without styles shows it."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.of: dict[str, str] = {}
+        self._within: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag == "div":
+            own = given.get("data-profile") if given.get("class") == "nf-card" else None
+            self._within.append(own or (self._within[-1] if self._within else ""))
+        if name := given.get("name"):
+            self.of[name] = self._within[-1]
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "div":
+            self._within.pop()
+
+
+def test_each_profile_holds_its_own_hardware() -> None:
+    holders = Holders(form(OPEN)).of
+    qualified = {name: holder for name, holder in holders.items() if ":" in name}
+    assert {"hardware:one", "hardware:two", "memory_mb:one:large", "cores:two:small"} <= {
+        *qualified
+    }
+    assert all(name.split(":")[1] == holder for name, holder in qualified.items())
+    assert 'aria-label="Hardware of two"' in form(OPEN)
+
+
 def test_what_was_asked_comes_back_where_it_is_allowed() -> None:
     asked = {"profile": "one", "hardware": "large", "cores": 12, "memory_mb": 7, "account": "p1"}
     posted = Fields(form(OPEN, asked)).posted
@@ -232,13 +264,16 @@ def test_how_the_last_session_ended_is_at_the_top() -> None:
     shown = form(OPEN, last_ending=ending)
     assert "Node &lt;na1&gt; failed" in shown
     assert "the &lt;end&gt;" in shown
+    assert "The last session ended." in shown
     assert shown.index("start again") < shown.index("Data</legend>")
-    assert "Your last session" not in form(OPEN, last_ending=None)
+    assert "The last session" not in form(OPEN, last_ending=None)
 
 
 def test_the_page_is_told_whose_form_it_is_and_whether_a_profile_was_named() -> None:
     user = SimpleNamespace(name="b<ob")
     assert 'data-user="b&lt;ob"' in form(OPEN, user=user)
+    assert 'data-server=""' in form(OPEN)
+    assert 'data-server="tw&lt;o"' in form(OPEN, name="tw<o")
     assert 'data-named=""' in form(OPEN, link={"datasets": ["d-1"]})
     assert 'data-named="yes"' in form(OPEN, link={"profile": "two"})
     assert 'data-named="yes"' in form(OPEN, {"profile": "two"})

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from nearfield.config import parse_config
 from nearfield.datasets import DatasetFiles, Principal
 from nearfield.errors import (
     AccountError,
+    CatalogueUnavailableError,
     DatasetNotFoundError,
     SchedulerUnavailableError,
     SubmitError,
@@ -35,10 +37,15 @@ hardware:
   roam: {cluster: lab, partition: short}
   wide: {cluster: lab, partition: short, choices: {cores: {least: 1, most: 8}, qos: [fast]}}
   gpu: {cluster: lab, partition: gpu}
-environments: {e: {}}
+environments:
+  e: {}
+  frames: {techniques: [NXmx]}
+  fields: {techniques: [openPMD]}
 profiles:
   p: {environment: e, hardware: [gpu, roam, wide]}
   q: {environment: e, hardware: gpu}
+  frames: {environment: frames, hardware: gpu}
+  fields: {environment: fields, hardware: gpu}
   bobs: {environment: e, hardware: roam, users: [bob]}
 """
 LAB = Availability(
@@ -52,6 +59,8 @@ DATA = {
     pid: DatasetFiles(pid=pid, slug=pid, paths=(f"/data/{pid[0]}/{pid}.h5",), size=size)
     for pid, size in (("a1", 100), ("b1", 1000), ("b2", 10))
 }
+
+TECHNIQUES = {"a1": ("nxMX",), "b1": (), "b2": ("NXsas",)}
 
 
 @pytest.fixture
@@ -82,7 +91,12 @@ def spawner(tmp_path: Path, lab: FakeScheduler, monkeypatch: pytest.MonkeyPatch)
             raise DatasetNotFoundError(f"no dataset {missing[0]!r} that you may see")
         return tuple(DATA[pid] for pid in pids)
 
+    async def techniques(config: Any, pids: list[str], token: str) -> tuple[tuple[str, ...], ...]:
+        assert token == "alices"
+        return tuple(TECHNIQUES.get(pid, ()) for pid in pids)
+
     monkeypatch.setattr(planning, "find_datasets", find)
+    monkeypatch.setattr(planning, "find_techniques", techniques)
     monkeypatch.setattr(planning, "check_user", lambda *context: "alice")
     monkeypatch.setattr(planning, "token_for", lambda spawner: "alices")
     return made
@@ -107,8 +121,40 @@ async def test_a_good_plan(spawner: Any, lab: FakeScheduler) -> None:
     ]
     assert found.start is not None and found.start.latest == found.start.earliest
     others = [(o.profile, o.hardware, o.near) for o in found.alternatives]
-    assert others == [("p", "roam", "b"), ("p", "wide", "b"), ("q", "gpu", "b")]
-    assert all(o.start is not None for o in found.alternatives)
+    # What is made for openPMD is left out: no dataset is; what is made for one of them stays.
+    assert others == [
+        *(("p", "roam", "b"), ("p", "wide", "b")),
+        *(("q", "gpu", "b"), ("frames", "gpu", "b")),
+    ]
+    # The first three come with an estimate.
+    assert [o.start is not None for o in found.alternatives] == [True, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "pid", "wanted"),
+    [
+        ("q", "b2", {"p"}),
+        ("q", "b1", {"p", "frames", "fields"}),
+        ("frames", "b2", {"p", "q"}),
+    ],
+)
+async def test_alternatives_made_for_other_data_are_left_out(
+    spawner: Any, chosen: str, pid: str, wanted: set[str]
+) -> None:
+    found = await plan(spawner, profile=chosen, datasets=[pid])
+    assert {other.profile for other in found.alternatives} == wanted
+
+
+async def test_techniques_that_nobody_can_tell_leave_nothing_out(
+    spawner: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*asked: object) -> tuple[tuple[str, ...], ...]:
+        raise CatalogueUnavailableError("the catalogue does not answer")
+
+    monkeypatch.setattr(planning, "find_techniques", away)
+    found = await plan(spawner, profile="q", datasets=["b2"])
+    assert {other.profile for other in found.alternatives} == {"p", "frames", "fields"}
+    assert found.problems == ()
 
 
 async def test_looking_again_asks_the_scheduler_for_rights_alone(
@@ -139,6 +185,37 @@ async def test_everything_that_is_wrong_at_once(spawner: Any, lab: FakeScheduler
     assert "Invalid account" in told[3]
     assert [problem.pid for problem in found.problems] == [None, "gone", "b1", None]
     assert found.start is None
+
+
+@pytest.mark.parametrize(
+    ("running", "server", "problem"),
+    [
+        ("", "", ""),
+        ("two", "two", ""),
+        ("", "two", "the default server"),
+        ("two", "", "server 'two'"),
+        ("two", "three", "server 'two'"),
+    ],
+)
+async def test_the_plan_is_for_the_server_that_is_meant(
+    spawner: Any, running: str, server: str, problem: str
+) -> None:
+    file = spawner.live.path
+    file.write_text(SITE + "sessions: {named: true, per_user: 1}\n")
+    spawner.site = parse_config(file.read_text())
+    servers = spawner.user.spawners
+    servers[running] = SimpleNamespace(**vars(spawner) | {"seat": Seat(running, "p", "7")})
+    known = set(servers)
+    found = await planning.Planner(spawner, server).plan({"profile": "p"})
+    assert [one.field for one in found.problems] == (["profile"] if problem else [])
+    assert not problem or problem in found.problems[0].message
+    assert set(servers) == known, "no server is made for a plan"
+
+
+async def test_a_named_server_where_there_are_none_is_a_problem(spawner: Any) -> None:
+    found = await planning.Planner(spawner, "two").plan({"profile": "p"})
+    assert fields(found) == ["profile"]
+    assert "no named servers" in found.problems[0].message
 
 
 @pytest.mark.parametrize(
