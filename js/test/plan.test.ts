@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { joined, takesLast, unknown } from "../src/spawn/datasets.ts";
 import { freeWords, partitionFor } from "../src/spawn/hardware.ts";
-import { better, isForAnother, numberProblem, obstacles, problemWords, reasonsOf, summary, unplaced } from "../src/spawn/planwords.ts";
+import { better, isForAnother, numberProblem, obstacles, problemWords, reasonsOf, summary, unplaced, withTitles } from "../src/spawn/planwords.ts";
 import type { Options, Plan } from "../src/spawn/types.ts";
 
 const options: Options = { profile: "small", hardware: "small", datasets: ["p-1"] };
@@ -121,4 +121,11 @@ test("the form of another user is known by its name", () => {
 
 test("where the hub chooses the hardware, no hardware's values are asked for", () => {
   assert.deepEqual(unplaced({ ...options, cores: 2, qos: "fast" }), { profile: "small", datasets: ["p-1"] });
+});
+
+test("a note speaks of datasets by their titles", () => {
+  const titles: [string, string][] = [["p-1", "Scan $& 1"], ["p-2", ""]];
+  assert.equal(withTitles("dataset p-1 links to /x", titles), "dataset “Scan $& 1” links to /x");
+  assert.equal(withTitles("dataset p-10 links to /x", titles), "dataset p-10 links to /x");
+  assert.equal(withTitles("dataset p-2 links to /x", titles), "dataset p-2 links to /x");
 });

@@ -36,11 +36,10 @@ LOGIN = """
 c.JupyterHub.authenticator_class = "shared-password"
 c.SharedPasswordAuthenticator.user_password = os.environ["NEARFIELD_TEST_ADMIN_TOKEN"]
 # carol helps alice: she may start alice's sessions and go into them; bob may start them only.
-c.JupyterHub.load_roles += [
-    {"name": "helper", "users": ["carol"], "scopes": ["servers!user=alice", "access:servers!user=alice"]},
-    {"name": "starter", "users": ["bob"], "scopes": ["servers!user=alice"]},
-]
-"""  # noqa: E501
+start, enter = "servers!user=alice", "access:servers!user=alice"
+c.JupyterHub.load_roles.append({"name": "helper", "users": ["carol"], "scopes": [start, enter]})
+c.JupyterHub.load_roles.append({"name": "starter", "users": ["bob"], "scopes": [start]})
+"""
 
 
 def _system_conftest() -> Any:

@@ -28,7 +28,7 @@ def test_who_may_enter_her_sessions_finds_her_data(
     carols = hub.user_token("carol")
     assert found(hub, carols) == [], "she finds nothing of alice's for herself"
     page = visit("carol")
-    page.goto(f"{hub.url}/hub/spawn/alice")
+    page.goto(f"{hub.url}/hub/spawn/alice?opt-profile=frames")
     expect(page.locator("#nf-for")).to_contain_text("those of alice")
     page.get_by_role("combobox", name="Search datasets").fill("detector")
     page.get_by_role("option", name=re.compile("detector stack", re.I)).click()
@@ -50,7 +50,7 @@ def test_who_may_only_start_them_does_not_look_with_her_rights(
 ) -> None:
     bobs = hub.user_token("bob")
     page = visit("bob")
-    page.goto(f"{hub.url}/hub/spawn/alice")
+    page.goto(f"{hub.url}/hub/spawn/alice?opt-profile=queue")
     plan = page.locator("#nf-plan:not(.nf-waiting)")
     expect(plan).to_contain_text("Estimated start")
     search = page.get_by_role("combobox", name="Search datasets")

@@ -38,10 +38,16 @@ def test_how_the_last_session_ended_is_at_the_top_of_the_form(
     deadline = time.monotonic() + 20
     while True:  # Slurm says why a moment after the server is over
         page.goto(f"{hub.url}/hub/spawn")
-        expect(ending).to_contain_text("The last session ended.")
-        if "cancelled by root" in ending.inner_text() or time.monotonic() > deadline:
+        expect(ending).to_contain_text("The last session ended. The job was cancelled")
+        if "still to say" not in ending.inner_text() or time.monotonic() > deadline:
             break
-    expect(ending).to_contain_text("The job was cancelled by root; start again if it was not you.")
+    row = look(hub).row("alice", "")
+    assert row is not None and row.ended is not None
+    assert row.ended["kind"] == "cancelled", row.ended
+    told = row.ended["message"].removeprefix("the job")
+    expect(ending).to_contain_text(f"The job{told}; start again if it was not you.")
+    ending.get_by_text("The end of its log").click()
+    expect(ending.locator("pre")).to_contain_text("CANCELLED")
     top = page.locator("#nearfield > *:visible").first
     assert "nf-ending" in (top.get_attribute("class") or "")
     shot(page, "spawn-last-ending")

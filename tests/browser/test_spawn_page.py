@@ -134,6 +134,7 @@ def test_without_javascript(
     page = visit("alice", java_script_enabled=False)
     page.goto(f"{hub.url}/hub/spawn")
     page.get_by_label("Datasets (PIDs, one per line)").fill(pids["bob"])
+    page.locator("[name=profile][value=general]").check()
     page.locator("[name='hardware:general'][value=flexible]").check()
     page.locator("[name='cores:general:flexible']").fill("77")
     page.locator("[name=profile][value=queue]").check()

@@ -55,6 +55,7 @@ function start(root: HTMLElement): void {
     placed,
     refused: (reasons) => datasets.showReasons(reasons),
     fit: (profile) => environments.fitOf(profile, datasets.all),
+    titles: () => datasets.all.map(({ pid, title }) => [pid, title]),
   });
 
   root.addEventListener("change", (event) => {

@@ -5,7 +5,7 @@ import { all, h, need, say } from "../lib/dom.ts";
 import { Latest } from "../lib/latest.ts";
 import { startWords } from "../lib/words.ts";
 import { FIT_WORDS, type Fit } from "./fit.ts";
-import { better, obstacles, problemWords, reasonsOf, sentence, summary } from "./planwords.ts";
+import { better, obstacles, problemWords, reasonsOf, sentence, summary, withTitles } from "./planwords.ts";
 import type { Alternative, Options, Plan, Problem } from "./types.ts";
 
 export interface Request {
@@ -23,6 +23,8 @@ export interface Form {
   placed(profile: string, hardware: string): void;
   /** How well a profile's environment fits the chosen datasets. */
   fit(profile: string): Fit;
+  /** The chosen datasets with their titles. */
+  titles(): [pid: string, title: string][];
 }
 
 const KEPT_MS = 30_000;
@@ -107,7 +109,7 @@ export class Planning {
             unsure ? h("span", { class: "nf-unsure" }, "Your right to read is checked on the node, before the server starts.") : null,
           ),
     );
-    this.notes.replaceChildren(...plan.notes.map((note) => h("li", {}, sentence(note))));
+    this.notes.replaceChildren(...plan.notes.map((note) => h("li", {}, sentence(withTitles(note, this.form.titles())))));
     const others = this.blocked ? [] : better(plan).filter((one) => this.form.fit(one.profile) !== "other").slice(0, 3);
     this.others.replaceChildren(...others.map((other) => this.alternative(other)));
   }

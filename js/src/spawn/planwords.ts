@@ -73,6 +73,13 @@ export function obstacles(plan: Plan): Problem[] {
   return found;
 }
 
+/** A dataset by its title, where one is known: nobody knows PIDs by heart. */
+export function withTitles(text: string, titles: Iterable<readonly [pid: string, title: string]>): string {
+  let told = text;
+  for (const [pid, title] of titles) if (title) told = told.replaceAll(`dataset ${pid} `, () => `dataset “${title}” `);
+  return told;
+}
+
 /** With a capital and a full stop; nothing stays nothing. */
 export function sentence(text: string | null): string {
   const given = (text ?? "").trim();
