@@ -61,7 +61,7 @@ def page_config(cluster: Any, process: HubProcess, images: Images) -> dict[str, 
     config = site_config(cluster, process.folder, process.url)
     image, stand_in = config["environments"]["image"], config["environments"]["stand-in"]
     config["environments"] = {
-        "general": {**image, "title": "Python 3 for everything"},
+        "general": {**image, "title": "Python 3 for scattering"},
         "frames": {
             **{**image, "title": "Frames 2026.1", "techniques": ["NXmx", "NXsas"]},
             **{"image": str(images["signed"]), "signature": "required"},
