@@ -13,18 +13,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from hublab.images import Images, make_images
-from hublab.people import make_data, scan
+from hublab.people import PEOPLE, detector_stacks, make_data
 from hublab.process import HubProcess
+from hublab.running import leave_no_servers, running
 from hublab.site import SETTINGS, site_config
 
 REPO = Path(__file__).resolve().parents[2]
 SHOTS = REPO / "build/screenshots"
-PEOPLE = ("alice", "bob", "carol")
 
 # As root Chromium has no sandbox; without the others it asks the network at every start.
 FLAGS = [
@@ -117,15 +116,8 @@ def hub(cluster: Any) -> Iterator[HubProcess]:
     people = make_data(cluster)
     process = HubProcess(cluster=cluster, folder=Path(cluster.dir) / "hub-browser")
     process.prepare(page_config(cluster, process, make_images(cluster)), SETTINGS + LOGIN)
-    for path in people.values():
-        scan(cluster, process.config_file, path, process.folder / "catalogue.sqlite")
-    process.hand_over()
-    process.start_proxy()
-    try:
-        process.start()
+    with running(process, people.values()):
         yield process
-    finally:
-        process.stop()
 
 
 @pytest.fixture(scope="session")
@@ -190,23 +182,12 @@ def shot() -> Callable[[Page, str], None]:
 
 @pytest.fixture
 def pids(hub: HubProcess) -> dict[str, str]:
-    """One detector stack of each person, found as its owner."""
-    found = {}
-    for user in ("alice", "bob"):
-        answer = httpx.get(
-            f"{hub.url}/services/catalogue/datasets",
-            params={"text": "detector stack"},
-            headers={"Authorization": f"token {hub.user_token(user)}"},
-            timeout=30,
-        )
-        assert answer.status_code == 200, answer.text
-        found[user] = answer.json()["datasets"][0]["pid"]
-    return found
+    """One detector stack of each person."""
+    return detector_stacks(hub)
 
 
 @pytest.fixture(autouse=True)
 def no_servers_left(hub: HubProcess) -> Iterator[None]:
+    """Each test ends without servers and jobs."""
     yield
-    for user in PEOPLE:
-        for name in hub.servers(user):
-            hub.stop_server(user, name=name)
+    leave_no_servers(hub)

@@ -9,6 +9,7 @@
 ``stand_in``     a server that answers and does nothing, for tests with many of them
 ``ledger``       what is really there: Slurm's jobs, the hub's database, the proxy's routes
 ``submit_host``  a real sshd with a gateway account behind it
-``people``       alice's and bob's private sample data and its catalogue
+``people``       the people; alice's and bob's private sample data and its catalogue
+``running``      a hub between its first start and its end, a test that leaves nothing
 ===============  ================================================================
 """

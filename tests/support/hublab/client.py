@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import Thread
 from typing import Any
 
 import httpx
@@ -48,6 +51,21 @@ class HubClient:
         self.api("POST", f"users/{user}")
         return self.api("POST", _path(user, name), json=options, **kwargs)
 
+    def ask_for_server(self, user: str, options: dict[str, Any], name: str = "") -> None:
+        """Return when the hub knows of the server: one that must wait is answered after 10 s."""
+        self.api("POST", f"users/{user}")
+        answers: list[httpx.Response] = []
+
+        def ask() -> None:
+            with suppress(httpx.HTTPError):  # a test may kill the hub over it
+                answers.append(self.api("POST", _path(user, name), json=options))
+
+        asking = Thread(target=ask, daemon=True)
+        asking.start()
+        while asking.is_alive() and self.server(user, name) is None:
+            time.sleep(0.05)
+        assert not answers or answers[0].status_code < 300, answers[0].text + self.tail()
+
     def wait_ready(self, user: str, seconds: float = 60, name: str = "") -> dict[str, Any]:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -66,8 +84,14 @@ class HubClient:
 
     def stop_server(self, user: str, seconds: float = 60, name: str = "") -> None:
         answer = self.api("DELETE", _path(user, name))
-        assert answer.status_code in {202, 204}, answer.text
+        assert answer.status_code in {202, 204}, answer.text + self.tail()
         self.wait_gone(user, seconds, name)
+
+    def stop_servers(self, *users: str) -> None:
+        """All of these people's, side by side."""
+        found = [(user, name) for user in users for name in self.servers(user)]
+        with ThreadPoolExecutor(8) as beside:
+            list(beside.map(lambda one: self.stop_server(one[0], name=one[1]), found))
 
 
 def _path(user: str, name: str) -> str:

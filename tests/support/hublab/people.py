@@ -1,10 +1,16 @@
-"""alice's and bob's private sample data on storage-a, and the catalogue of both."""
+"""The people of the tests; alice's and bob's private sample data, and the catalogue of both."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
 from typing import Any
+
+import httpx
+
+from hublab.client import HubClient
+
+PEOPLE = ("alice", "bob", "carol")
 
 _MAKE = """
 import sys
@@ -34,3 +40,19 @@ def scan(cluster: Any, config_file: Path, path: str, catalogue: Path) -> None:
     argv = [nearfield, "--config", str(config_file), "catalogue", "scan", path]
     done = cluster.exec_on("na1", [*argv, "--catalogue", str(catalogue), "--json"])
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def detector_stacks(hub: HubClient) -> dict[str, str]:
+    """The PID of one detector stack of alice's and one of bob's, found as its owner."""
+    found = {}
+    for user in ("alice", "bob"):
+        answer = httpx.get(
+            f"{hub.url}/services/catalogue/datasets",
+            params={"text": "detector stack"},
+            headers={"Authorization": f"token {hub.user_token(user)}"},
+            timeout=30,
+        )
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["total"] == 1, answer.text
+        found[user] = answer.json()["datasets"][0]["pid"]
+    return found

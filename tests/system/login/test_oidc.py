@@ -20,6 +20,7 @@ import httpx
 import pytest
 
 from hublab.process import REPO, HubProcess
+from hublab.running import running
 from hublab.site import SETTINGS, site_config
 
 PEOPLE = {
@@ -89,13 +90,8 @@ def hub(cluster: Any, provider: Provider) -> Iterator[OidcHub]:
     hub.provider = provider.url
     config = site_config(cluster, hub.folder, hub.url) | {"identity": IDENTITY}
     hub.prepare(config, SETTINGS + (REPO / "hub_config/oidc.py").read_text())
-    hub.hand_over()
-    hub.start_proxy()
-    try:
-        hub.start()
+    with running(hub):
         yield hub
-    finally:
-        hub.stop()
 
 
 @pytest.fixture

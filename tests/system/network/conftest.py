@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from hublab.people import make_data, scan
+from hublab.people import make_data
 from hublab.process import HubProcess
+from hublab.running import leave_no_servers, running
 from hublab.site import site_config
 from hublab.submit_host import SubmitHost
 
@@ -74,15 +75,10 @@ def hub(cluster: Any, submit_host: SubmitHost) -> Iterator[SeparateHub]:
     process.launchers_file.parent.mkdir(parents=True, exist_ok=True)
     process.launchers_file.write_text(json.dumps(config, indent=1))
     process.launchers_file.chmod(0o644)
-    data = make_data(cluster)["alice"]
-    scan(cluster, process.launchers_file, data, process.folder / "catalogue.sqlite")
-    process.hand_over()
-    process.start_proxy()
     try:
-        process.start()
-        yield process
+        with running(process, [make_data(cluster)["alice"]]):
+            yield process
     finally:
-        process.stop()
         if kept is not None:
             process.launchers_file.write_bytes(kept)
 
@@ -91,11 +87,5 @@ def hub(cluster: Any, submit_host: SubmitHost) -> Iterator[SeparateHub]:
 def no_servers_left(request: pytest.FixtureRequest) -> Iterator[None]:
     """Each test ends without servers."""
     yield
-    if "hub" not in request.fixturenames:
-        return
-    hub: HubProcess = request.getfixturevalue("hub")
-    if hub.hub is None or hub.hub.poll() is not None:
-        hub.start()
-    for user in ("alice", "bob"):
-        for name in hub.servers(user):
-            hub.stop_server(user, name=name)
+    if "hub" in request.fixturenames:
+        leave_no_servers(request.getfixturevalue("hub"))

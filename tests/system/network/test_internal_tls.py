@@ -16,8 +16,9 @@ from typing import Any
 import httpx
 import pytest
 
-from hublab.people import make_data, scan
+from hublab.people import make_data
 from hublab.process import HEAD, REPO, HubProcess
+from hublab.running import running
 from hublab.site import SETTINGS, site_config
 
 pytestmark = pytest.mark.system
@@ -50,6 +51,7 @@ class TlsHub(HubProcess):
         assert self._start(argv, self.log).wait(60) == 0, self.tail()
 
     def start_proxy(self) -> None:
+        self.make_certificates()
         prefix = Path(self.cluster.site_venv).parent / "proxy"
         command = [sys.executable, "-m", "nearfield.demo.proxy", str(prefix)]
         told = subprocess.run(command, check=True, capture_output=True, text=True)
@@ -86,16 +88,8 @@ class TlsHub(HubProcess):
 def hub(cluster: Any) -> Iterator[TlsHub]:
     process = TlsHub(cluster=cluster, folder=Path(cluster.dir) / "hub-tls")
     process.prepare(site_config(cluster, process.folder, process.url), SETTINGS + TLS)
-    data = make_data(cluster)["alice"]
-    scan(cluster, process.config_file, data, process.folder / "catalogue.sqlite")
-    process.hand_over()
-    process.make_certificates()
-    process.start_proxy()
-    try:
-        process.start()
+    with running(process, [make_data(cluster)["alice"]]):
         yield process
-    finally:
-        process.stop()
 
 
 @pytest.fixture(autouse=True)

@@ -37,8 +37,7 @@ def test_a_full_partition_tells_the_place_and_what_comes_then(cluster: Any, hub:
         "carol", "--partition=small", "--exclusive", "--time=10", script="exec sleep 120"
     )
     cluster.wait_job(filler, ["RUNNING"])
-    answer = hub.request_server("bob", {"profile": "queued"})
-    assert answer.status_code in {201, 202}, answer.text
+    hub.ask_for_server("bob", {"profile": "queued"})
     until(lambda: any("position 1 of 1 in small" in text for text in words(hub, "bob")), hub)
     told = session(hub, "bob")
     assert told["state"] == "starting"
