@@ -300,7 +300,7 @@ class QueueMonitor:
             return
         try:
             found = await self.scheduler.find_all(list(sought))
-            missing = SchedulerUnavailableError("its owner has not been asked yet")
+            missing: SchedulerUnavailableError = NotToldYetError("its owner has not answered yet")
         except NearfieldError as error:
             found, missing = {}, SchedulerUnavailableError(error.message, hint=error.hint)
         except asyncio.CancelledError:
@@ -334,6 +334,10 @@ class QueueMonitor:
     async def _next_look(self) -> None:
         self._keep_going()
         await self._looked.wait()
+
+
+class NotToldYetError(SchedulerUnavailableError):
+    """Nobody is down: the owner of a job that is sought by name is asked once in a while only."""
 
 
 def _closed() -> SchedulerUnavailableError:

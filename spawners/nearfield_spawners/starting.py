@@ -17,9 +17,11 @@ from nearfield_spawners import metrics
 from nearfield_spawners.late_route import LateRoute
 from nearfield_spawners.life import NEVER_SUBMITTED, Life
 from nearfield_spawners.logs import event
+from nearfield_spawners.monitor import NotToldYetError
 from nearfield_spawners.queue_view import within
+from nearfield_spawners.reach import in_reach
 from nearfield_spawners.reasons import words_for
-from nearfield_spawners.refusal import failed, refusal
+from nearfield_spawners.refusal import failed
 from nearfield_spawners.stages import OF_THE_NODE, PERCENT, StageName, pause
 
 PATIENCE = 3.0
@@ -28,6 +30,9 @@ PATIENCE = 3.0
 
 class Starting(Life):
     """A session that is not yet a server."""
+
+    reach_seconds = 5.0
+    """Between two tries to reach the node of a session, after a restart of the hub."""
 
     def __init__(self, **kwargs: Any) -> None:
         self._port_reported = asyncio.Event()
@@ -188,13 +193,17 @@ class Starting(Life):
         """The server listens: what else there is to learn of it may be asked now."""
 
     async def _sought(self) -> JobId | None:
-        """The job of a submit whose answer was lost; None if it may still turn up."""
+        """The job of a submit whose answer was lost; None if it may still turn up.
+
+        This is after a restart of the hub. ``when_down`` is about new starts: a job that may be
+        there is not given up because nobody can tell just now.
+        """
         try:
             job = await self._find_again()
             over = job is None and await self._withdrawn()
+        except NotToldYetError:
+            return None
         except SchedulerUnavailableError as error:
-            if self.live.recent.clusters[self.cluster_name].when_down == "refuse":
-                raise refusal(error) from error
             self._waiting_for_answer(error)
             return None
         if over:
@@ -247,6 +256,7 @@ class Starting(Life):
         try:
             if self.reported_port and self.host:
                 url = self._url(self.host, self.reported_port)
+                await self._until_in_reach(url)
             else:
                 self._late_route.waited_for()
                 url = await asyncio.wait_for(self._server_url(), self.start_timeout)
@@ -255,6 +265,20 @@ class Starting(Life):
             self.log.error("%s did not come up after the restart: %s", self._log_name, error)
             return str(self.server.url)
         return url + str(self.server.base_url)
+
+    async def _until_in_reach(self, url: str) -> None:
+        """A hub that comes back before its network does must not end sessions that go on.
+
+        JupyterHub stops a server that does not answer within ``http_timeout``. One whose node
+        cannot even be reached is waited for, as long as its job may run.
+        """
+        while not await in_reach(url):
+            self._late_route.waited_for()
+            message = f"{self.host} cannot be reached from the hub; waiting for it"
+            self.log.warning("%s: %s", self._log_name, message)
+            await asyncio.sleep(self.reach_seconds)
+            if await self.poll() is not None:
+                return
 
     def start_polling(self) -> None:
         """JupyterHub's; the last that it does before it takes a server for ready."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import signal
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
@@ -29,6 +30,7 @@ from nearfield.scheduler.slurm_output import (
     parse_submitted,
 )
 
+ALARM_MARGIN = 10.0
 GONE = "not known to Slurm any more"
 
 
@@ -61,7 +63,7 @@ class SlurmAccount:
                     render.sbatch_argv(spec, self.cluster.bin, folder),
                     stdin=render.script(spec, folder),
                     env=job_environment(self.cluster.conf),
-                    timeout=self._submit_seconds,
+                    timeout=self._time_to_submit(),
                     inherits=lock,
                 )
         except SchedulerUnavailableError as error:
@@ -83,6 +85,15 @@ class SlurmAccount:
             ) from error
         staging.prune(self.sessions)
         return number
+
+    def _time_to_submit(self) -> float:
+        """An sbatch must not outlive the launcher, whose alarm ends the launcher alone."""
+        left, _ = signal.getitimer(signal.ITIMER_REAL)
+        if not left:
+            return self._submit_seconds
+        if left < ALARM_MARGIN:
+            raise SchedulerUnavailableError("no time was left to submit the job")
+        return min(self._submit_seconds, left - ALARM_MARGIN / 2)
 
     def estimate(self, spec: JobSpec) -> datetime:
         """When Slurm would start such a job now. Nothing is staged, nothing is queued."""

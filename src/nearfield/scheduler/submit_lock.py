@@ -8,24 +8,27 @@ submit that comes later refuses.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from nearfield.errors import SubmitError
 
 NAME = "submit.lock"
 SETTLED_SECONDS = 10.0
-"""What a killed sbatch had sent is known to the controller by then."""
+"""So long after a lock was first found free what a killed sbatch had sent may still arrive."""
+TRIES = 50
+_WITHOUT_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
 _FILE = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def _host() -> bytes:
-    return socket.gethostname().encode()
+def _host() -> str:
+    return socket.gethostname()
 
 
 @contextmanager
@@ -43,21 +46,41 @@ def submitting(folder: Path) -> Iterator[tuple[int, ...]]:
     except OSError as error:
         raise SubmitError(f"{path} cannot be made: {error.strerror}") from error
     try:
-        # On a file system without locks nobody else gets one either, and only time will tell.
-        with suppress(OSError):
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _take(lock)
         # Some file systems are mounted so that a lock is known on its own host alone.
-        os.write(lock, _host())
+        _write(lock, _host())
         yield (lock,)
     finally:
         os.close(lock)
 
 
-def over(folder: Path, *, now: float | None = None) -> bool:
-    """Has every submit into this folder ended, and will there be no other?
+def _take(lock: int) -> None:
+    """On a file system without locks nobody else gets one either, and only time will tell."""
+    for _ in range(TRIES):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except OSError as error:
+            if error.errno in _WITHOUT_LOCKS:
+                return
+            if error.errno not in {errno.EAGAIN, errno.EACCES}:
+                raise SubmitError(f"{NAME} cannot be locked: {error.strerror}") from error
+        time.sleep(0.02)  # somebody looks whether it is free, which takes a moment
+    raise SubmitError(f"{NAME} of this start is held by another process")
 
-    Its job may be in the queue all the same. False where it cannot be told.
+
+def _write(lock: int, text: str) -> None:
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, text.encode(), 0)
+
+
+def over(folder: Path, *, now: float | None = None) -> bool:
+    """Has every submit into this folder ended some time ago, and will there be no other?
+
+    Its job may be in the queue all the same. False where it cannot be told, and at the first look
+    after the end: that time is noted in the file, by the clock of this host.
     """
+    now = time.time() if now is None else now
     path = folder / NAME
     try:
         lock = os.open(path, _FILE | os.O_CREAT | os.O_EXCL, 0o600)
@@ -74,11 +97,14 @@ def over(folder: Path, *, now: float | None = None) -> bool:
         return False
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.read(lock, 300) != _host():
+        host, _, free_since = os.pread(lock, 400, 0).decode("utf-8", "replace").partition("\n")
+        if host != _host():
             return False
-        age = (time.time() if now is None else now) - os.fstat(lock).st_mtime
-        return age >= SETTLED_SECONDS
-    except OSError:
+        if free_since and now >= float(free_since):
+            return now - float(free_since) >= SETTLED_SECONDS
+        _write(lock, f"{host}\n{now}")
+        return False
+    except (OSError, ValueError):
         return False
     finally:
         os.close(lock)

@@ -10,6 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
+from hublab.ledger import look
+
 
 def status(hub: Any, path: str) -> int:
     headers = {"Authorization": f"token {hub.admin_token}"}
@@ -48,6 +50,30 @@ def test_a_proxy_that_comes_back_is_told_its_routes_by_a_hub_that_restarts(
     hub.hub.wait(30)
     hub.start()
     wait_for(hub, "/user/alice/api", 20)
+    assert running(idle) == jobs
+
+
+@pytest.mark.soak  # longer than JupyterHub's own patience, 30 s
+def test_a_hub_that_comes_back_before_its_network_ends_nobodys_session(idle: Any, hub: Any) -> None:
+    hub.request_server("alice", {"profile": "stand-in"})
+    hub.wait_ready("alice")
+    jobs = running(idle)
+    node, port = look(hub).routes["/user/alice/"].removeprefix("http://").split(":")
+    rules = (
+        "add table inet away; add chain inet away in { type filter hook input priority 0; };"
+        f" add rule inet away in tcp dport {port} drop"
+    )
+    try:
+        assert idle.exec_on(node, ["nft", rules]).returncode == 0
+        hub.hub.terminate()
+        hub.hub.wait(30)
+        hub.start()
+        time.sleep(45)
+        assert running(idle) == jobs, hub.tail()
+        assert "cannot be reached from the hub; waiting for it" in hub.log.read_text()
+    finally:
+        idle.exec_on(node, ["nft", "delete", "table", "inet", "away"])
+    wait_for(hub, "/user/alice/api", 30)
     assert running(idle) == jobs
 
 

@@ -228,6 +228,7 @@ def test_a_name_that_a_killed_submit_took_is_given_up_once_no_job_can_come(
     slurm = account(commands(sbatch="echo 7", squeue=squeue), tmp_path)
     slurm.submit(SPEC)
     folder = slurm.sessions / SPEC.name
+    assert slurm.withdraw(SPEC.name) is False  # what it sent may still be on its way
     assert slurm.withdraw(SPEC.name) is given_up
     # A job that comes still needs its tokens.
     assert (folder / "environment.json").exists() is not given_up

@@ -27,8 +27,10 @@ with submit_lock.submitting(Path(sys.argv[1])) as lock:
 """
 
 
-def later() -> float:
-    return time.time() + submit_lock.SETTLED_SECONDS + 1
+def long_over(folder: Path) -> bool:
+    """What is told some time after a first look."""
+    submit_lock.over(folder)
+    return submit_lock.over(folder, now=time.time() + submit_lock.SETTLED_SECONDS + 1)
 
 
 def test_a_killed_launcher_and_its_sbatch_are_waited_for(tmp_path: Path) -> None:
@@ -41,24 +43,24 @@ def test_a_killed_launcher_and_its_sbatch_are_waited_for(tmp_path: Path) -> None
     assert launcher.stdin is not None
     assert launcher.stdout is not None
     sbatch = int(launcher.stdout.readline())
-    assert not submit_lock.over(tmp_path, now=later())
+    assert not long_over(tmp_path)
     launcher.send_signal(signal.SIGKILL)
     launcher.wait()
-    assert not submit_lock.over(tmp_path, now=later()), "sbatch is still there"
+    assert not long_over(tmp_path), "sbatch is still there"
     watched = os.pidfd_open(sbatch)
     launcher.stdin.close()
     launcher.stdout.close()
     signal.pidfd_send_signal(watched, signal.SIGKILL)
     with (tmp_path / submit_lock.NAME).open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the kernel has let go of it
-    assert submit_lock.over(tmp_path, now=later())
     assert not submit_lock.over(tmp_path), "what it had sent may still be on its way"
+    assert long_over(tmp_path)
 
 
 def test_a_submit_that_ended_is_over(tmp_path: Path) -> None:
     with submit_lock.submitting(tmp_path):
-        assert not submit_lock.over(tmp_path, now=later())
-    assert submit_lock.over(tmp_path, now=later())
+        assert not long_over(tmp_path)
+    assert long_over(tmp_path)
 
 
 def test_who_withdraws_first_keeps_the_submit_out(tmp_path: Path) -> None:
@@ -67,11 +69,37 @@ def test_who_withdraws_first_keeps_the_submit_out(tmp_path: Path) -> None:
         pytest.fail("it would have been queued")
 
 
+def test_the_time_counts_from_the_end_and_not_from_the_begin(tmp_path: Path) -> None:
+    with submit_lock.submitting(tmp_path):
+        os.utime(tmp_path / submit_lock.NAME, (0, 0))
+    assert not submit_lock.over(tmp_path, now=1000.0)
+    assert not submit_lock.over(tmp_path, now=1000.0 + submit_lock.SETTLED_SECONDS / 2)
+    assert not submit_lock.over(tmp_path, now=0.0), "the clock was set back: it counts anew"
+    assert submit_lock.over(tmp_path, now=submit_lock.SETTLED_SECONDS)
+
+
+def test_a_submit_waits_for_who_just_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_file, looks = os.open, []
+
+    def open_and_be_looked_at(path: Path, flags: int, *more: int) -> int:
+        file = open_file(path, flags, *more)
+        if not looks:
+            looks.append(open_file(path, os.O_RDWR))
+            fcntl.flock(looks[0], fcntl.LOCK_EX)
+        return file
+
+    monkeypatch.setattr(os, "open", open_and_be_looked_at)
+    monkeypatch.setattr("time.sleep", lambda _seconds: fcntl.flock(looks[0], fcntl.LOCK_UN))
+    with submit_lock.submitting(tmp_path):
+        assert not long_over(tmp_path)
+    os.close(looks[0])
+
+
 def test_of_another_host_nothing_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with submit_lock.submitting(tmp_path):
         pass
     monkeypatch.setattr("socket.gethostname", lambda: "elsewhere")
-    assert not submit_lock.over(tmp_path, now=later())
+    assert not long_over(tmp_path)
 
 
 def test_without_locks_nothing_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,7 +109,7 @@ def test_without_locks_nothing_is_known(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(fcntl, "flock", none)
     with submit_lock.submitting(tmp_path):
         pass
-    assert not submit_lock.over(tmp_path, now=later())
+    assert not long_over(tmp_path)
 
 
 def test_where_nothing_can_be_written_nothing_is_known(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from jupyterhub import orm
 
 from nearfield.testing.fake_scheduler import FakeJob, FakeScheduler
-from nearfield_spawners import NearfieldSpawner
+from nearfield_spawners import NearfieldSpawner, starting
 from nearfield_spawners.live_config import LiveConfig
 
 TOKEN = "5ecret-0f-the-server"  # what must be found nowhere
@@ -86,7 +86,11 @@ async def until(true: Callable[[], bool], turns: int = 2000) -> None:
 
 
 @pytest.fixture
-async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
+async def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Lab]:
+    async def in_reach(_url: str) -> bool:
+        return True
+
+    monkeypatch.setattr(starting, "in_reach", in_reach)
     made = Lab(tmp_path / "nearfield.yaml")
     yield made
     for monitor in made.live._monitors.values():

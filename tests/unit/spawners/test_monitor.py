@@ -233,7 +233,7 @@ async def test_lost_submits_share_one_question(scheduler: Counting, watch: Queue
 
 
 async def test_a_question_that_nobody_answers(scheduler: Counting, watch: QueueMonitor) -> None:
-    with pytest.raises(SchedulerUnavailableError, match="has not been asked yet"):
+    with pytest.raises(SchedulerUnavailableError, match="has not answered yet"):
         await watch.find("alice", "0")
     scheduler.broken = True
     with pytest.raises(SchedulerUnavailableError, match="munged"):
