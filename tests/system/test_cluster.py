@@ -73,6 +73,7 @@ def test_a_job_over_its_memory_is_killed(cluster):
     )
 
 
+@pytest.mark.soak  # session/test_endings.py leans on all of it, and takes Slurm's patience once
 def test_a_node_loses_power_and_comes_back(idle):
     job = idle.sbatch("alice", "-w", "nb1", "-o", "/dev/null", script="exec sleep 120")
     idle.wait_job(job, ["RUNNING"])

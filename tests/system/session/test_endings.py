@@ -142,6 +142,7 @@ def test_a_node_that_fails_is_told_and_the_next_start_works_elsewhere(idle: Any,
     job = begin(hub, "stand-in")
     idle.kill_node(job.host)
     try:
+        assert idle.exec_on(job.host, ["true"]).returncode != 0
         idle.wait_job(job.number, ["NODE_FAIL"], timeout=60)
         seen = time.monotonic()
         ended = told(hub)
@@ -153,3 +154,5 @@ def test_a_node_that_fails_is_told_and_the_next_start_works_elsewhere(idle: Any,
         assert begin(hub, "stand-in", name="next").host != job.host
     finally:
         idle.boot_node(job.host)
+    after = idle.sbatch("alice", "-w", job.host, "-o", "/dev/null", script="true")
+    assert idle.wait_job(after, ["COMPLETED"]) == "COMPLETED"

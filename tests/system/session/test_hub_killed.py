@@ -67,8 +67,7 @@ class Crowd:
     def __init__(self, hub: Any, dice: random.Random, counts: Counts) -> None:
         self.hub, self.dice, self.counts = hub, dice, counts
         self._made = 0
-        self._under_way: list[tuple[threading.Thread, Key | None]] = []
-        """Requests, and the servers that those for a start are about."""
+        self._threads: list[threading.Thread] = []
 
     def start(self, profile: str) -> Key:
         """Ask for a new server and wait for no answer."""
@@ -91,22 +90,14 @@ class Crowd:
                     self.counts.refused.append(told)
 
         thread = threading.Thread(target=send, daemon=True)
-        self._under_way.append((thread, key if options else None))
+        self._threads.append(thread)
         thread.start()
-
-    def arrived(self) -> None:
-        """The hub knows of all that was asked. A start in the queue is answered after 10 s."""
-        for thread, key in self._under_way:
-            deadline = time.monotonic() + 60
-            while thread.is_alive() and key not in servers(self.hub):
-                assert time.monotonic() < deadline, f"not answered: {key}\n{self.hub.tail()}"
-                time.sleep(0.1)
 
     def settle(self) -> None:
         """No request of ours is under way any more."""
-        for thread, _ in self._under_way:
+        for thread in self._threads:
             thread.join(60)
-        self._under_way.clear()
+        self._threads.clear()
 
 
 def servers(hub: Any) -> dict[Key, dict[str, Any]]:
@@ -212,7 +203,7 @@ def run(hub: Any, *, rounds: int, running: int, queued: int, submitting: int) ->
         for key in crowd.dice.sample(sorted(up), k=max(0, len(up) - running)):
             crowd.stop(key)
         try:
-            crowd.arrived()
+            crowd.settle()
             one_round(hub, crowd, counts, submitting)
         except AssertionError as error:
             raise AssertionError(f"round {number}: {error}\n{counts.told(hub)}") from error
