@@ -2,6 +2,9 @@
 
 An answer holds for a minute for everybody who would ask for the same of the same cluster. New
 questions are limited, per user and in all: beyond that the page goes without an estimate.
+
+It comes from a launcher that ran as one user, who may have had it say anything: what no scheduler
+would say is told to that user alone.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from weakref import WeakValueDictionary
 
 from nearfield.errors import NearfieldError, SubmitError
@@ -24,6 +28,10 @@ SECONDS = 60.0
 PER_USER = 10
 IN_ALL = 60
 KEPT = 1000
+PAST = timedelta(minutes=5)
+"""A start this long ago may be "now" of another clock; munge bears no greater difference."""
+AHEAD = timedelta(days=30)
+"""No queue is longer."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,7 @@ class Estimates:
     patience: float = 10.0
     """A page waits so long for one answer."""
     clock: Callable[[], float] = time.monotonic
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
     _known: dict[str, tuple[float, Estimate]] = field(default_factory=dict)
     _asked: deque[tuple[float, str]] = field(default_factory=deque)
     _locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
@@ -66,13 +75,13 @@ class Estimates:
                 return Estimate()
             try:
                 told = await asyncio.wait_for(scheduler.estimate(spec), self.patience)
-                start = with_queue(told, spec, look)
             except SubmitError as error:
                 return self._keep(own, Estimate(refused=error.message))
             except (NearfieldError, TimeoutError) as error:
                 log.info("no estimate for %s: %s", shared, str(error) or "no answer in time")
                 return self._keep(own, Estimate())
-            return self._keep(shared, Estimate(start=start))
+            key = shared if plausible(told, self.now()) else own
+            return self._keep(key, Estimate(start=with_queue(told, spec, look)))
 
     def _recall(self, key: str) -> Estimate | None:
         at, estimate = self._known.get(key, (float("-inf"), None))
@@ -95,6 +104,12 @@ class Estimates:
             return False
         self._asked.append((now, user))
         return True
+
+
+def plausible(told: StartRange, now: datetime) -> bool:
+    """May a scheduler have said so?"""
+    times = (told.earliest, told.latest or told.earliest)
+    return now - PAST <= min(times) and max(times) <= now + AHEAD
 
 
 def with_queue(start: StartRange, spec: JobSpec, look: Availability | None) -> StartRange:

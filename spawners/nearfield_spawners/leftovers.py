@@ -17,7 +17,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
 
-from nearfield.errors import NearfieldError, SchedulerUnavailableError, UnknownNameError
+from nearfield.errors import NearfieldError, SchedulerUnavailableError
 from nearfield.scheduler import JobId, Scheduler
 
 Finder = Callable[[str, str, str], Awaitable[JobId | None]]
@@ -147,7 +147,8 @@ class Leftovers:
             await leftover.end(self._scheduler(leftover.cluster), self._find)
         except Exception as error:  # whatever it is, the others have their turn
             why = error.message if isinstance(error, NearfieldError) else repr(error)
-            if isinstance(error, UnknownNameError) or time.time() > leftover.over:
+            # Nor does a cluster that nearfield.yaml lacks for now end its jobs.
+            if time.time() > leftover.over:
                 log.error("job %s is given up: %s", name, why)
                 self._drop(name)
                 return

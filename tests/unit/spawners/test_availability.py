@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import secrets
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
 
 from nearfield.errors import SchedulerUnavailableError, SubmitError
 from nearfield.scheduler import Availability, Hardware, JobSpec, SessionTask, StartRange
 from nearfield.testing.fake_scheduler import EPOCH, FakeScheduler
 from nearfield_spawners.availability import AvailabilityCache
-from nearfield_spawners.estimates import Estimates, with_queue
+from nearfield_spawners.estimates import AHEAD, Estimates, with_queue
 from nearfield_spawners.hub_api.clusters import cluster_shown
 
 
@@ -83,9 +86,14 @@ async def test_the_first_to_ask_may_go_away() -> None:
 # ------------------------------------------------------------------ when it would start
 
 
+def estimates_of(**given: Any) -> Estimates:
+    """Of a hub that lives when the fake scheduler does."""
+    return Estimates(now=lambda: EPOCH, **given)
+
+
 async def test_the_same_question_is_asked_once_a_minute_for_everybody() -> None:
     scheduler, clock = FakeScheduler(), Clock()
-    estimates = Estimates(clock=clock)
+    estimates = estimates_of(clock=clock)
     users = [f"user{n}" for n in range(30)]
     found = await asyncio.gather(
         *(estimates.of(scheduler, spec(user), None) for user in users for _ in range(5))
@@ -100,7 +108,7 @@ async def test_the_same_question_is_asked_once_a_minute_for_everybody() -> None:
 
 async def test_one_user_cannot_ask_without_end() -> None:
     scheduler, clock = FakeScheduler(), Clock()
-    estimates = Estimates(per_user=3, in_all=5, clock=clock)
+    estimates = estimates_of(per_user=3, in_all=5, clock=clock)
     found = [await estimates.of(scheduler, spec("alice", n), None) for n in range(1, 11)]
     assert [one.start is not None for one in found] == [True] * 3 + [False] * 7
     # Another user is not held up, until all together are too many.
@@ -117,15 +125,41 @@ async def test_one_user_cannot_ask_without_end() -> None:
 
 async def test_a_refusal_is_that_users_own() -> None:
     scheduler = FakeScheduler(fails={"estimate": SubmitError("Invalid account")})
-    estimates = Estimates()
+    estimates = estimates_of()
     assert (await estimates.of(scheduler, spec("alice"), None)).refused == "Invalid account"
     del scheduler.fails["estimate"]
     assert (await estimates.of(scheduler, spec("bob"), None)).start is not None
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        StartRange(earliest=datetime(2099, 1, 1, tzinfo=UTC)),
+        StartRange(earliest=EPOCH, latest=EPOCH + AHEAD + timedelta(seconds=1)),
+        StartRange(earliest=EPOCH - timedelta(hours=1)),
+    ],
+)
+async def test_what_no_scheduler_would_say_is_told_to_nobody_else(told: StartRange) -> None:
+    class Lied(FakeScheduler):
+        async def estimate(self, spec: JobSpec) -> StartRange:
+            true = await super().estimate(spec)
+            return told if spec.user == "mallory" else true
+
+    scheduler, estimates = Lied(), estimates_of()
+    for _ in range(3):
+        assert (await estimates.of(scheduler, spec("mallory"), None)).start is not None
+    assert scheduler.calls == ["estimate"]
+    start = (await estimates.of(scheduler, spec("alice"), None)).start
+    assert start is not None and start.earliest == EPOCH + timedelta(
+        seconds=scheduler.queue_seconds
+    )
+    assert (await estimates.of(scheduler, spec("bob"), None)).start == start
+    assert len(scheduler.calls) == 2
+
+
 async def test_no_answer_is_no_estimate_and_no_second_question() -> None:
     scheduler = FakeScheduler(fails={"estimate": SchedulerUnavailableError("away")})
-    estimates = Estimates()
+    estimates = estimates_of()
     for _ in range(5):
         found = await estimates.of(scheduler, spec(), None)
         assert (found.start, found.refused) == (None, "")
@@ -138,7 +172,7 @@ async def test_a_page_does_not_wait_for_a_scheduler_that_hangs() -> None:
             self.calls.append("estimate")
             return await asyncio.Future()
 
-    scheduler, estimates = Hanging(), Estimates(patience=0.01)
+    scheduler, estimates = Hanging(), estimates_of(patience=0.01)
     for _ in range(3):
         assert (await estimates.of(scheduler, spec(), None)).start is None
     assert scheduler.calls == ["estimate"]

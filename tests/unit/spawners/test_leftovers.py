@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nearfield.errors import SchedulerUnavailableError
+from nearfield.errors import SchedulerUnavailableError, UnknownNameError
 from nearfield.scheduler import JobId
 from nearfield_spawners import leftovers
 from nearfield_spawners.leftovers import Leftover, Leftovers
@@ -172,6 +172,28 @@ async def test_one_that_fails_in_another_way_keeps_no_other_waiting(
     await asyncio.wait_for(kept.settled(), 5)
     assert [job.number for job in outage.cancelled] == ["18", "17"]
     assert "job nf-1 still cannot be cancelled: RuntimeError('broken')" in caplog.text
+
+
+async def test_a_cluster_that_nearfield_yaml_lacks_for_a_moment_loses_no_job(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    outage, known = Outage(), set[str]()
+    outage.away = False
+
+    def scheduler(cluster: str) -> Any:
+        if cluster not in known:
+            raise UnknownNameError("cluster", cluster, known)
+        return outage
+
+    kept = Leftovers(scheduler, lambda: None, pause_seconds=0.01)
+    kept.load([Leftover(cluster="c", user="alice", name="nf-1", number="17").model_dump()])
+    await kept.try_once("c")
+    assert len(kept) == 1
+    assert "job nf-1 still cannot be cancelled: " in caplog.text
+    known.add("c")
+    kept.go_on()
+    await asyncio.wait_for(kept.settled(), 5)
+    assert [job.number for job in outage.cancelled] == ["17"]
 
 
 async def test_given_up_once_its_own_limit_has_ended_it(caplog: pytest.LogCaptureFixture) -> None:
