@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+
+import pytest
+
+from nearfield.config import load_site_config, parse_config
+from nearfield.datasets import Principal
+from nearfield.errors import ConfigError
+from nearfield.scheduler.policy import CALLBACK_PATH, check
+from nearfield.scheduler.sessions import session_spec
+from nearfield.scheduler.submitters import SUDO_RULE
 
 HUB_CONFIG = Path(__file__).resolve().parents[2] / "hub_config"
 UNITS = sorted((HUB_CONFIG / "systemd").glob("*.service"))
@@ -30,3 +40,59 @@ def test_the_hubs_unit_leaves_sudo_working() -> None:
 def test_no_secret_is_in_a_unit() -> None:
     for unit in (*UNITS, HUB_CONFIG / "hub.env"):
         assert not [line for line in settings(unit) if "TOKEN=" in line or "SECRET=" in line]
+
+
+def variables() -> dict[str, str]:
+    """What hub.env sets."""
+    return dict(line.split("=", 1) for line in settings(HUB_CONFIG / "hub.env"))
+
+
+def test_the_launcher_takes_the_sessions_of_the_example() -> None:
+    """Its addresses and those of hub.env, as the hub hands them to a session."""
+    config = load_site_config(HUB_CONFIG / "nearfield.yaml")
+    hub = variables()["NEARFIELD_HUB"]
+    environment = {
+        "JUPYTERHUB_API_URL": f"{hub}/hub/api",
+        "JUPYTERHUB_ACTIVITY_URL": f"{hub}/hub/api/users/alice/activity",
+        "NEARFIELD_CATALOGUE_URL": str(config.catalogue.url),
+    }
+    assert config.profiles
+    assert config.launcher.hub_urls
+    for profile in config.profiles:
+        spec = session_spec(
+            config,
+            name="nearfield-00000000000000aa",
+            user="alice",
+            profile_name=profile,
+            environment=environment,
+            callback_url=hub + CALLBACK_PATH,
+        )
+        assert check(spec, config, Principal(name="alice")) == spec
+
+
+def test_the_catalogue_is_where_nginx_listens_with_tls() -> None:
+    """Port 80 answers with a redirection, and a token would go there in plain text."""
+    nginx = (HUB_CONFIG / "nginx.conf").read_text()
+    url = load_site_config(HUB_CONFIG / "nearfield.yaml").catalogue.url
+    names = set(re.findall(r"server_name (\S+);", nginx))
+    assert {f"https://{name}/services/catalogue" for name in names} == {url}
+
+
+def test_a_catalogue_elsewhere_is_an_error_of_the_file() -> None:
+    text = (HUB_CONFIG / "nearfield.yaml").read_text()
+    for elsewhere in ("http://hub.example.org", "https://hub.example.org:8443", "https://evil"):
+        with pytest.raises(ConfigError, match=r"line 6:? .*not below launcher\.hub_urls"):
+            parse_config(text.replace("https://hub.example.org/services", f"{elsewhere}/services"))
+
+
+def test_sudo_is_told_the_line_that_the_hints_name() -> None:
+    rule = SUDO_RULE.format(
+        hub="jupyterhub",
+        group=load_site_config(HUB_CONFIG / "nearfield.yaml").launcher.group,
+        launcher=load_site_config(HUB_CONFIG / "nearfield.yaml").clusters["main"].launcher,
+    )
+    lines = (HUB_CONFIG / "sudoers").read_text().splitlines()
+    assert [line for line in lines if not line.startswith(("#", "Defaults"))] == [rule]
+    reference = (HUB_CONFIG.parent / "docs/reference/scheduler.md").read_text()
+    launcher = "/opt/nearfield/bin/nearfield-launch"
+    assert SUDO_RULE.format(hub="jhub", group="people", launcher=launcher) in reference

@@ -8,6 +8,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from nearfield.config._base import ConfigModel, Name
+from nearfield.config.addresses import is_below
 from nearfield.config.catalogue import CatalogueConfig, Storage
 from nearfield.config.clusters import Cluster, LauncherConfig
 from nearfield.config.environments import EnvironmentConfig, RuntimeConfig
@@ -73,6 +74,18 @@ class Config(ConfigModel):
             for place in place_of.places:
                 if place.cluster not in self.clusters:
                     problems.append(f"storages.{name}.places: no cluster {place.cluster!r}")
+        if problem := self._catalogue_elsewhere():
+            problems.append(problem)
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+    def _catalogue_elsewhere(self) -> str | None:
+        """Each session is handed ``catalogue.url``, so the launcher would refuse them all."""
+        url, hubs = self.catalogue.url, self.launcher.hub_urls
+        if url is None or hubs is None or is_below(url, hubs):
+            return None
+        return (
+            f"catalogue.url: {url!r} is not below launcher.hub_urls ({', '.join(hubs)}), "
+            "and sessions may send their tokens nowhere else: scheme, host and port must be alike"
+        )

@@ -9,6 +9,7 @@ from nearfield.config import Cluster
 from nearfield.doctor.findings import Finding, Reporter
 from nearfield.doctor.site import Site
 from nearfield.errors import NearfieldError, SchedulerUnavailableError
+from nearfield.scheduler.submitters import SUDO_RULE
 
 SUDO = "/usr/bin/sudo"
 _ENV = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
@@ -51,7 +52,7 @@ def _rule(site: Site, report: Reporter, launcher: Path, user: str) -> Iterator[F
     if not wanted:
         yield report.problem(
             f"sudo does not let {hub} run {launcher} as {user}",
-            f'sudoers needs: {hub} ALL=(%GROUP) NOPASSWD:NOSETENV: {launcher} ""'
+            f"sudoers needs: {SUDO_RULE.format(hub=hub, group='GROUP', launcher=launcher)}"
             f" and {user} in GROUP (sudo -l -U {hub})",
         )
     else:

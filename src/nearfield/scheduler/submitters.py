@@ -22,6 +22,9 @@ from nearfield.scheduler.jobspec import JobSpec
 
 T = TypeVar("T")
 _USER = re.compile(r"[a-z_][a-z0-9_.-]{0,31}", re.ASCII)
+SUDO_RULE = '{hub} ALL=(%{group}) NOPASSWD:NOSETENV:NOLOG_INPUT: {launcher} ""'
+"""What sudoers must say, and all that it may. The request on standard input holds the session's
+tokens, so no log of sudo's may keep it."""
 
 
 class Submitter(Protocol):
@@ -174,7 +177,7 @@ def why_no_launcher(user: str, told: Told, launcher: str) -> SchedulerError:
     if "sudo:" in told.err or "not allowed" in told.err or "password" in told.err:
         return SchedulerError(
             f"sudo does not let this account start the launcher as {user}: {words}",
-            hint=f'sudoers needs: HUB ALL=(%GROUP) NOPASSWD:NOSETENV: {launcher} ""',
+            hint="sudoers needs: " + SUDO_RULE.format(hub="HUB", group="GROUP", launcher=launcher),
         )
     return SchedulerUnavailableError(f"the launcher failed as {user}: {words}")
 

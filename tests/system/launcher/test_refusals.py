@@ -133,7 +133,7 @@ async def test_the_refusal_of_sudo_names_the_line_that_is_missing(
     site: Any, tmp_path: Path
 ) -> None:
     submitter = SudoSubmitter("lab", Path("/opt/other/nearfield-launch"), sudo=site.sudo)
-    with pytest.raises(SchedulerError, match=r"NOPASSWD:NOSETENV: /opt/other/nearfield-launch"):
+    with pytest.raises(SchedulerError, match=r"NOSETENV:NOLOG_INPUT: /opt/other/nearfield-launch"):
         await submitter.find("alice", NAME)
     for bad in ("-u", "root;id", "alice\n", "#0", ""):
         with pytest.raises(SchedulerError, match="not a user name"):

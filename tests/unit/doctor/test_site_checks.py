@@ -14,6 +14,7 @@ import pytest
 
 from nearfield.doctor import Finding, examine_site, launcher_code, node_ports, rounds
 from nearfield.errors import SchedulerUnavailableError
+from nearfield.scheduler.submitters import SUDO_RULE
 
 LAUNCH = "sudo -n -l -u alice -- /opt/nearfield/bin/nearfield-launch"
 
@@ -150,7 +151,11 @@ def test_sudo_in_order(site: Make, ask: Make, says: Make) -> None:
 def test_sudo_refuses(site: Make, ask: Make) -> None:
     refused = SchedulerUnavailableError("sudo does not let this account start the launcher")
     rule, answer = ask("sudo", site(found=refused))
-    assert (rule.verdict.value, "sudoers needs: jhub" in rule.hint) == ("problem", True)
+    line = SUDO_RULE.format(
+        hub="jhub", group="GROUP", launcher="/opt/nearfield/bin/nearfield-launch"
+    )
+    assert rule.verdict.value == "problem"
+    assert f"sudoers needs: {line}" in rule.hint
     assert answer.verdict.value == "problem"
 
 

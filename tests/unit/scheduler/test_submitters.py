@@ -42,7 +42,7 @@ async def test_the_request_goes_to_standard_input(commands: Commands, tmp_path: 
     ("body", "error", "words"),
     [
         ("echo 'sudo: a password is required' >&2; exit 1", SchedulerError, "sudoers needs"),
-        ("echo 'Sorry, jhub is not allowed to execute' >&2; exit 1", SchedulerError, "NOSETENV"),
+        ("echo 'Sorry, jhub is not allowed to execute' >&2; exit 1", SchedulerError, "INPUT: /opt"),
         ("echo 'Traceback: oops' >&2; exit 1", SchedulerUnavailableError, "oops"),
         ("exit 0", SchedulerUnavailableError, "failed as"),
         ("echo '<html>'", SchedulerUnavailableError, "cannot be read"),
