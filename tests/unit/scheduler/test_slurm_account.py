@@ -181,7 +181,9 @@ def test_accounting_is_asked_only_for_what_the_queue_lacks(
     assert "-j 3 " in (cluster.bin / "sacct.calls").read_text()
 
 
-def test_all_is_asked_of_this_accounts_jobs_alone(commands: Commands, tmp_path: Path) -> None:
+def test_the_queue_is_asked_of_this_accounts_jobs_alone_and_accounting_of_numbers(
+    commands: Commands, tmp_path: Path
+) -> None:
     log = 'echo "$0 $@" >> ${0%/*}/asked; '
     cluster = commands(
         squeue=log + says("1|nf-core"), sacct=log + says("2|x"), scontrol=log + UNKNOWN_ID
@@ -192,12 +194,13 @@ def test_all_is_asked_of_this_accounts_jobs_alone(commands: Commands, tmp_path: 
     mine.find("nf-1")
     mine.name_of("1")
     asked = (cluster.bin / "asked").read_text().splitlines()
-    narrow = [line for line in asked if f" -u {ME} " in line]
-    assert [line.split()[0].rpartition("/")[2] for line in asked if line not in narrow] == [
-        "scontrol",
-        "scontrol",
-    ], "which takes no account: it is asked whether a number is known at all"
-    assert len(narrow) == 6
+    squeues = [line for line in asked if "/squeue " in line]
+    assert len(squeues) == 4
+    assert all(f" -u {ME} " in line for line in squeues)
+    # By -u, accounting tells of an end seconds later: a session's exit code would be missed.
+    saccts = [line for line in asked if "/sacct " in line]
+    assert len(saccts) == 2
+    assert not any(" -u " in line for line in saccts)
 
 
 def test_names_come_from_the_queue_and_then_from_accounting(
