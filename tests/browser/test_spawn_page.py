@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -27,9 +27,9 @@ def start(page: Page) -> None:
     page.get_by_role("button", name="Start", exact=True).click()
 
 
-def dark(page: Page) -> None:
-    page.emulate_media(color_scheme="dark")
-    page.evaluate("document.documentElement.dataset.bsTheme = 'dark'")
+def in_theme(page: Page, name: Literal["dark", "light"]) -> None:
+    page.emulate_media(color_scheme=name)
+    page.evaluate("name => { document.documentElement.dataset.bsTheme = name; }", name)
 
 
 def test_from_a_dataset_to_lab(hub: HubProcess, visit: Visit, shot: Shot) -> None:
@@ -59,8 +59,9 @@ def test_from_a_dataset_to_lab(hub: HubProcess, visit: Visit, shot: Shot) -> Non
     expect(page.get_by_role("spinbutton", name="Memory (MiB)")).to_have_value("1000")
     expect(planned(page)).to_contain_text("next to your data on storage-a; 0 B cross the network")
     shot(page, "spawn-ready-to-start")
-    dark(page)
+    in_theme(page, "dark")
     shot(page, "spawn-ready-to-start-dark")
+    in_theme(page, "light")
 
     start(page)
     page.wait_for_url(re.compile("/hub/spawn-pending/alice"))
@@ -219,7 +220,7 @@ def test_waiting_and_cancelling(hub: HubProcess, visit: Visit, shot: Shot) -> No
     expect(waiting).to_contain_text("Waiting in the queue")
     expect(page.locator("#nf-since")).to_contain_text("for ")
     shot(page, "pending-in-the-queue")
-    dark(page)
+    in_theme(page, "dark")
     shot(page, "pending-in-the-queue-dark")
     page.set_viewport_size({"width": 400, "height": 740})
     shot(page, "pending-in-the-queue-narrow")
