@@ -22,7 +22,7 @@ DEMO_DIR ?= build/demo
 # Installs quietly, but says how far it is; on failure the log's end and the usual reason.
 pip = $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -c constraints.txt $(1) \
 	2>&1 | tee build/pip.log | awk '/^Collecting /{if (++n % 25 == 0) {print "    " n " packages found"; fflush()}} \
-	/^Installing collected/{print "    installing"; fflush()}' || { tail -n 5 build/pip.log >&2; \
+	/^Installing collected/{print "    installing"; fflush()}' >&2 || { tail -n 5 build/pip.log >&2; \
 	echo "pip failed; the whole log is build/pip.log. Does this machine reach a package index?" >&2; exit 1; }
 
 .PHONY: help env js demo test unit contract system browser lint bench soak soak-hub5 cluster-up cluster-down clean
@@ -34,21 +34,22 @@ env: $(STAMP) $(BUNDLE)
 
 js: $(BUNDLE)
 
-# The stamp is a copy of what the environment was made from.
+# The stamp is a copy of what the environment was made from. Progress goes to standard error: what
+# `make demo HEADLESS=1` prints is JSON lines, the first time too.
 $(STAMP): pyproject.toml constraints.txt Makefile hub_config/proxy/package-lock.json
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer with venv is missing: apt install python3-venv" >&2; exit 3; }
-	@echo "==> Python environment in $(VENV) ($(PYTHON)); some minutes the first time"
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "==> Python environment in $(VENV) ($(PYTHON)); some minutes the first time" >&2
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) >&2
 	@mkdir -p build
 	@$(call pip,pip hatchling editables)
 	@$(call pip,--no-build-isolation -e '.[dev]')
-	@echo "==> JupyterHub's proxy"
+	@echo "==> JupyterHub's proxy" >&2
 	@$(BIN)/python -m nearfield.demo.proxy >/dev/null
 	@cat pyproject.toml constraints.txt > $@
 
 $(BUNDLE): $(JS) | $(STAMP)
-	@echo "==> the hub's pages (js/)"
-	@$(BIN)/python js/make.py bundle
+	@echo "==> the hub's pages (js/)" >&2
+	@$(BIN)/python js/make.py bundle >&2
 
 demo: env
 	@$(BIN)/nearfield demo --dir $(DEMO_DIR) $(if $(HEADLESS),--headless)

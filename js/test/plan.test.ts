@@ -18,6 +18,9 @@ test("the summary says where and what crosses the network", () => {
   assert.equal(words.place, "Starts on storage-a, next to most of your data; 2.5 MB cross the network.");
   assert.equal(words.reason, "Storage-a holds most of the bytes.");
   assert.match(summary({ ...plan, near: null, bytes_far: 9 }, options).place, /^Does not start next to your data; 9 B/);
+  assert.equal(summary({ ...plan, reason: "next to 10 bytes in storage-a" }, options).reason, "");
+  const more = { ...plan, reason: "next to 10 bytes in storage-a, on partition short" };
+  assert.equal(summary(more, options).reason, "Next to 10 bytes in storage-a, on partition short.");
 });
 
 test("without datasets there is no place to speak of", () => {
@@ -100,6 +103,7 @@ test("hardware without a partition is where the data are, or on the cluster's de
   assert.equal(partitionFor(cluster, "", false), partitions.long);
   assert.equal(partitionFor(cluster, "", true), "by data");
   assert.equal(partitionFor({ ...cluster, default_partition: null }, "", false), null);
+  assert.equal(partitionFor({ ...cluster, partitions: { long: partitions.long } }, "", true), partitions.long);
 });
 
 test("a page that overlaps brings nothing twice", () => {

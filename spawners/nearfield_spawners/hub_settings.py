@@ -43,8 +43,15 @@ def set_up(c: Any, config_file: Path, *, catalogue: str) -> Config:
 def services(config_file: Path, catalogue: str) -> list[dict[str, Any]]:
     """What the hub starts beside itself."""
     program = [sys.executable, "-m", "nearfield", "--config", str(config_file)]
-    # The only process that opens the embedded catalogue's file.
-    return [{"name": "catalogue", "url": catalogue, "command": [*program, "catalogue", "serve"]}]
+    return [
+        # The only process that opens the embedded catalogue's file. It has no page to show.
+        {
+            "name": "catalogue",
+            "url": catalogue,
+            "command": [*program, "catalogue", "serve"],
+            "display": False,
+        }
+    ]
 
 
 def roles() -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from jupyterhub import orm
 from jupyterhub.crypto import CryptKeeper
+from sqlalchemy.orm import object_session
 from tornado import web
 
 from nearfield.config import Config, IdentityConfig
@@ -81,11 +82,14 @@ def check_unshared(session: Any, name: str, account: str, identity: IdentityConf
             )
 
 
-def check_user(user: Any, session: Any, config: Config, cluster: str) -> str:
-    """The account that a session on ``cluster`` runs as. Raises AccountError."""
+def check_user(user: Any, row: Any, config: Config, cluster: str) -> str:
+    """The account that a session of ``user`` on ``cluster`` runs as. Raises AccountError.
+
+    ``row`` is any of the hub's database: its session is asked, a spawner's ``db`` is deprecated.
+    """
     account = account_of_user(user, config.identity)
     check_account(account, config, cluster)
-    check_unshared(session, user.name, account, config.identity)
+    check_unshared(object_session(row), user.name, account, config.identity)
     return account
 
 

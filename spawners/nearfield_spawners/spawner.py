@@ -101,7 +101,7 @@ class NearfieldSpawner(Starting):
             links = links_for(config, profile, datasets)
             looks = await self.live.looks(config.profiles[profile]) if datasets else {}
             given, placement = pick_place(config, profile, chosen, datasets, looks)
-            check_user(self.user, self.db, config, placement.cluster)
+            check_user(self.user, self.orm_spawner, config, placement.cluster)
             scheduler = self.live.scheduler(placement.cluster)
             undecided = await check_rights(scheduler, self.account, links, datasets)
         except NearfieldError as error:

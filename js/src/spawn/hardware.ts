@@ -14,9 +14,10 @@ export function freeWords(partition: Partition): string {
 
 type Cluster = Availability["clusters"][string];
 
-/** Where such a job would be: without a partition of its own, data decide, or the cluster's default. */
+/** Where such a job would be: without a partition of its own and with a choice, data decide, or the cluster's default. */
 export function partitionFor(cluster: Cluster, named: string, withData: boolean): Partition | "by data" | null {
-  if (!named && withData) return "by data";
+  const [only, ...others] = Object.values(cluster.partitions);
+  if (!named && withData) return only && !others.length ? only : "by data";
   return cluster.partitions[named || (cluster.default_partition ?? "")] ?? null;
 }
 

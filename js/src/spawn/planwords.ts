@@ -16,7 +16,9 @@ export function summary(
     : plan.bytes_far === 0
       ? `Starts next to your data on ${plan.near}`
       : `Starts on ${plan.near}, next to most of your data`;
-  return { place: `${place}; ${network}`, reason: sentence(plan.reason), start };
+  // "Next to 5 GB in storage-a" alone would say the place twice.
+  const said = plan.near !== null && plan.bytes_far === 0 && /^next to [^,;]+$/.test(plan.reason) && plan.reason.endsWith(` in ${plan.near}`);
+  return { place: `${place}; ${network}`, reason: said ? "" : sentence(plan.reason), start };
 }
 
 const OPTIONS = ["profile", "hardware", "cores", "memory_mb", "minutes", "gpus", "gpu_type", "account", "qos", "reservation"];

@@ -125,7 +125,7 @@ class Planner:
         )
         try:
             # Nothing below is asked in the name of an account that is another person's.
-            check_user(self.spawner.user, self.spawner.db, self.config, placement.cluster)
+            check_user(self.spawner.user, self.spawner.orm_spawner, self.config, placement.cluster)
         except NearfieldError as error:
             self._problem("account", error)
             return where.model_copy(update={"problems": tuple(self.problems)})

@@ -35,6 +35,7 @@ def test_a_hub_is_set_up(tmp_path: Path, named: bool) -> None:
     catalogue = next(s for s in c.JupyterHub.services if s["name"] == "catalogue")
     assert catalogue["command"][-2:] == ["catalogue", "serve"]
     assert str(path) in catalogue["command"]
+    assert catalogue["display"] is False  # the hub's menu would lead to an API
 
 
 def test_a_hub_does_not_start_with_a_broken_file(tmp_path: Path) -> None:

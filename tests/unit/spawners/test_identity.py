@@ -61,7 +61,8 @@ profiles: {p: {environment: e, hardware: h}}
 
 
 def check(row: orm.User, session: Any, config: Config = CLAIM) -> str:
-    return identity.check_user(row, session, config, "local")
+    assert row in session
+    return identity.check_user(row, row, config, "local")
 
 
 def test_who_came_first_has_the_account(session: Any, add: Any) -> None:

@@ -80,7 +80,7 @@ def spawner(tmp_path: Path, lab: FakeScheduler, monkeypatch: pytest.MonkeyPatch)
         site=live.config,
         user=user,
         account="alice",
-        db=None,
+        orm_spawner=None,
         principal=Principal(name="alice"),
     )
     user.spawners[""] = made

@@ -69,6 +69,7 @@ async def test_click_to_ready(lab: Lab, holds: Holds, caplog: pytest.LogCaptureF
     }.items()
     assert "event=stage user=alice profile=small cluster=lab" in caplog.text
     assert lab.token not in caplog.text
+    assert "deprecated" not in caplog.text, "nothing of JupyterHub's that will be gone is used"
     assert lab.token not in str(said)
 
 
