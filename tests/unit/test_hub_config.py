@@ -96,3 +96,27 @@ def test_sudo_is_told_the_line_that_the_hints_name() -> None:
     reference = (HUB_CONFIG.parent / "docs/reference/scheduler.md").read_text()
     launcher = "/opt/nearfield/bin/nearfield-launch"
     assert SUDO_RULE.format(hub="jhub", group="people", launcher=launcher) in reference
+
+
+def command(unit: Path) -> list[str]:
+    """The words of the unit's last ExecStart."""
+    text = unit.read_text().replace("\\\n", " ")
+    return re.findall(r"^ExecStart=(/.*)$", text, re.M)[-1].split()
+
+
+def test_the_proxy_with_tls_is_the_same_proxy() -> None:
+    """A drop-in cannot add to a command, so it says it again."""
+    plain = command(HUB_CONFIG / "systemd/nearfield-proxy.service")
+    drop_in = HUB_CONFIG / "systemd/internal-tls.conf"
+    words = command(drop_in)
+    assert words[: len(plain)] == plain
+    files = dict(re.findall(r"^LoadCredential=(\S+?):(\S+)$", drop_in.read_text(), re.M))
+    used = [w.removeprefix("${CREDENTIALS_DIRECTORY}/") for w in words if "CREDENTIALS" in w]
+    assert sorted(files) == sorted(used)
+    for side in ("api", "client"):
+        # Both are needed for a stranger to be refused.
+        assert {f"--{side}-ssl-request-cert", f"--{side}-ssl-reject-unauthorized"} <= set(words)
+    guide = (HUB_CONFIG.parent / "docs/how-to/internal-tls.md").read_text()
+    folder = re.search(r'internal_certs_location = "([^"]+)"', guide)
+    assert folder is not None
+    assert all(path.startswith(f"{folder[1]}/proxy-") for path in files.values())

@@ -33,7 +33,7 @@ def _one(report: Reporter, launcher: Path) -> Finding:
     if not launcher.exists():
         return report.problem(
             f"{launcher} is not on this host",
-            "it must be where sudo runs it: pip install 'nearfield[hub]' into its environment",
+            "it must be where sudo runs it: install it there (docs/how-to/install.md, step 2)",
         )
     prefix = launcher.parent.parent
     modules = sorted((prefix / "lib").glob("python3*/site-packages"))

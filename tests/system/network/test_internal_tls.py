@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import shutil
 import ssl
 import subprocess
@@ -61,13 +62,17 @@ class TlsHub(HubProcess):
             shutil.copy(node, own)
         argv = [str(own), script, "--ip", HEAD, "--port", str(self.ports["public"])]
         argv += ["--api-ip", "127.0.0.1", "--api-port", str(self.ports["api"])]
-        for side, name in (("api", "proxy-api"), ("client", "proxy-client")):
-            folder = self.certificates / name
-            argv += [f"--{side}-ssl-key", f"{folder}/{name}.key"]
-            argv += [f"--{side}-ssl-cert", f"{folder}/{name}.crt"]
-            argv += [f"--{side}-ssl-ca", f"{self.certificates}/{name}-ca_trust.crt"]
-            argv += [f"--{side}-ssl-request-cert", f"--{side}-ssl-reject-unauthorized"]
+        argv += self.shipped_arguments()
         self.proxy = self._start(argv, self.folder / "proxy.log")
+
+    def shipped_arguments(self) -> list[str]:
+        """What hub_config's drop-in adds to the proxy's command, with this hub's folder."""
+        text = (REPO / "hub_config/systemd/internal-tls.conf").read_text()
+        text = text.replace("/var/lib/nearfield/internal-ssl", str(self.certificates))
+        files = dict(re.findall(r"^LoadCredential=(\S+?):(\S+)$", text, re.M))
+        words = text.replace("\\\n", " ").splitlines()[-1].split()
+        first = next(n for n, word in enumerate(words) if "-ssl-" in word)
+        return [files.get(w.removeprefix("${CREDENTIALS_DIRECTORY}/"), w) for w in words[first:]]
 
     def route(self, path: str, target: str) -> None:
         """Have the proxy send what is below ``path`` to ``target``, as after a stale route."""
