@@ -178,6 +178,12 @@ class Dataset(_Model):
         )
 
     @property
+    def name(self) -> str:
+        """What people are shown: the title; without one the root file's name, or the PID."""
+        root = self.root_file
+        return self.title or (PurePosixPath(root.path).name if root else "") or self.pid
+
+    @property
     def slug(self) -> str:
         """A short, safe, unique name: what ``/data/<slug>`` is called in a session."""
         root = self.root_file
@@ -313,6 +319,7 @@ class DatasetSummary(_Model):
     pid: Pid
     type: Literal["raw", "derived"]
     title: str | None
+    """Without one the name of the first file."""
     techniques: tuple[str, ...]
     instrument: str | None
     created: datetime | None

@@ -9,12 +9,13 @@ from nearfield.catalogue._opening import open_catalogue
 from nearfield.catalogue._posix import AccessRule, unix_groups
 from nearfield.catalogue._protocol import Capabilities, Catalogue
 from nearfield.catalogue._store import CatalogueStore
-from nearfield.catalogue._tree import Failure
+from nearfield.catalogue._tree import DATA_SUFFIXES, Failure
 from nearfield.catalogue.remote import ServiceCatalogue
 from nearfield.catalogue.scanning import ScanReport, scan, scan_into
 from nearfield.catalogue.sqlite import SqliteCatalogue
 
 __all__ = [
+    "DATA_SUFFIXES",
     "AccessRule",
     "Capabilities",
     "Catalogue",

@@ -47,7 +47,8 @@ SELECT document FROM (
 # SQLite picks the few fields out: the files and arrays of a record are never parsed in Python.
 _SUMMARIES = """
 SELECT page.pid, page.type, json_extract(document, '$.title', '$.techniques', '$.instrument',
-    '$.start_time', '$.created', '$.size', '$.storage'), json_array_length(document, '$.files')
+    '$.start_time', '$.created', '$.size', '$.storage', '$.files[0].path'),
+    json_array_length(document, '$.files')
 FROM (
     SELECT d.id, d.time, d.pid, d.type FROM dataset d WHERE ?where
     ORDER BY d.time DESC, d.pid LIMIT :limit OFFSET :offset
@@ -223,12 +224,12 @@ class SqliteCatalogue:
 
 
 def _summary(pid: str, kind: str, fields: str, files: int | None) -> DatasetSummary:
-    title, techniques, instrument, start, created, size, storage = json.loads(fields)
+    title, techniques, instrument, start, created, size, storage, path = json.loads(fields)
     return DatasetSummary.model_validate(
         {
             "pid": pid,
             "type": kind,
-            "title": title,
+            "title": title or (path or "").rpartition("/")[2] or None,
             "techniques": techniques or (),
             "instrument": instrument,
             "created": start or created,

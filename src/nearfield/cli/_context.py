@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +28,24 @@ class Settings:
         from nearfield.config import load_config
 
         return load_config(self.config_path)
+
+
+@contextmanager
+def asking(catalogue: Path | None) -> Iterator[None]:
+    """A hint to search names the catalogue file that the command was given."""
+    from nearfield.errors import DatasetNotFoundError
+
+    try:
+        yield
+    except DatasetNotFoundError as error:
+        error.hint = f"search with: {search_command(catalogue)}"
+        raise
+
+
+def search_command(catalogue: Path | None, words: str = " TEXT") -> str:
+    """What to type to find a dataset in the same catalogue."""
+    given = f" --catalogue {shlex.quote(str(catalogue))}" if catalogue else ""
+    return f"nearfield catalogue search{words}{given}"
 
 
 def settings(context: typer.Context) -> Settings:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from nearfield.cli._context import settings
+from nearfield.cli._context import asking, search_command, settings
 
 if TYPE_CHECKING:
     from nearfield.catalogue import Catalogue, ScanReport
@@ -62,7 +62,9 @@ def scan(
     if as_json:
         emit_json(_report_as_json(report))
     else:
-        _print_report(report, file)
+        _print_report(report, folder, file)
+        if report.known:
+            typer.echo(f"their PIDs:  {search_command(catalogue, '')}")
     if report.failed:
         raise typer.Exit(1)
 
@@ -131,7 +133,8 @@ def show(
     async def ask(found: Catalogue) -> Dataset:
         return await found.get(pid)
 
-    dataset = _run(settings(context).config, catalogue, ask)
+    with asking(catalogue):
+        dataset = _run(settings(context).config, catalogue, ask)
     if as_json:
         emit_json(dataset.model_dump(mode="json"))
     else:
@@ -202,15 +205,28 @@ def _report_as_json(report: ScanReport) -> dict[str, Any]:
     }
 
 
-def _print_report(report: ScanReport, file: Path) -> None:
+def _print_report(report: ScanReport, folder: Path, file: Path) -> None:
+    from nearfield.catalogue import DATA_SUFFIXES
+
     for path in report.missing_paths:
         typer.echo(f"missing: {one_line(path)}", err=True)
     for found in report.failed:
         typer.echo(f"failed: {one_line(found.path)}: {one_line(found.reason)}", err=True)
-    typer.echo(
-        f"{report.registered} registered, {report.updated} updated, {report.unchanged} unchanged, "
-        f"{report.missing} missing, {len(report.failed)} failed, {report.ignored} other files"
-    )
+    counts = {
+        "registered": report.registered,
+        "updated": report.updated,
+        "unchanged": report.unchanged,
+        "missing": report.missing,
+        "failed": len(report.failed),
+        "other file" if report.ignored == 1 else "other files": report.ignored,
+    }
+    said = ", ".join(f"{number} {what}" for what, number in counts.items() if number)
+    if report.known or report.failed:
+        typer.echo(said)
+    else:
+        typer.echo(f"no dataset found in {one_line(str(folder))}" + (f": {said}" if said else ""))
+        typer.echo(f"recognised: HDF5 (NeXus, openPMD); by {' '.join(sorted(DATA_SUFFIXES))},")
+        typer.echo("or by the first bytes of a file")
     typer.echo(f"catalogue: {file}")
 
 
@@ -222,7 +238,7 @@ def _print_datasets(datasets: tuple[Dataset, ...]) -> None:
         [
             [
                 dataset.pid,
-                one_line(dataset.title or _name(dataset)),
+                one_line(dataset.name),
                 one_line(", ".join(dataset.techniques)) or "-",
                 _time(dataset),
                 human_size(dataset.size),
@@ -236,7 +252,7 @@ def _print_dataset(dataset: Dataset) -> None:
     said: list[tuple[str, str | None]] = [
         ("PID", dataset.pid),
         ("type", dataset.type),
-        ("title", dataset.title),
+        ("title", dataset.name),
         ("description", dataset.description),
         ("techniques", ", ".join(dataset.techniques)),
         ("format", dataset.format),
@@ -285,12 +301,6 @@ def _visible_to(dataset: Dataset) -> str | None:
         return "everybody"
     named = [access.owner, *(f"@{g}" for g in (access.owner_group, *access.access_groups) if g)]
     return ", ".join(name for name in named if name) or None
-
-
-def _name(dataset: Dataset) -> str:
-    """What stands in the title's column of a dataset without one."""
-    root = dataset.root_file
-    return f"({root.path.rpartition('/')[2]})" if root else "-"
 
 
 def _time(dataset: Dataset) -> str:

@@ -54,7 +54,7 @@ def _lines(record: Record) -> list[tuple[str, str]]:
         seconds = (record.ended - record.started).total_seconds()
         lines.append(("took", f"{seconds:.1f} s"))
     for given in record.inputs:
-        lines.append(("input", f"{given.pid}  {given.title or ''}"))
+        lines.append(("input", f"{given.pid}  {given.name}"))
         lines += [
             ("", f"{file.path}{'  (changed since it was catalogued)' if file.changed else ''}")
             for file in given.files

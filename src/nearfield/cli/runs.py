@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nearfield.cli._context import settings
+from nearfield.cli._context import asking, settings
 from nearfield.cli._output import emit_json, progress
 
 if TYPE_CHECKING:
@@ -59,9 +59,10 @@ def start(
     card = find_template(config, template).card
     values = read_mapping(*_text_of(parameters_file)) if parameters_file else {}
     values |= parse_assignments(card, parameter or [])
-    plan = plan_run(
-        template, dataset, out=out, parameters=values, catalogue=catalogue, config=config
-    )
+    with asking(catalogue):
+        plan = plan_run(
+            template, dataset, out=out, parameters=values, catalogue=catalogue, config=config
+        )
     for note in plan.notes:
         print(f"nearfield: note: {note}", file=sys.stderr)
     with progress(card.name) as show:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -48,11 +49,14 @@ def _print(found: list[SessionDataset], json_: bool) -> None:
             }
         )
         return
+    if found:
+        # Once: repeated in each row it would leave no room for what differs.
+        typer.echo(f"$NEARFIELD_DATA is {PurePosixPath(found[0].path).parent}")
     rows = [
-        [one.pid, one.path, "added" if one.added else "at start", one.problem or "readable"]
+        [one.pid, one.slug, "added" if one.added else "at start", one.problem or "readable"]
         for one in found
     ]
-    table(["dataset", "folder", "since", "state"], rows)
+    table(["dataset", "folder in it", "since", "state"], rows)
     for one in found:
         for told in one.not_linked:
             typer.echo(f"not linked: {told}", err=True)

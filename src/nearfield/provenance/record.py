@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import secrets
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -49,6 +49,12 @@ class Input(_Model):
     title: str | None = None
     techniques: tuple[str, ...] = ()
     files: tuple[InputFile, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """As :attr:`nearfield.datasets.Dataset.name`."""
+        root = next((f for f in self.files if f.role == "root"), next(iter(self.files), None))
+        return self.title or (PurePosixPath(root.path).name if root else "") or self.pid
 
 
 class Output(_Model):

@@ -89,7 +89,7 @@ def describe(
         **({"notes": list(record.notes)} if record.notes else {}),
     }
     inputs = record.inputs
-    of = inputs[0].title or inputs[0].pid
+    of = inputs[0].name
     if len(inputs) > 1:
         of += f" and {len(inputs) - 1} more"
     try:

@@ -19,10 +19,11 @@ from nearfield.provenance.files import write_atomic
 from nearfield.provenance.record import Failure, KernelUsed
 from nearfield.provenance.redaction import Redactor
 from nearfield.provenance.surroundings import KERNEL_QUESTION, kernel_used
+from nearfield.templates.notebook import heading
 from nearfield.templates.stopping import Stop, Stopped
 
 OnCell = Callable[[int, int, str], None]
-"""Told (cells done, cells in all, first line of the cell that begins), from another thread."""
+"""Told (cells done, cells in all, heading above the cell that begins), from another thread."""
 
 _ENGINE = "nearfield"
 
@@ -196,8 +197,8 @@ def _register() -> None:
 
         def execute_cell(self, cell: Any, index: int, **kwargs: Any) -> Any:
             self.stop.check()
-            line = next(iter(cell.source.strip().splitlines()), "")
-            self.on_cell(index, len(self.nb.cells), self.redactor.text(line))
+            above = heading(self.nb.cells[: index + 1])
+            self.on_cell(index, len(self.nb.cells), self.redactor.text(above))
             return super().execute_cell(cell, index, **kwargs)
 
         def process_message(self, msg: Any, *args: Any, **kwargs: Any) -> Any:

@@ -82,7 +82,7 @@ def look_at(card: Card, dataset: Dataset) -> Given:
     misfits = card.misfits(dataset)
     if misfits:
         raise UsageError(
-            f"{card.name} does not fit dataset {dataset.pid} ({dataset.title or 'no title'}): "
+            f"{card.name} does not fit dataset {dataset.pid} ({dataset.name}): "
             + "; ".join(misfits)
         )
     root = _root(dataset)
@@ -135,7 +135,7 @@ def _root(dataset: Dataset) -> DataFile:
             if PurePath(file.path).suffix.lower() in HDF5_SUFFIXES:
                 return file
         raise UsageError(
-            f"dataset {dataset.pid} ({dataset.title or 'no title'}) is derived and has no HDF5 "
+            f"dataset {dataset.pid} ({dataset.name}) is derived and has no HDF5 "
             "file: a template has nothing to read in it",
             hint="use the datasets that it was made from: "
             + (", ".join(dataset.input_datasets) or "the catalogue names none"),

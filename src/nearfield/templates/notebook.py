@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import json
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,19 @@ def source(cell: dict[str, Any]) -> str:
 def tags(cell: dict[str, Any]) -> list[str]:
     found = cell.get("metadata", {}).get("tags", [])
     return [str(tag) for tag in found] if isinstance(found, list) else []
+
+
+def heading(cells: Sequence[dict[str, Any]]) -> str:
+    """The last Markdown heading in ``cells``, in its words; "" where there is none."""
+    for cell in reversed(cells):
+        if cell.get("cell_type") == "markdown":
+            for line in reversed(source(cell).splitlines()):
+                if found := _HEADING.fullmatch(line):
+                    return found[1]
+    return ""
+
+
+_HEADING = re.compile(r" {0,3}#{1,6}\s+(.*?)[\s#]*")
 
 
 def parameter_cell(notebook: dict[str, Any]) -> dict[str, Any] | None:

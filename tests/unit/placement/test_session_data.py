@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -159,4 +160,6 @@ def test_the_commands(
     assert [d["pid"] for d in told["datasets"]] == asked == ["p1", "p2"]
     assert run_command(["session", "show"]) == 0
     shown = capsys.readouterr().out
-    assert "/data/p1-slug" in shown and "at start" in shown and "added" in shown
+    assert f"$NEARFIELD_DATA is {session.data}\n" in shown
+    assert re.search(r"^p1 +p1-slug +", shown, re.MULTILINE)
+    assert "at start" in shown and "added" in shown

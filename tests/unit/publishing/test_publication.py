@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from nearfield.catalogue import Capabilities, SqliteCatalogue
 from nearfield.datasets import DataFile, Query
 from nearfield.errors import CatalogueError, PublishError
-from nearfield.provenance.record import Record, read_record
+from nearfield.provenance.record import InputFile, Record, read_record, write_record
 from nearfield.publishing.publication import publish_run
 
 Open = Callable[[], SqliteCatalogue]
@@ -58,6 +59,17 @@ async def test_what_the_catalogue_gets(run_folder: Path, open_it: Open) -> None:
     for path, file in files.items():
         assert file.sha256 == hashlib.sha256((run_folder / path).read_bytes()).hexdigest()
         assert file.role == "result"
+
+
+async def test_an_untitled_input_is_called_by_its_file(run_folder: Path, open_it: Open) -> None:
+    record, catalogue = read_record(run_folder), open_it()
+    (given,) = record.inputs
+    file = InputFile(path="/data/scan_7.h5", role="root", size=3, mtime=datetime.now(UTC))
+    untitled = given.model_copy(update={"title": None, "files": (file,)})
+    write_record(run_folder, record.model_copy(update={"inputs": (untitled,)}))
+    done = await publish_run(run_folder, catalogue, target="t")
+    await catalogue.aclose()
+    assert done.title == "A template: scan_7.h5"
 
 
 async def test_again_is_the_same_dataset(run_folder: Path, open_it: Open) -> None:

@@ -85,6 +85,7 @@ def test_a_run_and_its_publication(
     assert Path(record.kernel.executable or "").samefile(sys.executable)
     assert record.kernel.packages["ipykernel"]
     assert record.started < (record.ended or record.started)
+    assert {what for _, _, what in cells} == {""}, "no Markdown, no heading; never the code itself"
     assert cells[-1][:2] == (7 + 1, 7 + 1), "7 cells of the template and the injected one"
 
     told = everything(folder)
