@@ -4,7 +4,7 @@
 ``c.JupyterHub.template_paths = [nearfield_spawners.templates()]`` gives it our pages too.
 """
 
-from nearfield_spawners import hub_api
+from nearfield_spawners import hub_api, hub_start
 from nearfield_spawners._batchspawner import BatchSpawnerBase
 from nearfield_spawners.assets import AssetHandler, templates
 from nearfield_spawners.callback import PortHandler
@@ -20,5 +20,6 @@ __all__ = [
     "QueueMonitor",
     "SpawnPageHandler",
     "hub_api",
+    "hub_start",
     "templates",
 ]

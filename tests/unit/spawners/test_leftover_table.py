@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,14 +15,17 @@ from sqlalchemy.orm import Session
 from nearfield.errors import SchedulerUnavailableError
 from nearfield.scheduler import JobState
 from nearfield_spawners import leftover_table
+from nearfield_spawners.leftovers import Leftover
 
 Lab = Any
 
 
 @pytest.fixture
-def database() -> Iterator[Session]:
-    """As JupyterHub makes it."""
-    session: Session = orm.new_session_factory("sqlite:///:memory:")()
+def database(tmp_path: Path) -> Iterator[Session]:
+    """As JupyterHub makes it. Who waited for a lock of SQLite would wait for an hour."""
+    patient = {"timeout": 3600, "check_same_thread": False}
+    url = f"sqlite:///{tmp_path}/jupyterhub.sqlite"
+    session: Session = orm.new_session_factory(url, connect_args=patient)()
     yield session
     session.close()
     assert session.bind is not None
@@ -108,3 +112,55 @@ async def test_a_database_that_takes_no_table_keeps_nobody_from_a_server(
     assert "leftovers cannot be saved" in caplog.text
     lab.scheduler.fails.clear()
     await holds(lambda: job.outcome == (JobState.CANCELLED, None))
+
+
+KEPT = "select name from nearfield_leftovers"
+
+
+def a_leftover(lab: Lab, database: Session) -> Any:
+    """Kept by the hub's leftovers, which cannot be cancelled for now."""
+    lab.scheduler.fails["cancel"] = SchedulerUnavailableError("scancel: no answer")
+    kept = server_of(lab, database, "alice", "work").leftovers
+    return lambda name: kept.add(Leftover(cluster="lab", user="alice", name=name, number="17"))
+
+
+async def test_what_cannot_be_saved_takes_nothing_of_other_handlers_with_it(
+    lab: Lab, database: Session, caplog: pytest.LogCaptureFixture
+) -> None:
+    add = a_leftover(lab, database)
+    database.execute(text("drop table nearfield_leftovers"))
+    database.execute(text("create table nearfield_leftovers (other int)"))
+    database.commit()
+    database.add(orm.User(name="half-done"))
+    database.flush()
+    add("nf-1")
+    assert "leftovers cannot be saved" in caplog.text
+    assert orm.User.find(database, "half-done") is not None
+    database.rollback()
+    assert orm.User.find(database, "half-done") is None
+
+
+async def test_what_is_saved_finishes_nothing_of_other_handlers(
+    lab: Lab, database: Session, holds: Any
+) -> None:
+    add = a_leftover(lab, database)
+    add("nf-1")
+    database.add(orm.User(name="half-done"))
+    database.flush()
+    add("nf-2")  # another connection has the lock: this waits for nobody
+    assert database.execute(text(KEPT)).scalars().all() == ["nf-1"]
+    database.rollback()
+    assert orm.User.find(database, "half-done") is None
+    await holds(lambda: database.execute(text(KEPT)).scalars().all() == ["nf-1", "nf-2"])
+    assert database.execute(text("PRAGMA busy_timeout")).scalar_one() == 3600_000
+
+
+async def test_what_cannot_be_read_is_left_for_another_hub(
+    lab: Lab, database: Session, caplog: pytest.LogCaptureFixture
+) -> None:
+    leftover_table.TABLE.create(database.connection())
+    database.execute(text("insert into nearfield_leftovers values ('nf-0', 'of another release')"))
+    database.commit()
+    a_leftover(lab, database)("nf-1")
+    assert "no table for leftovers" in caplog.text
+    assert database.execute(text(KEPT)).scalars().all() == ["nf-0", "nf-1"]
