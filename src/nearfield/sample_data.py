@@ -5,7 +5,10 @@ Needs h5py and numpy (``pip install 'nearfield[reduce]'``), imported when called
 
 from __future__ import annotations
 
+import filecmp
+import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from nearfield.errors import BlockedError
@@ -16,7 +19,10 @@ _END = "2024-05-01T10:10:00+02:00"
 
 
 def make_sample_data(folder: Path) -> list[Path]:
-    """Write three datasets below ``folder``; files of the same names are replaced.
+    """Write three datasets below ``folder``; a file that is there and right stays as it is.
+
+    Size and time of an input are what a run's record knows it by: the demo, started again, must
+    not change them. Other files of the same names are replaced.
 
     Returns the root files: a detector stack (NXsas, 40 x 128 x 128 uint16 in gzip chunks of one
     frame), a master that refers to two data files by external links and a virtual dataset
@@ -34,11 +40,25 @@ def make_sample_data(folder: Path) -> list[Path]:
             hint="pip install 'nearfield[reduce]'",
         ) from error
     folder.mkdir(parents=True, exist_ok=True)
-    return [
-        make_stack(folder / "synthetic_saxs_stack.h5"),
-        make_master(folder / "synthetic_series_master.h5"),
-        make_openpmd(folder / "synthetic_field.h5"),
-    ]
+    with TemporaryDirectory(prefix="nearfield-") as temporary:
+        fresh = Path(temporary)
+        roots = [
+            make_stack(fresh / "synthetic_saxs_stack.h5"),
+            make_master(fresh / "synthetic_series_master.h5"),
+            make_openpmd(fresh / "synthetic_field.h5"),
+        ]
+        for file in fresh.iterdir():
+            _put(file, folder / file.name)
+    return [folder / root.name for root in roots]
+
+
+def _put(made: Path, wanted: Path) -> None:
+    if wanted.is_file() and filecmp.cmp(made, wanted, shallow=False):
+        return
+    # Whole or not at all: a start that is cut short leaves no half file to be scanned.
+    new = wanted.with_name(f".{wanted.name}.new")
+    shutil.copyfile(made, new)
+    new.replace(wanted)
 
 
 def ring_frames(frames: int = FRAMES, *, first: int = 0) -> Any:
@@ -97,7 +117,10 @@ def make_master(path: Path, files: int = 2, frames: int = 10) -> Path:
     """A master file; its frames are in ``<stem>_data_00000N.h5`` beside it, as with EIGER."""
     import h5py
 
-    layout = h5py.VirtualLayout(shape=(files * frames, ROWS, COLUMNS), dtype="uint16")
+    shape = (files * frames, ROWS, COLUMNS)
+    # create_virtual_dataset would write the time of its making, and no two files were the same.
+    sources = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    sources.set_obj_track_times(False)
     names = []
     for number in range(1, files + 1):
         name = f"{path.stem.removesuffix('_master')}_data_{number:06d}.h5"
@@ -110,14 +133,16 @@ def make_master(path: Path, files: int = 2, frames: int = 10) -> Path:
             )
         names.append(name)
         first = (number - 1) * frames
-        layout[first : first + frames] = h5py.VirtualSource(
-            name, "entry/data/data", shape=(frames, ROWS, COLUMNS)
-        )
+        part = h5py.h5s.create_simple(shape)
+        part.select_hyperslab((first, 0, 0), (frames, ROWS, COLUMNS))
+        source = h5py.h5s.create_simple((frames, ROWS, COLUMNS))
+        sources.set_virtual(part, name.encode(), b"/entry/data/data", source)
     with h5py.File(path, "w") as file:
         _, data = _entry(file, "synthetic series: master with two data files", "NXmx")
         for number, name in enumerate(names, 1):
             data[f"data_{number:06d}"] = h5py.ExternalLink(name, "/entry/data/data")
-        data.create_virtual_dataset("data", layout, fillvalue=0).attrs["units"] = "counts"
+        virtual = data.create_dataset("data", shape, "uint16", dcpl=sources)
+        virtual.attrs["units"] = "counts"
         data.attrs["signal"] = "data"
     return path
 

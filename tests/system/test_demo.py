@@ -35,6 +35,9 @@ def test_the_journey_without_a_browser(place: Path) -> None:
     steps = [json.loads(line) for line in done.stdout.splitlines()]
     assert [s["step"] for s in steps] == ["scan", "search", "spawn", "run", "publish", "show"]
     last = steps[-1]
+    shown_in_lab = [path.resolve() for path in (place / "home/data").glob("*/*")]
+    assert shown_in_lab == [place / "data/synthetic_saxs_stack.h5"]
+    samples = {path: path.stat().st_mtime_ns for path in (place / "data").iterdir()}
 
     # The results of the first time are in the catalogue now, and must not be taken for raw data.
     again = subprocess.run(
@@ -46,6 +49,8 @@ def test_the_journey_without_a_browser(place: Path) -> None:
     )
     assert again.returncode == 0, again.stderr
     assert json.loads(again.stdout.splitlines()[-1])["input_datasets"] == last["input_datasets"]
+    # Else the record of the first run would name files that are no longer there.
+    assert {path: path.stat().st_mtime_ns for path in (place / "data").iterdir()} == samples
 
     shown = subprocess.run(
         [
@@ -107,6 +112,7 @@ def test_ctrl_c_leaves_nothing_behind(place: Path) -> None:
     )
     assert second.returncode == 3
     assert f"a demo runs in {place} already at {url}" in second.stderr
+    assert "make demo DEMO_DIR=DIR" in second.stderr
 
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)

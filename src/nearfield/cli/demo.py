@@ -36,6 +36,7 @@ def demo(
     with _stoppable(), layout.claimed(folder) as here:
         tell(f"demo: preparing {here}")
         place = layout.prepare(here, port)
+        tell(f"demo: {layout.remember(place)}")
         scanned = _scan(place)
         count = scanned["registered"]
         tell(f"demo: {count} synthetic datasets in the catalogue; starting JupyterHub")

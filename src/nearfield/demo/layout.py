@@ -8,6 +8,7 @@ import getpass
 import json
 import os
 import secrets
+import shlex
 import shutil
 import socket
 import sys
@@ -21,6 +22,13 @@ import yaml
 from nearfield.errors import BlockedError, UsageError
 
 LOCK = "demo.lock"
+_ELSEWHERE = "choose another folder: nearfield demo --dir DIR, or make demo DEMO_DIR=DIR"
+# The file browser shows the home alone: a link leads from there to the session's datasets. One for
+# each server, made anew at its start, so that two at once have two.
+_LINK_DATA = (
+    'link="$HOME/data${JUPYTERHUB_SERVER_NAME:+-$JUPYTERHUB_SERVER_NAME}"; '
+    'if [ -L "$link" ] || ! [ -e "$link" ]; then ln -sfn "$NEARFIELD_DATA" "$link"; fi; exec "$@"'
+)
 MARK = "# Written by `nearfield demo`. Delete this file to forget the demo.\n"
 
 
@@ -81,13 +89,11 @@ def claimed(folder: Path) -> Iterator[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         strange = any(p.name != LOCK for p in folder.iterdir())
         if strange and not (folder / "demo.json").exists():
-            raise UsageError(
-                f"{folder} is not empty and was not made by the demo", hint="choose another --dir"
-            )
+            raise UsageError(f"{folder} is not empty and was not made by the demo", hint=_ELSEWHERE)
         lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise BlockedError(
-            f"{folder}: cannot be used: {error.strerror}", hint="choose another --dir"
+            f"{folder}: cannot be used: {error.strerror}", hint=_ELSEWHERE
         ) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -97,7 +103,7 @@ def claimed(folder: Path) -> Iterator[Path]:
         at = f" at {read(there).url}" if there.exists() else ""
         raise BlockedError(
             f"a demo runs in {folder} already{at}",
-            hint="use that one, end it with Ctrl-C, or choose another --dir",
+            hint=f"use that one, end it with Ctrl-C, or {_ELSEWHERE}",
         ) from None
     finally:
         os.close(lock)
@@ -124,9 +130,13 @@ def prepare(folder: Path, port: int | None = None) -> Layout:
         )
     layout.home.mkdir(exist_ok=True)
     _write_private(layout.secrets_file, json.dumps(asdict(layout) | {"folder": str(folder)}))
-    layout.config_file.write_text(MARK + yaml.safe_dump(_config(layout), sort_keys=False))
-    _remember(layout)
+    write_config(layout)
     return layout
+
+
+def write_config(layout: Layout) -> None:
+    """The demo's ``nearfield.yaml``."""
+    layout.config_file.write_text(MARK + yaml.safe_dump(_config(layout), sort_keys=False))
 
 
 def read(secrets_file: Path) -> Layout:
@@ -162,6 +172,9 @@ def _config(layout: Layout) -> dict[str, Any]:
                 "command": [
                     "/usr/bin/env",
                     f"HOME={layout.home}",
+                    # `nearfield` in a session means this demo, whichever was started last.
+                    f"NEARFIELD_CONFIG={layout.config_file}",
+                    *("/bin/sh", "-c", _LINK_DATA, "nearfield"),
                     str(Path(sys.executable).parent / "nearfield-singleuser"),
                     # Jupyter refuses root unless told; a container or CI often has nobody else.
                     *(["--allow-root"] if os.geteuid() == 0 else []),
@@ -187,15 +200,21 @@ def _write_private(path: Path, text: str) -> None:
         out.write(text)
 
 
-def _remember(layout: Layout) -> None:
-    """Let ``nearfield`` of this virtual environment find the demo's catalogue afterwards."""
+def remember(layout: Layout) -> str:
+    """Let ``nearfield`` of this virtual environment find the demo's catalogue afterwards.
+
+    Returns which configuration the command line uses now, in words.
+    """
+    other = f"this demo: nearfield --config {shlex.quote(str(layout.config_file))}"
     if sys.prefix == sys.base_prefix:
-        return
+        return other
     found = Path(sys.prefix) / "etc/nearfield/nearfield.yaml"
     if found.exists() and not found.read_text().startswith(MARK):
-        return  # a real configuration: not ours to replace
+        # A real configuration: not ours to replace.
+        return f"`nearfield` of {sys.prefix} keeps {found}; {other}"
     found.parent.mkdir(parents=True, exist_ok=True)
     found.write_text(layout.config_file.read_text())
+    return f"`nearfield` of {sys.prefix} uses the demo in {layout.folder} from now on"
 
 
 @contextlib.contextmanager
