@@ -252,19 +252,32 @@ class Starting(Life):
         return f"{'https' if self.internal_ssl else 'http'}://{address}:{port}"
 
     async def get_url(self) -> str:
-        """Where the server is; after a restart of the hub this may still have to be waited for."""
+        """Where the server is; after a restart of the hub this may still have to be waited for.
+
+        Whoever stops the server meanwhile ends the wait: JupyterHub cancels what it takes for the
+        start, and refuses to stop a server that it still checks.
+        """
+        waiting = asyncio.create_task(self._address())
+        self._spawn_future: asyncio.Task[str] | None = waiting
         try:
-            if self.reported_port and self.host:
-                url = self._url(self.host, self.reported_port)
-                await self._until_in_reach(url)
-            else:
-                self._late_route.waited_for()
-                url = await asyncio.wait_for(self._server_url(), self.start_timeout)
+            return await waiting + str(self.server.base_url)
+        except asyncio.CancelledError:
+            self._check_pending = False
+            raise
         except Exception as error:
             # JupyterHub asks on start-up, where an exception would end the hub itself.
             self.log.error("%s did not come up after the restart: %s", self._log_name, error)
             return str(self.server.url)
-        return url + str(self.server.base_url)
+        finally:
+            self._spawn_future = None
+
+    async def _address(self) -> str:
+        if self.reported_port and self.host:
+            url = self._url(self.host, self.reported_port)
+            await self._until_in_reach(url)
+            return url
+        self._late_route.waited_for()
+        return await asyncio.wait_for(self._server_url(), self.start_timeout)
 
     async def _until_in_reach(self, url: str) -> None:
         """A hub that comes back before its network does must not end sessions that go on.

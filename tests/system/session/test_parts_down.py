@@ -58,7 +58,7 @@ def test_a_hub_that_comes_back_before_its_network_ends_nobodys_session(idle: Any
     hub.request_server("alice", {"profile": "stand-in"})
     hub.wait_ready("alice")
     jobs = running(idle)
-    node, port = look(hub).routes["/user/alice/"].removeprefix("http://").split(":")
+    node, port = look(hub).routes["/user/alice"].removeprefix("http://").split(":")
     rules = (
         "add table inet away; add chain inet away in { type filter hook input priority 0; };"
         f" add rule inet away in tcp dport {port} drop"
@@ -73,8 +73,28 @@ def test_a_hub_that_comes_back_before_its_network_ends_nobodys_session(idle: Any
         assert "cannot be reached from the hub; waiting for it" in hub.log.read_text()
     finally:
         idle.exec_on(node, ["nft", "delete", "table", "inet", "away"])
-    wait_for(hub, "/user/alice/api", 30)
+    hub.wait_ready("alice", 60)
+    assert status(hub, "/user/alice/api") == 200
     assert running(idle) == jobs
+
+
+def test_a_session_that_waits_can_be_stopped_after_a_restart_of_the_hub(
+    idle: Any, hub: Any
+) -> None:
+    hub.request_server("carol", {"profile": "queued"})
+    hub.wait_ready("carol")
+    hub.ask_for_server("alice", {"profile": "queued"})
+    deadline = time.monotonic() + 20
+    while "PENDING" not in idle.squeue(user="alice").values():
+        assert time.monotonic() < deadline, hub.tail()
+        time.sleep(0.1)
+    hub.kill()
+    hub.start()
+    answer = hub.api("DELETE", "users/alice/server")
+    assert answer.status_code in {202, 204}, answer.text + hub.tail()
+    hub.wait_gone("alice")
+    assert "PENDING" not in idle.squeue(user="alice").values()
+    assert status(hub, "/user/carol/api") == 200
 
 
 @pytest.mark.soak

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from jupyterhub import orm
 
+from nearfield.scheduler import JobState
 from nearfield_spawners import reach, starting
 
 Lab = Any
@@ -98,6 +99,21 @@ async def test_an_owner_who_was_not_asked_yet_is_no_cluster_that_is_down(
     lab.scheduler.advance(1)
     again.accept_port(5000)
     assert await asyncio.wait_for(asked, 20) == "http://node1:5000/user/alice/"
+
+
+async def test_who_stops_it_meanwhile_is_not_made_to_wait(lab: Lab, network: list[bool]) -> None:
+    network[:] = [False]
+    spawner = await after_a_restart(lab)
+    check = asyncio.create_task(spawner.get_url())
+    await asyncio.sleep(0)
+    # JupyterHub's DELETE: cancel the start, then stop a server that is not pending any more.
+    spawner._spawn_future.cancel()
+    await asyncio.wait((check,))
+    assert not spawner.pending
+    assert spawner._spawn_future is None
+    job = spawner.job
+    await spawner.stop(now=True)
+    assert (await lab.scheduler.status([job]))[job].state is JobState.CANCELLED
 
 
 @pytest.mark.parametrize(
