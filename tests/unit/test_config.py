@@ -34,6 +34,11 @@ from nearfield.storage import locate, near
             ["line 2", "clusters.c", "launcher"],
         ),
         ("catalogue:\n  driver: service\n", ["catalogue", "needs url"]),
+        ("sessions: {per_user: many}", ["sessions.per_user", "a whole number, not 'many'"]),
+        ("hardware: {h: {cores: 0}}", ["hardware.h.cores", "must be at least 1, not 0"]),
+        ("hardware: {h: {cores: 1}}", ["hardware.h.cluster", "is missing"]),
+        ("clusters: {a: {scheduler: x}}", ["must be 'slurm' or 'local', not 'x'"]),
+        ("catalogue: 5", ["line 1, catalogue: must be a mapping"]),
     ],
 )
 def test_error_names_line_and_key(text: str, words: list[str]) -> None:
@@ -47,7 +52,9 @@ def test_error_names_line_and_key(text: str, words: list[str]) -> None:
 def test_empty_and_missing_files() -> None:
     with pytest.raises(ConfigError, match="is empty"):
         parse_config("")
-    with pytest.raises(ConfigError, match=r"/nowhere/nearfield\.yaml: cannot be read"):
+    with pytest.raises(
+        ConfigError, match=r"/nowhere/nearfield\.yaml: cannot be read: No such file"
+    ):
         load_config(Path("/nowhere/nearfield.yaml"))
 
 

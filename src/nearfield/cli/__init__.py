@@ -15,6 +15,7 @@ import typer
 from nearfield._version import __version__
 from nearfield.cli import catalogue, demo, doctor, profiles, provenance, runs, session, templates
 from nearfield.cli._context import Settings
+from nearfield.cli._meant import usage_words
 from nearfield.cli._output import complain
 from nearfield.errors import NearfieldError
 
@@ -71,7 +72,7 @@ def run_command(argv: list[str]) -> int:
     except typer.TyperException as error:  # wrong usage, in typer's own words
         # Without arguments typer has printed the help already, and has nothing to add.
         if words := getattr(error, "format_message", error.__str__)():
-            complain(words)
+            complain(usage_words(words, command, argv))
         return 2
     except NearfieldError as error:
         if debug:

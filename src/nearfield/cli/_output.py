@@ -21,6 +21,11 @@ def emit_json(data: Any) -> None:
     sys.stdout.write("\n")
 
 
+def one_line(text: str) -> str:
+    """``text`` on one line, without anything that a terminal would obey."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def table(columns: list[str], rows: list[list[str]]) -> None:
     """Rows for a person; nothing in a cell is read as markup."""
     from rich.console import Console

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from nearfield.cli._context import asking, search_command, settings
+from nearfield.cli._output import one_line
 
 if TYPE_CHECKING:
     from nearfield.catalogue import Catalogue, ScanReport
@@ -306,11 +307,6 @@ def _visible_to(dataset: Dataset) -> str | None:
 def _time(dataset: Dataset) -> str:
     time = dataset.start_time or dataset.created
     return time.isoformat(sep=" ", timespec="seconds") if time else "-"
-
-
-def one_line(text: str) -> str:
-    """``text`` on one line, without anything that a terminal would obey."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def human_size(size: int) -> str:

@@ -82,8 +82,17 @@ def _print_report(report: Report) -> None:
             [[f.severity, str(f.line or ""), f.key, f.what, f.fix] for f in findings],
         )
     errors = sum(f.severity == "error" for f in findings)
-    print(f"{report.file or 'the defaults'}: {errors} errors, {len(findings) - errors} others")
-    print(f"{report.tried} jobs were put to sbatch --test-only as {report.tried_as}")
+    counts = {"error": errors, "other finding": len(findings) - errors}
+    said = ", ".join(_number(count, what) for what, count in counts.items() if count)
+    print(f"{report.file or 'the defaults'}: {said or 'nothing found against it'}")
+    if report.tried:  # a machine without Slurm has no sbatch
+        were = "was" if report.tried == 1 else "were"
+        jobs = _number(report.tried, "job")
+        print(f"{jobs} {were} put to sbatch --test-only as {report.tried_as}")
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _described(config: Config, name: str) -> dict[str, Any]:

@@ -59,7 +59,10 @@ def _lines(record: Record) -> list[tuple[str, str]]:
             ("", f"{file.path}{'  (changed since it was catalogued)' if file.changed else ''}")
             for file in given.files
         ]
-    lines += [("parameter", f"{name} = {value!r}") for name, value in record.parameters.items()]
+    for name, value in record.parameters.items():
+        # What the template took where it was left to it, if its summary tells.
+        taken = record.summary.get(name) if value in ("", None) else None
+        lines.append(("parameter", f"{name} = {value!r}" + (f", taken: {taken}" if taken else "")))
     lines += [
         ("output", f"{out.path}  {out.size} bytes  sha256 {out.sha256[:16]}…")
         for out in record.outputs

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nearfield.cli._context import asking, settings
-from nearfield.cli._output import emit_json, progress
+from nearfield.cli._output import emit_json, one_line, progress
 
 if TYPE_CHECKING:
     from nearfield.provenance.record import Record
@@ -19,6 +19,7 @@ CatalogueOption = Annotated[
     Path | None,
     typer.Option("--catalogue", help="A catalogue file.", show_default="as configured"),
 ]
+_OTHERS = 8
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -116,7 +117,12 @@ def _reduced(record: Record) -> str:
         return ""
     choice = ""
     if isinstance(images, int) and images > 1 and record.parameters.get("array") == "":
+        others = record.summary.get("other_arrays")
+        named = [str(name) for name in others] if isinstance(others, list) else []
         choice = f"  (1 of {images} image arrays; choose another with -p array=…)"
+        choice += "".join(f"\n  {one_line(name)}" for name in named[:_OTHERS])
+        if len(named) > _OTHERS:
+            choice += f"\n  and {len(named) - _OTHERS} more: nearfield catalogue show PID"
     return f"array {array}{choice}"
 
 

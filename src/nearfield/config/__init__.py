@@ -30,17 +30,20 @@ from nearfield.config.hardware import (
 )
 from nearfield.config.identity import IdentityConfig
 from nearfield.config.loading import (
+    DEMO_MARK,
     candidates,
     find_config,
     key_lines,
     load_config,
     load_site_config,
     parse_config,
+    written_by_demo,
 )
 from nearfield.config.profiles import ProfileConfig, SessionsConfig
 from nearfield.config.site import Config
 
 __all__ = [
+    "DEMO_MARK",
     "AbsolutePath",
     "CatalogueConfig",
     "ChoiceName",
@@ -77,4 +80,5 @@ __all__ = [
     "load_site_config",
     "parse_config",
     "user_data_dir",
+    "written_by_demo",
 ]

@@ -14,6 +14,16 @@ from pydantic import BaseModel, ValidationError
 from nearfield.config.site import Config
 from nearfield.errors import ConfigError, ConfigProblem
 
+DEMO_MARK = "# Written by `nearfield demo`. Delete this file to forget the demo.\n"
+
+
+def written_by_demo(path: Path | None) -> bool:
+    """Is it the configuration of a demo, or the copy that it left for the command line?"""
+    try:
+        return path is not None and path.read_text(encoding="utf-8").startswith(DEMO_MARK)
+    except (OSError, UnicodeDecodeError):
+        return False
+
 
 def candidates() -> list[Path]:
     """Where a configuration is looked for when none is named, first found wins."""
@@ -46,7 +56,12 @@ def load_config(path: Path | None = None) -> Config:
         return Config()
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: cannot be read: {error.strerror}",
+            hint="--config and NEARFIELD_CONFIG name another file",
+        ) from error
+    except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from error
     return parse_config(text, str(path))
 
@@ -139,6 +154,29 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
     return [model for part in get_args(annotation) for model in _models_in(part)]
 
 
+_WORDS = {
+    "missing": "is missing",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "string_type": "must be a word or text (in quotes, if YAML takes it for something else)",
+    "literal_error": "must be {expected}",
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be at most {le}",
+    "dict_type": "must be a mapping",
+    "model_type": "must be a mapping",
+    "list_type": "must be a list: [a, b]",
+    "tuple_type": "must be a list: [a, b]",
+}
+"""What pydantic finds, as it is said to somebody who writes YAML."""
+
+
 def _explain(error: ValidationError, lines: dict[tuple[str, ...], int]) -> list[ConfigProblem]:
     found = []
     for problem in error.errors():
@@ -148,8 +186,10 @@ def _explain(error: ValidationError, lines: dict[tuple[str, ...], int]) -> list[
         if problem["type"] == "extra_forbidden":
             near = get_close_matches(at[-1], _known_keys(Config), n=1)
             message = "unknown key" + (f"; did you mean {near[0]!r}?" if near else "")
-        elif problem["type"] == "tuple_type":
-            message = "must be a list: [a, b]"
+        elif problem["type"] in _WORDS:
+            message = _WORDS[problem["type"]].format(**problem.get("ctx", {}))
+            if problem["type"] != "missing" and isinstance(problem["input"], str | int | float):
+                message += f", not {problem['input']!r}"
         # A broken reference is found at the root: point at the key that it names.
         if not at:
             named = tuple(message.split(":", 1)[0].split("."))

@@ -19,6 +19,7 @@ from typing import Any
 
 import yaml
 
+from nearfield.config import DEMO_MARK, written_by_demo
 from nearfield.errors import BlockedError, UsageError
 
 LOCK = "demo.lock"
@@ -29,7 +30,6 @@ _LINK_DATA = (
     'link="$HOME/data${JUPYTERHUB_SERVER_NAME:+-$JUPYTERHUB_SERVER_NAME}"; '
     'if [ -L "$link" ] || ! [ -e "$link" ]; then ln -sfn "$NEARFIELD_DATA" "$link"; fi; exec "$@"'
 )
-MARK = "# Written by `nearfield demo`. Delete this file to forget the demo.\n"
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def prepare(folder: Path, port: int | None = None) -> Layout:
 
 def write_config(layout: Layout) -> None:
     """The demo's ``nearfield.yaml``."""
-    layout.config_file.write_text(MARK + yaml.safe_dump(_config(layout), sort_keys=False))
+    layout.config_file.write_text(DEMO_MARK + yaml.safe_dump(_config(layout), sort_keys=False))
 
 
 def read(secrets_file: Path) -> Layout:
@@ -209,7 +209,7 @@ def remember(layout: Layout) -> str:
     if sys.prefix == sys.base_prefix:
         return other
     found = Path(sys.prefix) / "etc/nearfield/nearfield.yaml"
-    if found.exists() and not found.read_text().startswith(MARK):
+    if found.exists() and not written_by_demo(found):
         # A real configuration: not ours to replace.
         return f"`nearfield` of {sys.prefix} keeps {found}; {other}"
     found.parent.mkdir(parents=True, exist_ok=True)

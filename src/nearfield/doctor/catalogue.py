@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
+from nearfield.config import written_by_demo
 from nearfield.doctor.findings import Finding, Reporter
 from nearfield.doctor.site import Site
 
@@ -27,6 +29,13 @@ def check(site: Site, report: Reporter) -> Iterator[Finding]:
     try:
         answer = httpx.get(address, timeout=10, trust_env=False)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
+        if written_by_demo(site.source):
+            # It has ended, as it should: nothing is broken.
+            folder = shlex.quote(str(site.config.catalogue.file.parent))
+            yield report.not_checked(
+                "the demo is not running", f"make demo, or nearfield demo --dir {folder}"
+            )
+            return
         yield report.problem(f"{address}: {type(error).__name__}: {error}", hint)
         return
     if answer.is_success:

@@ -71,7 +71,9 @@ def test_in_order(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     report = told(capsys)
     assert (report["findings"], report["tried"], report["silent"]) == ([], 1, [])
     assert site.check() == 0
-    assert "0 errors, 0 others" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "nothing found against it\n" in said
+    assert "1 job was put to sbatch" in said
 
 
 def test_an_error_has_its_line(site: Site, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from nearfield.config import DEMO_MARK
 from nearfield.doctor import Finding, examine_site, launcher_code, node_ports, rounds
 from nearfield.errors import SchedulerUnavailableError
 from nearfield.scheduler.submitters import SUDO_RULE
@@ -210,6 +211,21 @@ def test_the_catalogue(site: Make, ask: Make, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(httpx, "get", refused)
     (found,) = ask("catalogue", with_url)
     assert (found.verdict.value, "refused" in found.message) == ("problem", True)
+
+
+def test_a_demo_that_has_ended_is_no_outage(
+    site: Make, ask: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise httpx.ConnectError("refused")
+
+    monkeypatch.setattr(httpx, "get", refused)
+    looked = site(yaml=site_yaml("http://127.0.0.1:1/services/catalogue"))
+    looked.source = tmp_path / "nearfield.yaml"
+    looked.source.write_text(DEMO_MARK)
+    (found,) = ask("catalogue", looked)
+    assert (found.verdict.value, found.message) == ("not checked", "the demo is not running")
+    assert "make demo" in found.hint
 
 
 def site_yaml(url: str) -> str:

@@ -12,6 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from pydantic import TypeAdapter
 
+from nearfield.cli import run_command
 from nearfield.datasets import RunId
 from nearfield.errors import RunError
 from nearfield.provenance.record import (
@@ -107,3 +108,16 @@ def test_what_cannot_be_read_is_said(tmp_path: Path, content: str | None, words:
         record_path(tmp_path).write_text(content)
     with pytest.raises(RunError, match=words):
         read_record(tmp_path)
+
+
+def test_what_the_template_took_where_it_was_left_to_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = {"array": "", "roi": None, "mask": "m"}
+    taken = {"array": "/entry/data", "mask": "other"}
+    write(tmp_path, example(parameters=asked, summary=taken))
+    assert run_command(["provenance", "show", str(tmp_path)]) == 0
+    told = [line for line in capsys.readouterr().out.splitlines() if "parameter" in line]
+    assert [line.split(maxsplit=1)[1] for line in told] == [
+        "array = '', taken: /entry/data", "roi = None", "mask = 'm'",
+    ]  # fmt: skip

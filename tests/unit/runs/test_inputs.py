@@ -107,6 +107,11 @@ def test_of_a_derived_dataset_the_hdf5_file_is_read(raw: Dataset, tmp_path: Path
     ("summary", "asked", "told"),
     [
         ({"array": "/a", "image_arrays": 3}, "", "array /a  (1 of 3 image arrays; choose another"),
+        (
+            {"array": "/a", "image_arrays": 3, "other_arrays": ["/b", "/c\x1b"]},
+            "",
+            "choose another with -p array=…)\n  /b\n  /c\\x1b\n",
+        ),
         ({"array": "/a", "image_arrays": 3}, "/a", "array /a\n"),
         ({"array": "/a"}, "", "array /a\n"),
         ({"array": 7}, "", None),

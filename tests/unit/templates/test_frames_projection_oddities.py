@@ -220,6 +220,7 @@ def test_a_table_beside_the_stack_is_no_matter(
     names = notebook.run(tmp_path / "a.h5", table, array.model_copy(update={"signal": False}))
     assert names["path"] == "/data"
     assert summary(notebook)["image_arrays"] == 1
+    assert summary(notebook)["other_arrays"] == []
     with pytest.raises(ValueError, match=re.escape("/table")):
         notebook.run(tmp_path / "a.h5", table)
 
