@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from jupyterhub import orm
 
 from fuzzing.site import DATASETS, SITE
 from nearfield.config import Config, parse_config
@@ -111,7 +112,7 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
 async def _probe(file: Path) -> tuple[Probe, Recorder]:
     made = Probe(config_file=str(file))
     made.user = SimpleNamespace(name="alice", groups=[], spawners={})
-    made.orm_spawner = SimpleNamespace(name="", state=None, server=None)
+    made.orm_spawner = orm.Spawner(name="")
     made.api_token = "s3cret"
     recorder = Recorder()
 

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from jupyterhub import orm
 
 from nearfield.config import Config, parse_config
 from nearfield.errors import TooManySessionsError, UsageError
@@ -64,7 +65,7 @@ class People:
     def server(self, name: str) -> Any:
         spawner = NearfieldSpawner(config_file=str(self.file))
         spawner.user = self.user
-        spawner.orm_spawner = SimpleNamespace(name=name, state=None, server=None)
+        spawner.orm_spawner = orm.Spawner(name=name)
         spawner._start_pending = True  # as JupyterHub says while it starts one
         self.user.spawners[name] = spawner
         return spawner
