@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tornado import web
 
 from nearfield.api import session_add, session_datasets
+from nearfield.config import in_words
 from nearfield.datasets import Pid
 from nearfield.errors import (
     BlockedError,
@@ -125,7 +126,7 @@ class SessionDatasetsHandler(_Handler):
 def explain(error: ValidationError) -> str:
     """What of a body does not fit, without its values."""
     return "; ".join(
-        f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}"
+        f"{'.'.join(map(str, e['loc'])) or 'body'}: {in_words(e)}"
         for e in error.errors(include_url=False, include_input=False)
     )
 

@@ -17,7 +17,7 @@ from pydantic import (
     field_validator,
 )
 
-from nearfield.config import ChoiceName, SlurmWord
+from nearfield.config import ChoiceName, SlurmWord, in_words
 from nearfield.datasets import Pid
 from nearfield.errors import UsageError
 from nearfield.profiles import ChosenValue
@@ -81,7 +81,7 @@ def parse_options(data: object) -> SpawnOptions:
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False)
         fields = {
-            _field(e["loc"]): "unknown option" if e["type"] == "extra_forbidden" else e["msg"]
+            _field(e["loc"]): "unknown option" if e["type"] == "extra_forbidden" else in_words(e)
             for e in found[:PROBLEMS_SHOWN]
         }
         problems = "; ".join(f"{name}: {why}" for name, why in fields.items())

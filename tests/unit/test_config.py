@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
-from nearfield.config import Config, load_config, load_site_config, parse_config
+from nearfield.config import Config, in_words, load_config, load_site_config, parse_config
 from nearfield.errors import ConfigError
 from nearfield.storage import locate, near
 
@@ -47,6 +47,21 @@ def test_error_names_line_and_key(text: str, words: list[str]) -> None:
     message = str(caught.value)
     assert message.startswith("site.yaml, line")
     assert all(word in message for word in words), message
+
+
+def test_a_value_is_repeated_only_where_it_was_kept() -> None:
+    for kept, words in (
+        (True, "must be a whole number, not 'x'"),
+        (False, "must be a whole number"),
+    ):
+        with pytest.raises(ValidationError) as caught:
+            Cores.model_validate({"cores": "x"})
+        (problem,) = caught.value.errors(include_input=kept)
+        assert in_words(problem) == words
+
+
+class Cores(BaseModel):
+    cores: int
 
 
 def test_empty_and_missing_files() -> None:

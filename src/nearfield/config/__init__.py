@@ -41,6 +41,7 @@ from nearfield.config.loading import (
 )
 from nearfield.config.profiles import ProfileConfig, SessionsConfig
 from nearfield.config.site import Config
+from nearfield.config.wording import in_words
 
 __all__ = [
     "DEMO_MARK",
@@ -75,6 +76,7 @@ __all__ = [
     "Words",
     "candidates",
     "find_config",
+    "in_words",
     "key_lines",
     "load_config",
     "load_site_config",

@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from nearfield.config.site import Config
+from nearfield.config.wording import in_words
 from nearfield.errors import ConfigError, ConfigProblem
 
 DEMO_MARK = "# Written by `nearfield demo`. Delete this file to forget the demo.\n"
@@ -154,42 +155,15 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
     return [model for part in get_args(annotation) for model in _models_in(part)]
 
 
-_WORDS = {
-    "missing": "is missing",
-    "int_type": "must be a whole number",
-    "int_parsing": "must be a whole number",
-    "int_from_float": "must be a whole number",
-    "float_type": "must be a number",
-    "float_parsing": "must be a number",
-    "bool_type": "must be true or false",
-    "bool_parsing": "must be true or false",
-    "string_type": "must be a word or text (in quotes, if YAML takes it for something else)",
-    "literal_error": "must be {expected}",
-    "greater_than": "must be more than {gt}",
-    "greater_than_equal": "must be at least {ge}",
-    "less_than": "must be less than {lt}",
-    "less_than_equal": "must be at most {le}",
-    "dict_type": "must be a mapping",
-    "model_type": "must be a mapping",
-    "list_type": "must be a list: [a, b]",
-    "tuple_type": "must be a list: [a, b]",
-}
-"""What pydantic finds, as it is said to somebody who writes YAML."""
-
-
 def _explain(error: ValidationError, lines: dict[tuple[str, ...], int]) -> list[ConfigProblem]:
     found = []
     for problem in error.errors():
         at = tuple(str(part) for part in problem["loc"] if part != "[key]")
         known: Any = next((at[:n] for n in range(len(at), -1, -1) if at[:n] in lines), ())
-        message = problem["msg"].removeprefix("Value error, ")
+        message = in_words(problem)
         if problem["type"] == "extra_forbidden":
             near = get_close_matches(at[-1], _known_keys(Config), n=1)
-            message = "unknown key" + (f"; did you mean {near[0]!r}?" if near else "")
-        elif problem["type"] in _WORDS:
-            message = _WORDS[problem["type"]].format(**problem.get("ctx", {}))
-            if problem["type"] != "missing" and isinstance(problem["input"], str | int | float):
-                message += f", not {problem['input']!r}"
+            message += f"; did you mean {near[0]!r}?" if near else ""
         # A broken reference is found at the root: point at the key that it names.
         if not at:
             named = tuple(message.split(":", 1)[0].split("."))

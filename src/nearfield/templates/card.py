@@ -25,6 +25,7 @@ from pydantic import (
     model_validator,
 )
 
+from nearfield.config import in_words
 from nearfield.datasets import ArrayInfo, Dataset
 from nearfield.errors import ConfigError
 from nearfield.provenance.files import PRIVATE_FOLDER
@@ -203,10 +204,7 @@ def _explain(error: ValidationError) -> list[str]:
     lines = []
     for problem in error.errors():
         key = ".".join(str(part) for part in problem["loc"]) or "(whole file)"
-        message = problem["msg"].removeprefix("Value error, ")
-        if problem["type"] == "extra_forbidden":
-            message = "unknown key"
-        lines.append(f"{key}: {message}")
+        lines.append(f"{key}: {in_words(problem)}")
     return lines
 
 
