@@ -33,9 +33,9 @@ def table(columns: list[str], rows: list[list[str]]) -> None:
     from rich.text import Text
 
     grid = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        # A PID or a path that ends in an ellipsis is of no use.
-        grid.add_column(column, overflow="fold")
+    for number, column in enumerate(columns):
+        # A PID or a path that ends in an ellipsis is of no use; what names a row stays whole.
+        grid.add_column(column, overflow="fold", no_wrap=number == 0)
     for row in rows:
         grid.add_row(*(Text(cell) for cell in row))
     # Off a terminal rich falls back to 80 columns and would cut PIDs and paths.

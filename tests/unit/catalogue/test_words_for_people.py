@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from nearfield.catalogue import SqliteCatalogue
 from nearfield.cli import run_command
+from nearfield.cli._output import table
 from nearfield.datasets import DataFile, Dataset, Principal, Query
 from nearfield.provenance.record import Input
 from nearfield.testing.synthetic import DAY_ONE
@@ -91,3 +93,18 @@ def test_the_name_of_a_dataset() -> None:
     kept = [{"path": f.path, "role": f.role, "size": 1, "mtime": f.mtime} for f in (linked, root)]
     assert Input.model_validate({"pid": "p", "files": kept}).name == "root.h5"
     assert Input(pid="p").name == "p"
+
+
+def test_a_narrow_terminal_cuts_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    pid, path = "9f6c52d1-0000-4000-8000-00000000cafe", "/gpfs/" + "0123456789" * 12
+    table(["PID", "title", "path"], [[pid, "a title of many words " * 4, path]])
+    out = capsys.readouterr().out
+    assert pid in out
+    assert "…" not in out
+    lines = out.splitlines()[1:]
+    assert max(map(len, lines)) <= 80
+    assert path in "".join(line.split()[-1] for line in lines), "folded, and nothing left out"
