@@ -114,6 +114,28 @@ def test_a_short_outage_loses_no_session(idle: Any, hub: Any, daemon: str) -> No
     survive(idle, hub, daemon, sessions=2, seconds=4)
 
 
+def test_a_job_that_nobody_could_cancel_is_cancelled_by_a_hub_without_servers(
+    idle: Any, hub: Any
+) -> None:
+    hub.request_server("alice", {"profile": "stand-in"}, "left")
+    hub.wait_ready("alice", name="left")
+    row = look(hub).row("alice", "left")
+    assert row is not None
+    with outage(idle, "munged"):
+        hub.stop_server("alice", name="left")
+        hub.kill()
+        hub.start()
+    # Nobody asks this hub for anything: a request could have it make its user's spawners.
+    told = look(hub)
+    assert not [row for row in told.rows if row.active]
+    deadline = time.monotonic() + 90
+    while look(hub).leftovers:
+        assert time.monotonic() < deadline, hub.tail()
+        time.sleep(0.5)
+    assert idle.wait_job(row.number) == "CANCELLED"
+    assert f"job {row.job_name}, left over from an outage, is cancelled" in hub.log.read_text()
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("daemon", OUTAGES)
 def test_an_outage_of_a_minute_loses_no_session(patient: Any, hub: Any, daemon: str) -> None:
