@@ -25,9 +25,10 @@ def main() -> object:
     singleuser = importlib.import_module("jupyterhub.singleuser")
     if not os.environ.get("JUPYTERHUB_SINGLEUSER_APP"):
         # The extensions that it imports next, and these alone: jupyterlab.labhubapp would make of
-        # it the server of JupyterHub 1. What cannot be imported the server itself will tell.
+        # it the server of JupyterHub 1. What cannot be imported the server itself will tell, or
+        # do without.
         for extension in ("jupyterlab.labapp", "nearfield_server.extension"):
-            with suppress(ImportError):
+            with suppress(Exception):
                 importlib.import_module(extension)
     # Modules live as long as the process: the collector need never walk through them again.
     gc.freeze()

@@ -7,6 +7,7 @@ spawners is made to look for these first.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import sys
 from typing import Any
@@ -23,7 +24,15 @@ def attend(hub: Any) -> None:
     @functools.wraps(init_spawners)
     async def with_leftovers(app: Any) -> Any:
         go_on(app)
-        return await init_spawners(app)
+        try:
+            return await init_spawners(app)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # Somebody has stopped a session that was still waited for. The other checks go on, and
+            # the rest of the hub's start must too.
+            return 0
 
     hub.init_spawners = with_leftovers
 

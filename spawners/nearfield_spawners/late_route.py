@@ -8,7 +8,11 @@ meanwhile would be ready, and not be reached for minutes.
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
+
+EARLY_SECONDS = 9.0
+"""A little less than what JupyterHub waits for all servers before it makes its routes."""
 
 
 class LateRoute:
@@ -17,7 +21,12 @@ class LateRoute:
     def __init__(self, spawner: Any) -> None:
         self._spawner = spawner
         self._late = False
+        self._asked = 0.0
         self._adding: asyncio.Task[None] | None = None
+
+    def asked_for(self) -> None:
+        """The hub has begun to look for the server."""
+        self._asked = time.monotonic()
 
     def waited_for(self) -> None:
         """The hub was told the server's address only after it had asked for it."""
@@ -25,8 +34,9 @@ class LateRoute:
 
     def ready(self) -> None:
         """JupyterHub has noted the address and takes the server for a running one."""
-        if self._late:
-            self._late = False
+        slow = self._asked and time.monotonic() - self._asked > EARLY_SECONDS
+        late, self._late, self._asked = self._late or slow, False, 0.0
+        if late:
             self._adding = asyncio.create_task(self._add())
 
     async def _add(self) -> None:

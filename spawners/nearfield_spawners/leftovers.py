@@ -13,12 +13,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
 
 from nearfield.errors import NearfieldError, SchedulerUnavailableError
 from nearfield.scheduler import JobId, Scheduler
+from nearfield_spawners.monitor import NotToldYetError
 
 Finder = Callable[[str, str, str], Awaitable[JobId | None]]
 """Cluster, user, name → the live job of that name."""
@@ -55,11 +57,7 @@ class Leftover(BaseModel):
         if self.number:
             job: JobId | None = JobId(cluster=self.cluster, user=self.user, number=self.number)
         else:
-            job = await (
-                find(self.cluster, self.user, self.name)
-                if find is not None
-                else scheduler.find(self.user, self.name)
-            )
+            job = await self._seek(scheduler, find)
             # No clock of the hub says when a submit began: it may have waited for its turn.
             if job is None and not await scheduler.withdraw(self.user, self.name):
                 self.taken = self.taken or time.time()
@@ -67,6 +65,14 @@ class Leftover(BaseModel):
                     raise SchedulerUnavailableError("its submit may still be under way")
         if job is not None:
             await scheduler.cancel(job)
+
+    async def _seek(self, scheduler: Scheduler, find: Finder | None) -> JobId | None:
+        if find is not None:
+            with suppress(NotToldYetError):
+                return await find(self.cluster, self.user, self.name)
+        # What is shared waits for no slow owner, and the next try may come too late for the
+        # answer. Nobody waits for this one.
+        return await scheduler.find(self.user, self.name)
 
 
 class Leftovers:

@@ -65,7 +65,10 @@ class Life(Configured):
             self._telling = asyncio.create_task(self.poll_and_notify())
 
     async def _look(self) -> JobStatus:
+        name = self.job_name
         job = self.job or await self._find_again()
+        if self.job_name != name:
+            return JobStatus(state=JobState.UNKNOWN, reason="its session is over")
         if job is None:
             if not await self._withdrawn():
                 return JobStatus(state=JobState.UNKNOWN, reason="the submit may be under way")
@@ -84,7 +87,10 @@ class Life(Configured):
 
     async def _find_again(self) -> JobId | None:
         """The job of a submit whose answer was lost."""
-        job = await self._monitor().find(self.account, self.job_name)
+        name = self.job_name
+        job = await self._monitor().find(self.account, name)
+        if self.job_name != name:
+            return None  # stopped meanwhile, and what is saved may be another session's by now
         if job is not None:
             self.job_id = str(job)
             event(self.log, "found-again", **self._who())

@@ -122,6 +122,8 @@ class Starting(Life):
                 # Any question will do; a name that was never asked for is not answered from memory.
                 name = f"nearfield-{secrets.token_hex(8)}"
                 await self._monitor().find(self.account, name)
+            except NotToldYetError:
+                return  # the queue has answered; only the owner's own look is still to come
             except SchedulerUnavailableError as error:
                 self._waiting_for_answer(error)
                 await asyncio.sleep(self._interval)
@@ -140,6 +142,8 @@ class Starting(Life):
                     return True
                 if await self._withdrawn():
                     return False
+            except NotToldYetError:
+                pass
             except SchedulerUnavailableError as error:
                 self._waiting_for_answer(error)
             await asyncio.sleep(self._interval)
@@ -257,6 +261,7 @@ class Starting(Life):
         Whoever stops the server meanwhile ends the wait: JupyterHub cancels what it takes for the
         start, and refuses to stop a server that it still checks.
         """
+        self._late_route.asked_for()
         waiting = asyncio.create_task(self._address())
         self._spawn_future: asyncio.Task[str] | None = waiting
         try:

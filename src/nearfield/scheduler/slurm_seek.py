@@ -19,8 +19,8 @@ QUICK_SECONDS = 1.0
 AGAIN_SECONDS = 30.0
 """So long a name is not asked for again."""
 ABSENT_SECONDS = 10.0
-"""So old "no such job" may be when it is told, counted from the question: a submit may have come
-between. Less than what a launcher's submit is given beyond its own end (spawner: leftovers)."""
+"""So long "no such job" is told: a submit may have come between. That none will come says
+``withdraw`` alone, and looks for itself."""
 PER_OWNER = 8
 """So many questions of one owner may be under way."""
 
@@ -73,9 +73,9 @@ class AsOwners:
         return task
 
     async def _ask(self, key: Key) -> None:
-        began = self._clock()
         try:
-            self._found[key] = began, await self._find(*key)
+            answer = await self._find(*key)
+            self._found[key] = self._clock(), answer
         except Exception:  # noqa: S110  # no answer is no knowledge, and the next look asks again
             pass
         finally:

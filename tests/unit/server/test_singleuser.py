@@ -75,6 +75,13 @@ def test_the_server_starts_with_everything_imported_and_a_collector_that_collect
     }
 
 
+def test_an_extension_that_breaks_is_left_to_the_server(tmp_path: Path) -> None:
+    (tmp_path / "jupyterlab").mkdir()
+    (tmp_path / "jupyterlab/__init__.py").write_text("raise ValueError('a package of the user')")
+    told = python(STARTS, JUPYTERHUB_SINGLEUSER_APP="", PYTHONPATH=str(tmp_path))
+    assert (told["lab"], told["collects"]) == (False, True)
+
+
 def test_another_app_than_lab_is_not_burdened_with_lab() -> None:
     told = python(STARTS, JUPYTERHUB_SINGLEUSER_APP="jupyter_server.serverapp.ServerApp")
     assert told["lab"] is False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -133,3 +134,33 @@ def test_the_spawners_name_is_all_that_a_hub_needs_for_it(tmp_path: Path, url: s
         cwd=tmp_path,
     )
     assert json.loads(done.stdout.splitlines()[-1]) == [[left.model_dump(), "lab"]]
+
+
+async def test_the_stop_of_one_session_that_waits_is_no_end_of_the_hubs_start(lab: Lab) -> None:
+    class Checking:
+        """JupyterHub's start, in outline: all checks are awaited together."""
+
+        spawner_class = object
+
+        def __init__(self, *checks: Any) -> None:
+            self.checks = [asyncio.ensure_future(check) for check in checks]
+
+        async def init_spawners(self) -> int:
+            await asyncio.gather(*self.checks)
+            return len(self.checks)
+
+    async def stopped() -> None:
+        raise asyncio.CancelledError
+
+    other = asyncio.Event()
+    hub_start.attend(Checking)
+    hub = Checking(stopped(), other.wait())
+    assert await hub.init_spawners() == 0
+    other.set()
+    assert await hub.checks[1] is True
+
+    started = asyncio.create_task(Checking(asyncio.Event().wait()).init_spawners())
+    await asyncio.sleep(0)
+    started.cancel()  # the hub itself ends
+    with pytest.raises(asyncio.CancelledError):
+        await started

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from jupyterhub import orm
 
+from nearfield_spawners import late_route
+
 Lab = Any
 Holds = Callable[[Callable[[], bool]], Awaitable[None]]
 
@@ -79,6 +81,17 @@ async def test_one_whose_address_was_known_is_left_to_jupyterhub(
     assert await spawner.get_url() == "http://node1:5000/user/alice/late/"
     taken_for_ready(spawner)
     assert spawner._late_route._adding is None
+    spawner.stop_polling()
+
+
+async def test_one_that_answered_late_gets_its_route_too(
+    lab: Lab, holds: Holds, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spawner = await after_a_restart(lab, reported=True)
+    await spawner.get_url()
+    monkeypatch.setattr(late_route, "EARLY_SECONDS", -1.0)
+    taken_for_ready(spawner)
+    await holds(lambda: proxy.routes == ["alice/late"])
     spawner.stop_polling()
 
 

@@ -12,6 +12,7 @@ from nearfield.errors import SchedulerUnavailableError, UnknownNameError
 from nearfield.scheduler import JobId
 from nearfield_spawners import leftovers
 from nearfield_spawners.leftovers import Leftover, Leftovers
+from nearfield_spawners.monitor import NotToldYetError
 
 Holds = Callable[[Callable[[], bool]], Awaitable[None]]
 
@@ -218,3 +219,15 @@ async def test_one_that_cannot_be_read_is_told_and_the_others_are_kept(
     kept.load([{"cluster": "c"}, good])
     assert [entry["name"] for entry in kept.dump()] == ["nf-1"]
     assert "a leftover is given up" in caplog.text
+
+
+async def test_an_owner_who_is_slow_is_waited_for_here() -> None:
+    async def slow(_cluster: str, _user: str, _name: str) -> JobId | None:
+        raise NotToldYetError("its owner has not answered yet")
+
+    outage = Outage()
+    outage.away = False
+    outage.known["nf-1"] = JobId(cluster="c", user="alice", number="18")
+    left = Leftover(cluster="c", user="alice", name="nf-1")
+    await left.end(outage, slow)  # type: ignore[arg-type]
+    assert [job.number for job in outage.cancelled] == ["18"]

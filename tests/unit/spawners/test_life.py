@@ -280,3 +280,26 @@ async def test_a_launcher_that_has_begun_is_given_its_time(
     assert await spawner.poll() is None
     monkeypatch.setattr(life, "LAUNCHER_SECONDS", -1.0)
     assert await spawner.poll() == 1
+
+
+async def test_a_look_that_outlives_its_session_touches_no_other(lab: Lab) -> None:
+    first = lab.spawner()
+    start = asyncio.create_task(first.start())
+    await lab.submitted(first)
+    start.cancel()
+    found, answer = lab.scheduler.find_all, asyncio.Event()
+
+    async def late(wanted: Any) -> Any:
+        await answer.wait()
+        return await found(wanted)
+
+    lab.scheduler.find_all = late
+    old = lab.spawner(state=first.get_state() | {"job_id": ""})
+    look = asyncio.create_task(old._look())
+    await asyncio.sleep(0)
+    old.clear_state()  # stopped, as JupyterHub does it
+    old.orm_spawner.state = {"job_name": "nearfield-new"}
+    answer.set()
+    assert (await look).state is JobState.UNKNOWN
+    assert old.orm_spawner.state == {"job_name": "nearfield-new"}
+    assert old.job is None

@@ -203,3 +203,16 @@ async def test_an_outage_while_it_waits_ends_nothing(lab: Lab, holds: Holds) -> 
     lab.scheduler.advance(1)
     spawner.accept_port(5000)
     assert await start == "http://node1:5000"
+
+
+async def test_an_owner_who_is_slow_is_no_scheduler_that_is_down(lab: Lab) -> None:
+    lab.write("wait")
+
+    async def nothing_yet(_wanted: Any) -> dict[Any, Any]:
+        return {}
+
+    lab.scheduler.find_all = nothing_yet
+    spawner = lab.spawner()
+    start = asyncio.create_task(spawner.start())
+    await lab.submitted(spawner)
+    start.cancel()
