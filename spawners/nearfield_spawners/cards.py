@@ -9,10 +9,13 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
+from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 from nearfield.config import EnvironmentConfig
 from nearfield.scheduler.images import Card, ImageReport, read_card, verify_image
+from nearfield_spawners.looks import Looks, apart
 
 WAIT_SECONDS = 0.5
 KEPT = 200
@@ -27,6 +30,7 @@ class Cards:
 
     def __init__(self) -> None:
         self._slots = threading.Semaphore(2)
+        self._states: Looks[tuple[int, ...]] = Looks()
         self._cards: dict[_Key, Future[Card]] = {}
         self._reports: dict[_Key, Future[ImageReport | None]] = {}
 
@@ -34,19 +38,17 @@ class Cards:
         """The card with digest, verdict and signers as far as they are known; None: no image."""
         if environment.image is None:
             return None
-        key = await asyncio.to_thread(_key_of, environment)
+        image = environment.image
+        state = await self._states.at(image, partial(_state_of, image))
+        if state is None:  # its file system hangs; the page asks again
+            return _told(Card(), None)
+        key = (str(image), environment.model_dump_json(), state)
         if key not in self._cards:
             self._forget()
             self._cards[key] = self._ask(read_card, environment)
             self._reports[key] = self._ask(verify_image, environment)
         await asyncio.wait([asyncio.wrap_future(self._cards[key])], timeout=WAIT_SECONDS)
-        card = _result(self._cards[key]) or Card()
-        report = _result(self._reports[key])
-        told = card.model_dump(mode="json")
-        told |= {"digest": "", "verdict": "", "signers": []}
-        if report is not None:
-            told |= report.model_dump(mode="json", include={"digest", "verdict", "signers"})
-        return told
+        return _told(_result(self._cards[key]) or Card(), _result(self._reports[key]))
 
     async def of(
         self, environments: Iterable[tuple[str, EnvironmentConfig]]
@@ -57,18 +59,13 @@ class Cards:
         return dict(zip(named, found, strict=True))
 
     def _ask(self, ask: Callable[[EnvironmentConfig], T], about: EnvironmentConfig) -> Future[T]:
-        """In a thread that does not keep the hub from ending: a large image takes minutes."""
-        future: Future[T] = Future()
+        """When it is its turn: a large image takes minutes."""
 
-        def work() -> None:
+        def work() -> T:
             with self._slots:
-                try:
-                    future.set_result(ask(about))
-                except Exception as error:  # a card is for show; whoever shows it leaves it out
-                    future.set_exception(error)
+                return ask(about)
 
-        threading.Thread(target=work, name="nearfield-card", daemon=True).start()
-        return future
+        return apart(work)
 
     def _forget(self) -> None:
         while len(self._cards) >= KEPT:
@@ -100,15 +97,20 @@ def _result(future: Future[Any]) -> Any:
     return future.result()
 
 
-def _key_of(environment: EnvironmentConfig) -> _Key:
-    image = str(environment.image)
+def _told(card: Card, report: ImageReport | None) -> dict[str, Any]:
+    told = card.model_dump(mode="json")
+    told |= {"digest": "", "verdict": "", "signers": []}
+    if report is not None:
+        told |= report.model_dump(mode="json", include={"digest", "verdict", "signers"})
+    return told
+
+
+def _state_of(image: Path) -> tuple[int, ...]:
     try:
-        assert environment.image is not None  # noqa: S101 - the caller has looked
-        found = environment.image.stat()
-        state: tuple[int, ...] = (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+        found = image.stat()
     except OSError:
-        state = ()
-    return image, environment.model_dump_json(), state
+        return ()
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 CARDS = Cards()

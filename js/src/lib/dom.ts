@@ -31,6 +31,13 @@ export function all<T extends HTMLElement = HTMLElement>(selector: string, withi
   return [...within.querySelectorAll<T>(selector)];
 }
 
+/** An item for each text. As with `say`, what is there already is not heard again. */
+export function sayList(list: HTMLElement, texts: readonly string[]): void {
+  const kept = [...list.children];
+  if (kept.length === texts.length && kept.every((item, at) => item.textContent === texts[at])) return;
+  list.replaceChildren(...texts.map((text) => h("li", {}, text)));
+}
+
 /** Sets text only where it differs, so that screen readers do not hear it again. */
 export function say(element: HTMLElement, text: string): void {
   if (element.textContent !== text) element.textContent = text;

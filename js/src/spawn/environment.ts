@@ -42,7 +42,7 @@ export class Environments {
     const fits = new Map(this.cards.map((card) => [card, fitOf(this.techniques(card), asked)]));
     const fit = (card: HTMLElement): Fit => fits.get(card) ?? "any";
     const order = byFit(this.cards, fit);
-    if (order.some((card, index) => this.list.children[index] !== card)) this.list.append(...order);
+    if (order.some((card, index) => this.list.children[index] !== card)) this.put(order);
     for (const card of this.cards) this.mark(card, fit(card), wanted);
     const made = order.filter((card) => fit(card) === "made").length;
     const rest = order.some((card) => fit(card) !== "any");
@@ -57,6 +57,15 @@ export class Environments {
     const chosen = order.find((card) => need<HTMLInputElement>("input", card).checked);
     const best = order[0];
     return chosen && best && isBetter(fit(best), fit(chosen)) ? (best.dataset["profile"] ?? null) : null;
+  }
+
+  /** The card that has the focus stays, and the others move: what is moved loses the focus. */
+  private put(order: HTMLElement[]): void {
+    const at = order.findIndex((card) => card.contains(document.activeElement));
+    const held = order[at];
+    if (!held) return this.list.append(...order);
+    held.before(...order.slice(0, at));
+    held.after(...order.slice(at + 1));
   }
 
   private techniques(card: HTMLElement): string[] {

@@ -1,7 +1,7 @@
 // The summary above the start button: where, what crosses the network, when; problems in place.
 import type { Api } from "../lib/api.ts";
 import { ApiError, withQuery } from "../lib/api.ts";
-import { all, h, need, say } from "../lib/dom.ts";
+import { all, h, need, say, sayList } from "../lib/dom.ts";
 import { Latest } from "../lib/latest.ts";
 import { startWords } from "../lib/words.ts";
 import { FIT_WORDS, type Fit } from "./fit.ts";
@@ -109,7 +109,7 @@ export class Planning {
             unsure ? h("span", { class: "nf-unsure" }, "Your right to read is checked on the node, before the server starts.") : null,
           ),
     );
-    this.notes.replaceChildren(...plan.notes.map((note) => h("li", {}, sentence(withTitles(note, this.form.titles())))));
+    sayList(this.notes, plan.notes.map((note) => sentence(withTitles(note, this.form.titles()))));
     const others = this.blocked ? [] : better(plan).filter((one) => this.form.fit(one.profile) !== "other").slice(0, 3);
     this.others.replaceChildren(...others.map((other) => this.alternative(other)));
   }

@@ -24,7 +24,7 @@ async def known(shelf: cards.Cards, environment: EnvironmentConfig) -> dict[str,
     """The card once the threads are done."""
     await shelf.shown(environment)
     for thread in threading.enumerate():
-        if thread.name == "nearfield-card":
+        if thread.name == "nearfield-look":
             await asyncio.to_thread(thread.join, 10)
     found = await shelf.shown(environment)
     assert found is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 from types import SimpleNamespace
 
@@ -287,3 +288,10 @@ def test_the_page_is_told_whether_a_hardware_was_asked_for(
     link: dict[str, object], told: str
 ) -> None:
     assert f'data-sized="{told}"' in form(OPEN, link=link)
+
+
+def test_what_changes_while_somebody_fills_in_the_form_is_announced() -> None:
+    shown = form(OPEN)
+    for name in ("nf-status", "nf-fit", "nf-plan", "nf-notes"):
+        [tag] = re.findall(rf'<[^>]*\bid="{name}"[^>]*>', shown)
+        assert 'aria-live="polite"' in tag
