@@ -13,6 +13,11 @@ from pathlib import Path
 TOOLS = Path(__file__).resolve().parents[2] / "system/cluster"
 OTHER_HUB = os.environ.get("NEARFIELD_TEST_JUPYTERHUB", "")  # a version, for `make soak-hub5`
 REFUSED = 3  # exit code of cluster, site-runtime and install-apptainer: this host is not for us
+OVER = frozenset(
+    {"BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY"}
+    | {"PREEMPTED", "TIMEOUT"}
+)
+"""States of jobs that ended."""
 
 # what a job may end as; a job in none of these is still going on
 ENDED = (
@@ -127,6 +132,10 @@ class Cluster:
         ]
         lines = self._slurm(argv, cluster).splitlines()
         return dict(line.split("|") for line in lines)
+
+    def alive(self, user: str, cluster: str = "lab") -> set[str]:
+        """The account's jobs that are not over; squeue lists those that ended lately too."""
+        return {job for job, state in self.squeue(user, cluster).items() if state not in OVER}
 
     def job_state(self, jobid: str, cluster: str = "lab") -> str:
         """The state in sacct, else in squeue, else ``""``."""

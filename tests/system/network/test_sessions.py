@@ -13,13 +13,6 @@ import pytest
 
 pytestmark = pytest.mark.system
 
-ENDED = {"CANCELLED", "COMPLETED", "FAILED", "TIMEOUT", "NODE_FAIL", "PREEMPTED"}
-
-
-def jobs_of(cluster: Any, user: str, where: str = "lab") -> list[str]:
-    listed = cluster.squeue(user, cluster=where)
-    return [job for job, state in listed.items() if state not in ENDED]
-
 
 def start(hub: Any, profile: str, name: str = "") -> dict[str, Any]:
     answer = hub.request_server("alice", {"profile": profile}, name)
@@ -30,7 +23,7 @@ def start(hub: Any, profile: str, name: str = "") -> dict[str, Any]:
 
 def test_a_whole_session_through_the_submit_host(cluster: Any, hub: Any) -> None:
     start(hub, "small")
-    [job] = jobs_of(cluster, "alice")
+    [job] = cluster.alive("alice")
     token = hub.user_token("alice")
     code = "import os; print(os.getuid(), os.environ['JUPYTERHUB_SERVICE_URL'])"
     seen = hub.execute("alice", token, code)
@@ -40,12 +33,12 @@ def test_a_whole_session_through_the_submit_host(cluster: Any, hub: Any) -> None
     assert 20000 <= (parts.port or 0) <= 20039
     assert str(parts.hostname).startswith("10.99.0."), "bind: {node} is the node's own address"
     hub.stop_server("alice")
-    assert job not in jobs_of(cluster, "alice")
+    assert job not in cluster.alive("alice")
 
 
 def test_a_submit_host_that_is_down(cluster: Any, hub: Any, submit_host: Any) -> None:
     start(hub, "stand-in")
-    [job] = jobs_of(cluster, "alice")
+    [job] = cluster.alive("alice")
     submit_host.stop()
     try:
         time.sleep(3)  # more than one poll
@@ -55,11 +48,11 @@ def test_a_submit_host_that_is_down(cluster: Any, hub: Any, submit_host: Any) ->
         assert "no connection to the submit host" in refused.json()["message"]
         hub.api("DELETE", "users/alice/server")
         hub.wait_gone("alice")
-        assert job in jobs_of(cluster, "alice"), "nobody could have cancelled it yet"
+        assert job in cluster.alive("alice"), "nobody could have cancelled it yet"
     finally:
         submit_host.start()
     deadline = time.monotonic() + 30
-    while job in jobs_of(cluster, "alice"):
+    while job in cluster.alive("alice"):
         assert time.monotonic() < deadline, f"job {job} was forgotten:\n{hub.tail()}"
         time.sleep(0.3)
 
@@ -67,7 +60,7 @@ def test_a_submit_host_that_is_down(cluster: Any, hub: Any, submit_host: Any) ->
 @pytest.mark.soak  # 150 s: Slurm's own commands try for long
 def test_one_of_two_clusters_is_down(cluster: Any, hub: Any) -> None:
     start(hub, "there", "far")
-    [job] = jobs_of(cluster, "alice", "lab2")
+    [job] = cluster.alive("alice", "lab2")
     token = hub.user_token("alice")
     cluster.stop_daemon("slurmctld2")
     try:
@@ -91,12 +84,12 @@ def test_one_of_two_clusters_is_down(cluster: Any, hub: Any) -> None:
     finally:
         cluster.start_daemon("slurmctld2")
     end = time.monotonic() + 20
-    while jobs_of(cluster, "alice", "lab2") != [job]:
+    while cluster.alive("alice", "lab2") != {job}:
         assert time.monotonic() < end, hub.tail()
         time.sleep(0.2)
     assert hub.server("alice", "far")["ready"]
     hub.stop_server("alice", name="far")
-    assert jobs_of(cluster, "alice", "lab2") == []
+    assert cluster.alive("alice", "lab2") == set()
 
 
 HOLDER = """

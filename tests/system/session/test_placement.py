@@ -16,6 +16,8 @@ from typing import Any
 import httpx
 import pytest
 
+from hublab.ledger import ALIVE
+
 pytestmark = pytest.mark.system
 
 MAKE = """
@@ -173,7 +175,7 @@ def test_bobs_is_refused_before_submission_naming_dataset_path_and_reason(
     plan = ask(hub, "alice", "plan", json=options)
     assert [r["answer"] for r in plan["rights"]] == ["no"]
     assert said in plan["problems"][0]["message"]
-    assert jobs(cluster) == set()
+    assert not ALIVE & set(cluster.squeue("alice").values())
 
 
 def test_where_the_hub_cannot_see_the_node_decides_with_the_same_words(
@@ -187,11 +189,6 @@ def test_where_the_hub_cannot_see_the_node_decides_with_the_same_words(
     assert right["path"] == path
     said = hub.request_server("alice", options).json()["message"]
     assert f"dataset {pid}: {path} cannot be read by alice on nb1" in said
-
-
-def jobs(cluster: Any) -> set[str]:
-    ended = {"CANCELLED", "COMPLETED", "FAILED", "COMPLETING"}
-    return {job for job, state in cluster.squeue("alice").items() if state not in ended}
 
 
 IN_THE_SESSION = """

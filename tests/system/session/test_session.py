@@ -45,12 +45,6 @@ print(json.dumps(out))
 """
 
 
-def jobs_of(cluster: Any, user: str) -> list[str]:
-    """Jobs that are not over; squeue also lists those that ended lately."""
-    ended = {"CANCELLED", "COMPLETED", "FAILED", "TIMEOUT", "NODE_FAIL", "PREEMPTED"}
-    return [job for job, state in cluster.squeue(user).items() if state not in ended]
-
-
 def start(hub: Any, pid: str) -> dict[str, Any]:
     answer = hub.request_server("alice", {"profile": "small", "datasets": [pid]})
     assert answer.status_code in {201, 202}, answer.text + hub.tail()
@@ -61,7 +55,7 @@ def test_reads_hers_cannot_write_it_cannot_read_bobs(
     cluster: Any, hub: Any, pids: dict[str, str], people_data: dict[str, str]
 ) -> None:
     start(hub, pids["alice"])
-    assert len(jobs_of(cluster, "alice")) == 1
+    assert len(cluster.alive("alice")) == 1
     token = hub.user_token("alice")
     seen = json.loads(hub.execute("alice", token, f"BOB = {people_data['bob']!r}\n{LOOK}"))
     assert seen["uid"] == 20001
@@ -76,22 +70,22 @@ def test_reads_hers_cannot_write_it_cannot_read_bobs(
     assert seen["environ"] == []
 
     hub.stop_server("alice")
-    assert jobs_of(cluster, "alice") == []
+    assert cluster.alive("alice") == set()
 
 
 def test_survives_a_restart_of_the_hub(cluster: Any, hub: Any, pids: dict[str, str]) -> None:
     start(hub, pids["alice"])
-    [job] = jobs_of(cluster, "alice")
+    [job] = cluster.alive("alice")
     token = hub.user_token("alice")
     hub.kill()
     # The proxy is its own process: the session answers while the hub is away.
     hub.start()
     server = hub.wait_ready("alice")
-    assert jobs_of(cluster, "alice") == [job]
+    assert cluster.alive("alice") == {job}
     assert hub.execute("alice", token, "print(6 * 7)").strip() == "42"
     assert server["pending"] is None
     hub.stop_server("alice")
-    assert jobs_of(cluster, "alice") == []
+    assert cluster.alive("alice") == set()
 
 
 def test_hub_killed_while_the_server_starts(cluster: Any, hub: Any, pids: dict[str, str]) -> None:
@@ -109,7 +103,7 @@ def test_hub_killed_while_the_server_starts(cluster: Any, hub: Any, pids: dict[s
     hub.start()
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        server, jobs = hub.server("alice"), jobs_of(cluster, "alice")
+        server, jobs = hub.server("alice"), cluster.alive("alice")
         if (server and server["ready"] and len(jobs) == 1) or (not server and not jobs):
             return
         time.sleep(0.5)
@@ -134,7 +128,7 @@ def test_refused_before_anything_is_submitted(
     assert answer.status_code == status, answer.text
     message = answer.json()["message"]
     assert all(word in message for word in words), message
-    assert jobs_of(cluster, "alice") == []
+    assert cluster.alive("alice") == set()
 
 
 def test_bobs_dataset_is_refused_before_anything_is_submitted(
@@ -143,7 +137,7 @@ def test_bobs_dataset_is_refused_before_anything_is_submitted(
     answer = hub.request_server("alice", {"profile": "small", "datasets": [pids["bob"]]})
     assert answer.status_code in {403, 404}, answer.text
     assert pids["bob"] in answer.json()["message"]
-    assert jobs_of(cluster, "alice") == []
+    assert cluster.alive("alice") == set()
 
 
 def test_slurms_own_words_reach_the_user(cluster: Any, hub: Any) -> None:
@@ -186,7 +180,7 @@ def test_munge_away_loses_no_session_and_a_stop_is_made_up_for(
     cluster: Any, hub: Any, pids: dict[str, str]
 ) -> None:
     start(hub, pids["alice"])
-    [job] = jobs_of(cluster, "alice")
+    [job] = cluster.alive("alice")
     token = hub.user_token("alice")
     cluster.stop_daemon("munged")
     try:
@@ -199,7 +193,7 @@ def test_munge_away_loses_no_session_and_a_stop_is_made_up_for(
     finally:
         cluster.start_daemon("munged")
     deadline = time.monotonic() + 45
-    while job in jobs_of(cluster, "alice"):
+    while job in cluster.alive("alice"):
         assert time.monotonic() < deadline, f"job {job} was forgotten:\n{hub.tail()}"
         time.sleep(0.5)
 
@@ -208,7 +202,7 @@ def test_a_stop_during_an_outage_is_made_up_for_by_the_next_hub(
     cluster: Any, hub: Any, pids: dict[str, str]
 ) -> None:
     start(hub, pids["alice"])
-    [job] = jobs_of(cluster, "alice")
+    [job] = cluster.alive("alice")
     cluster.stop_daemon("munged")
     try:
         hub.api("DELETE", "users/alice/server")
@@ -219,11 +213,11 @@ def test_a_stop_during_an_outage_is_made_up_for_by_the_next_hub(
         hub.kill()
     finally:
         cluster.start_daemon("munged")
-    assert job in jobs_of(cluster, "alice"), "nobody could have cancelled it yet"
+    assert job in cluster.alive("alice"), "nobody could have cancelled it yet"
     hub.start()
     # Anybody's session makes the new hub look through what the old one left.
     hub.request_server("bob", {"profile": "nonsense"})
     deadline = time.monotonic() + 45
-    while job in jobs_of(cluster, "alice"):
+    while job in cluster.alive("alice"):
         assert time.monotonic() < deadline, f"job {job} was forgotten:\n{hub.tail()}"
         time.sleep(0.5)
