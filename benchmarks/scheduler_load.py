@@ -16,7 +16,7 @@ from typing import Any
 
 from benchkit.load import keys, reset_rpcs, rpcs, start_all
 from benchkit.report import Report, Target
-from benchkit.site import nearfield, plain_batchspawner, test_cluster
+from benchkit.site import PEOPLE, nearfield, plain_batchspawner, test_cluster
 from nearfield.scheduler.slurm_forecast import SINFO, WAITING
 from nearfield.scheduler.slurm_output import OWNED_FORMAT
 
@@ -54,7 +54,14 @@ def measure(
         had = count
         time.sleep(SETTLE)
         by_user = window(hub.cluster, seconds)
-        rows.append({"servers": count, "rpcs_per_minute": of_hub(by_user), "by_user": by_user})
+        rows.append(
+            {
+                "servers": count,
+                "rpcs_per_minute": of_hub(by_user),
+                "look_rpcs": cost(hub.cluster, look_of(running(hub.cluster)))[1],
+                "by_user": by_user,
+            }
+        )
         print(rows[-1], flush=True)
     return rows
 
@@ -68,6 +75,11 @@ def page_views(hub: Any, seconds: float) -> dict[str, float]:
             hub.api("GET", f"nearfield/{path}", token=token)
 
     return window(hub.cluster, seconds, view)
+
+
+def running(cluster: Any) -> list[str]:
+    """The jobs of everybody."""
+    return [job for user in PEOPLE for job in cluster.alive(user)]
 
 
 def look_of(numbers: list[str]) -> list[str]:
@@ -90,58 +102,57 @@ def main() -> int:
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 120.0
     counts = [int(word) for word in sys.argv[2:]] or COUNTS
     with test_cluster() as cluster:
-        idle = window(cluster, 60)
+        data: dict[str, Any] = {"window_seconds": seconds, "idle": window(cluster, 60)}
         with nearfield(cluster) as hub:
-            ours = measure(hub, {"profile": "stand-in"}, counts, seconds)
-            viewed = page_views(hub, seconds)
-            jobs = [job for user in ("alice", "bob", "carol") for job in cluster.squeue(user)]
-            look, look_rpcs = cost(cluster, look_of(jobs))
-            view_rpcs = sum(
+            data["nearfield"] = measure(hub, {"profile": "stand-in"}, counts, seconds)
+            data["nearfield_with_page_views"] = page_views(hub, seconds)
+            data["look_seconds"], _ = cost(cluster, look_of(running(cluster)))
+            data["view_rpcs"] = sum(
                 cost(cluster, argv)[1] for argv in (["sinfo", *SINFO], ["squeue", *WAITING])
             )
         cluster.cancel_all()
         starter = str(cluster.site_venv.parent / "stand-in-server")
         with plain_batchspawner(cluster, singleuser=starter, memory=100) as hub:
-            theirs = measure(hub, {}, counts, seconds)
+            data["batchspawner"] = measure(hub, {}, counts, seconds)
         cluster.cancel_all()
+    return 0 if report_of(data).write() else 1
+
+
+def report_of(data: dict[str, Any]) -> Report:
+    """What the counted says of the promises."""
+    ours, theirs, seconds = data["nearfield"], data["batchspawner"], data["window_seconds"]
     report = Report(
         "scheduler_load",
         "Load on slurmctld",
         f"RPCs per minute of all accounts but {' and '.join(DAEMONS)}, from `sdiag`, over"
-        f" {seconds:.0f} s in steady state; servers are stand-ins, jobs and spawners are real.",
+        f" {seconds:.0f} s in steady state; servers are stand-ins, jobs and spawners are real."
+        " A look is one squeue: three RPCs for a single job, two for more.",
+        data,
     )
-    report.data = {
-        "window_seconds": seconds,
-        "idle": idle,
-        "nearfield": ours,
-        "batchspawner": theirs,
-        "nearfield_with_page_views": viewed,
-        "look_seconds": look,
-        "look_rpcs": look_rpcs,
-        "view_rpcs": view_rpcs,
-    }
-    mine = [row["rpcs_per_minute"] for row in ours]
     # A window of that length begins anywhere between two looks: it may catch one more.
-    looks = [count * seconds / 60 / look_rpcs for count in mine]
+    looks = [row["rpcs_per_minute"] * seconds / 60 / row["look_rpcs"] for row in ours]
+    first, last = ours[0], ours[-1]
+    per_minute = last["rpcs_per_minute"]
+    more = of_hub(data["nearfield_with_page_views"]) - per_minute
+    # One sinfo and one squeue for each 60 s that the window touches, and one look more.
+    let_through = (seconds / 60 + 1) * data["view_rpcs"] + last["look_rpcs"]
     report.targets = [
         Target(
-            f"looks more or less with {counts[-1]} than with {counts[0]}",
+            f"looks more or less with {last['servers']} than with {first['servers']}",
             abs(looks[-1] - looks[0]),
             1,
         ),
         Target(
-            f"of batchspawner's with {counts[-1]}", mine[-1] / theirs[-1]["rpcs_per_minute"], 1 / 50
+            f"of batchspawner's with {last['servers']}",
+            per_minute / theirs[-1]["rpcs_per_minute"],
+            1 / 50,
         ),
-        # One sinfo and one squeue for each 60 s that the window touches, and one look more.
         Target(
             "RPCs of page views, of those that a cache of 60 s lets through",
-            (of_hub(viewed) - mine[-1])
-            * seconds
-            / 60
-            / ((seconds / 60 + 1) * view_rpcs + look_rpcs),
+            more * seconds / 60 / let_through,
             1,
         ),
-        Target("of an interval of 30 s taken by a look", look / 30, 1 / 20),
+        Target("of an interval of 30 s taken by a look", data["look_seconds"] / 30, 1 / 20),
     ]
     report.table(
         ("servers", "nearfield", "batchspawner"),
@@ -150,7 +161,7 @@ def main() -> int:
             for a, b in zip(ours, theirs, strict=True)
         ],
     )
-    return 0 if report.write() else 1
+    return report
 
 
 if __name__ == "__main__":
