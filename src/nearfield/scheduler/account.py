@@ -66,6 +66,9 @@ class SlurmAccount:
                     timeout=self._time_to_submit(),
                     inherits=lock,
                 )
+        except SubmitError:
+            staging.give_up(self.sessions, spec.name)  # sbatch was not run: nobody reads the tokens
+            raise
         except SchedulerUnavailableError as error:
             # The folder stays: the job may exist although its number was lost.
             error.hint = error.hint or "the job may have been queued all the same"
@@ -92,7 +95,10 @@ class SlurmAccount:
         if not left:
             return self._submit_seconds
         if left < ALARM_MARGIN:
-            raise SchedulerUnavailableError("no time was left to submit the job")
+            raise SchedulerUnavailableError(
+                "no time was left to submit the job",
+                hint="the home folder or the submit host is slow: try again",
+            )
         return min(self._submit_seconds, left - ALARM_MARGIN / 2)
 
     def estimate(self, spec: JobSpec) -> datetime:

@@ -71,7 +71,7 @@ def stage(spec: JobSpec, sessions: Path, *, bind_address: str | None = None) -> 
         finally:
             os.close(folder)
     except OSError as error:
-        raise _refusal(path, error) from error
+        raise refusal(path, error) from error
     return path
 
 
@@ -130,7 +130,8 @@ def _write(folder: int, name: str, content: object) -> None:
         os.fsync(file.fileno())
 
 
-def _refusal(path: Path, error: OSError) -> SubmitError:
+def refusal(path: Path, error: OSError) -> SubmitError:
+    """Why a session folder cannot be made, and what its owner can do about it."""
     hints = {
         errno.EDQUOT: "free some space: the quota of this file system is used up",
         errno.ENOSPC: "free some space: this file system is full",

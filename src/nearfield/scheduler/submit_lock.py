@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from nearfield.errors import SubmitError
+from nearfield.scheduler import staging
 
 NAME = "submit.lock"
 SETTLED_SECONDS = 10.0
@@ -36,7 +37,7 @@ def submitting(folder: Path) -> Iterator[tuple[int, ...]]:
     """Hold the lock of a session folder; what is yielded is for sbatch to inherit.
 
     Raises:
-        SubmitError: the name was withdrawn meanwhile.
+        SubmitError: the name was withdrawn meanwhile, or the file cannot be made.
     """
     path = folder / NAME
     try:
@@ -44,11 +45,14 @@ def submitting(folder: Path) -> Iterator[tuple[int, ...]]:
     except FileExistsError:
         raise SubmitError("this start was given up before its job was queued") from None
     except OSError as error:
-        raise SubmitError(f"{path} cannot be made: {error.strerror}") from error
+        raise staging.refusal(folder, error) from error
     try:
-        _take(lock)
-        # Some file systems are mounted so that a lock is known on its own host alone.
-        _write(lock, _host())
+        try:
+            _take(lock)
+            # Some file systems are mounted so that a lock is known on its own host alone.
+            _write(lock, _host())
+        except OSError as error:
+            raise staging.refusal(folder, error) from error
         yield (lock,)
     finally:
         os.close(lock)
@@ -64,7 +68,7 @@ def _take(lock: int) -> None:
             if error.errno in _WITHOUT_LOCKS:
                 return
             if error.errno not in {errno.EAGAIN, errno.EACCES}:
-                raise SubmitError(f"{NAME} cannot be locked: {error.strerror}") from error
+                raise
         time.sleep(0.02)  # somebody looks whether it is free, which takes a moment
     raise SubmitError(f"{NAME} of this start is held by another process")
 

@@ -20,31 +20,37 @@ time.sleep(60)
 """
 
 
+TASK: dict[str, Any] = {
+    "kind": "session",
+    "image": None,
+    "apptainer": None,
+    "command": ["/bin/true"],
+    "mounts": [],
+    "datasets": [],
+    "callback_url": None,
+    "bind_address": "127.0.0.1",
+    "server": "image",
+    "kernel": ["python3", "-m", "ipykernel_launcher"],
+    "runtime": {"venv": None, "modules": [], "modules_init": "/nosuch"},
+    "environment_name": "e",
+    "title": "E",
+    "default_url": "",
+    "layer": False,
+    "signature": None,
+    "warn_minutes": [],
+    "grace_seconds": 0,
+}
+
+
+def session_of(task: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """What ``session.json`` holds."""
+    return {"version": 1, "name": "nf-1", "cluster": "x", "user": "me", "profile": "p",
+            "gpus": 0, "task": TASK | task, **more}  # fmt: skip
+
+
 def stage(folder: Path, task: dict[str, Any], environment: dict[str, str] | None = None) -> Path:
     (folder / "data").mkdir(parents=True)
-    base = {
-        "kind": "session",
-        "image": None,
-        "apptainer": None,
-        "command": ["/bin/true"],
-        "mounts": [],
-        "datasets": [],
-        "callback_url": None,
-        "bind_address": "127.0.0.1",
-        "server": "image",
-        "kernel": ["python3", "-m", "ipykernel_launcher"],
-        "runtime": {"venv": None, "modules": [], "modules_init": "/nosuch"},
-        "environment_name": "e",
-        "title": "E",
-        "default_url": "",
-        "layer": False,
-        "signature": None,
-        "warn_minutes": [],
-        "grace_seconds": 0,
-    }
-    session = {"version": 1, "name": "nf-1", "cluster": "x", "user": "me", "profile": "p",
-               "gpus": 0, "task": base | task}  # fmt: skip
-    (folder / "session.json").write_text(json.dumps(session))
+    (folder / "session.json").write_text(json.dumps(session_of(task)))
     (folder / "environment.json").write_text(json.dumps(environment or {}))
     return folder
 

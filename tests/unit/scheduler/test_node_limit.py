@@ -19,7 +19,7 @@ from nearfield.scheduler import node_program
 from nearfield.scheduler.node import limit
 from nearfield.scheduler.node.limit import Limit, end_of_job
 from nearfield_spawners.endings import EXIT_TIME_LIMIT
-from standins.node_job import term_was_dealt_with, until_said
+from standins.node_job import session_of, term_was_dealt_with, until_said
 
 NOW = 1_800_000_000.0
 SERVER = """
@@ -41,36 +41,9 @@ def no_job(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def session(folder: Path, *, minutes: int = 60, **task: Any) -> dict[str, Any]:
-    return {
-        "version": 1,
-        "name": "nf-1",
-        "cluster": "x",
-        "user": "me",
-        "profile": "p",
-        "gpus": 0,
-        "minutes": minutes,
-        "task": {
-            "kind": "session",
-            "image": None,
-            "apptainer": None,
-            "command": [sys.executable, "-I", "-c", SERVER, str(folder / "go")],
-            "mounts": [],
-            "datasets": [],
-            "callback_url": None,
-            "bind_address": "127.0.0.1",
-            "server": "image",
-            "kernel": ["python3"],
-            "runtime": {"venv": None, "modules": [], "modules_init": "/nosuch"},
-            "environment_name": "e",
-            "title": "E",
-            "default_url": "",
-            "layer": False,
-            "signature": None,
-            "warn_minutes": [15, 5],
-            "grace_seconds": 60,
-            **task,
-        },
-    }
+    command = [sys.executable, "-I", "-c", SERVER, str(folder / "go")]
+    limits = {"command": command, "warn_minutes": [15, 5], "grace_seconds": 60}
+    return session_of(limits | task, minutes=minutes)
 
 
 @pytest.mark.parametrize(

@@ -214,7 +214,7 @@ def test_names_come_from_the_queue_and_then_from_accounting(
 
 
 @pytest.fixture
-def after_a_killed_submit(commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+def after_a_killed_submit(monkeypatch: pytest.MonkeyPatch) -> None:
     """The time that a killed sbatch is given has passed."""
     monkeypatch.setattr("nearfield.scheduler.submit_lock.SETTLED_SECONDS", 0)
 
@@ -252,3 +252,18 @@ def test_a_name_is_not_given_up_while_sbatch_runs(commands: Commands, tmp_path: 
         patch.setattr(account_module, "run", while_it_runs)
         assert slurm.submit(SPEC) == "7"
     assert told == [False]
+
+
+def test_a_submit_that_never_came_to_sbatch_leaves_no_tokens(
+    commands: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slurm = account(commands(sbatch="touch $0.ran; echo 7"), tmp_path)
+
+    def full(_file: int, _text: bytes, _at: int) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.pwrite", full)
+    with pytest.raises(SubmitError, match="No space left"):
+        slurm.submit(SPEC)
+    assert not (slurm.sessions / SPEC.name / "environment.json").exists()
+    assert not (slurm.cluster.bin / "sbatch.ran").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import signal
@@ -119,3 +120,17 @@ def test_where_nothing_can_be_written_nothing_is_known(tmp_path: Path) -> None:
         submit_lock.submitting(tmp_path / "gone"),
     ):
         pytest.fail("it would have been queued")
+
+
+def test_a_disk_that_is_full_now_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_file: int, _text: bytes, _at: int) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with (
+        pytest.raises(SubmitError, match="No space left") as told,
+        submit_lock.submitting(tmp_path),
+    ):
+        pytest.fail("it would have been queued")
+    assert told.value.hint is not None
+    assert "free some space" in told.value.hint

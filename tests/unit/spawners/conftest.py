@@ -68,6 +68,17 @@ class Lab:
         self.user.spawners[name] = spawner
         return spawner
 
+    async def running(self, name: str = "") -> Any:
+        """A session whose server listens."""
+        self.scheduler.queue_seconds = 0
+        spawner = self.spawner(name)
+        start = asyncio.create_task(spawner.start())
+        await self.submitted(spawner)
+        spawner.accept_port(5000)
+        await start
+        spawner._start_pending = False
+        return spawner
+
     async def submitted(self, spawner: Any) -> FakeJob:
         """The spawner's job, once there is one."""
         await until(

@@ -16,17 +16,6 @@ from nearfield_spawners import afterwards, life
 Lab = Any
 
 
-async def running(lab: Lab, name: str = "") -> Any:
-    lab.scheduler.queue_seconds = 0
-    spawner = lab.spawner(name)
-    start = asyncio.create_task(spawner.start())
-    await lab.submitted(spawner)
-    spawner.accept_port(5000)
-    await start
-    spawner._start_pending = False
-    return spawner
-
-
 def endings(kind: str) -> float:
     return REGISTRY.get_sample_value("nearfield_session_endings_total", {"kind": kind}) or 0.0
 
@@ -54,7 +43,7 @@ async def over(lab: Lab, spawner: Any) -> int | None:
 async def test_each_ending_is_told_apart(  # noqa: PLR0917
     lab: Lab, state: JobState, code: int | None, reason: str, kind: str, words: str
 ) -> None:
-    spawner = await running(lab)
+    spawner = await lab.running()
     lab.scheduler.jobs[spawner.job].log = "the last words"
     assert await spawner.poll() is None
     before = endings(kind)
@@ -73,12 +62,12 @@ async def test_each_ending_is_told_apart(  # noqa: PLR0917
     assert again.last_ending == ending
     assert [stage.name for stage in again.stages] == [stage.name for stage in spawner.stages]
     spawner.orm_spawner.state = None
-    await running(lab)
+    await lab.running()
     assert lab.user.spawners[""].last_ending is None
 
 
 async def test_the_next_start_clears_it(lab: Lab, holds: Any) -> None:
-    spawner = await running(lab)
+    spawner = await lab.running()
     lab.scheduler.finish(spawner.job, JobState.NODE_FAIL, None)
     await over(lab, spawner)
     assert "ended" in spawner.get_state()
@@ -92,7 +81,7 @@ async def test_the_next_start_clears_it(lab: Lab, holds: Any) -> None:
 async def test_the_end_of_a_completing_job_is_told_at_once_and_its_cause_afterwards(
     lab: Lab,
 ) -> None:
-    spawner = await running(lab)
+    spawner = await lab.running()
     job, before = spawner.job, endings("out-of-memory")
     lab.scheduler.jobs[job].log = "the last words"
     lab.scheduler.finish(job, JobState.COMPLETING, None)
@@ -110,7 +99,7 @@ async def test_the_end_of_a_completing_job_is_told_at_once_and_its_cause_afterwa
 
 
 async def test_the_cause_is_not_sought_for_ever(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    spawner = await running(lab)
+    spawner = await lab.running()
     lab.scheduler.finish(spawner.job, JobState.COMPLETING, None)
     monkeypatch.setattr(afterwards, "COMPLETING_SECONDS", -1.0)
     assert await over(lab, spawner) == 1
@@ -120,7 +109,7 @@ async def test_the_cause_is_not_sought_for_ever(lab: Lab, monkeypatch: pytest.Mo
 
 
 async def test_a_cause_that_comes_late_does_not_touch_the_next_session(lab: Lab) -> None:
-    spawner = await running(lab)
+    spawner = await lab.running()
     job = spawner.job
     lab.scheduler.finish(job, JobState.COMPLETING, None)
     assert await over(lab, spawner) == 1
@@ -132,7 +121,7 @@ async def test_a_cause_that_comes_late_does_not_touch_the_next_session(lab: Lab)
 
 
 async def test_jupyterhub_is_told_at_once(lab: Lab) -> None:
-    spawner = await running(lab)
+    spawner = await lab.running()
     told = asyncio.Event()
 
     async def poll_and_notify() -> None:
@@ -147,14 +136,14 @@ async def test_jupyterhub_is_told_at_once(lab: Lab) -> None:
 
 
 async def test_an_outage_is_no_end(lab: Lab) -> None:
-    spawner = await running(lab)
+    spawner = await lab.running()
     lab.scheduler.fails["status"] = SchedulerUnavailableError("munged is down")
     assert await over(lab, spawner) is None
     assert spawner.last_ending is None
 
 
 async def test_a_stop_by_the_user_is_no_ending_to_tell(lab: Lab) -> None:
-    spawner = await running(lab)
+    spawner = await lab.running()
     job = spawner.job
     await spawner.stop()
     assert lab.scheduler.jobs[job].outcome == (JobState.CANCELLED, None)
@@ -163,7 +152,7 @@ async def test_a_stop_by_the_user_is_no_ending_to_tell(lab: Lab) -> None:
 
 
 async def test_a_stop_after_too_long_idle_says_so(lab: Lab) -> None:
-    spawner = await running(lab)
+    spawner = await lab.running()
     text = lab.file.read_text().replace("per_user: 100", "per_user: 100, idle_minutes: 60")
     lab.file.write_text(text)
     assert lab.live.config.sessions.idle_minutes == 60
@@ -174,7 +163,7 @@ async def test_a_stop_after_too_long_idle_says_so(lab: Lab) -> None:
 
 
 async def test_polls_cost_no_looks(lab: Lab) -> None:
-    spawners = [await running(lab, f"s{n}") for n in range(5)]
+    spawners = [await lab.running(f"s{n}") for n in range(5)]
     await asyncio.gather(*(spawner.poll() for spawner in spawners))
     looks = lab.scheduler.calls.count("status")
     for _ in range(50):
@@ -183,7 +172,7 @@ async def test_polls_cost_no_looks(lab: Lab) -> None:
 
 
 async def test_the_end_of_the_job_is_known(lab: Lab) -> None:
-    spawner = await running(lab)
+    spawner = await lab.running()
     ends = lab.scheduler._look(lab.scheduler.jobs[spawner.job]).ends
     assert ends is not None
     assert spawner.ends_at == ends.timestamp()
@@ -192,7 +181,7 @@ async def test_the_end_of_the_job_is_known(lab: Lab) -> None:
 
 async def test_when_a_job_was_over_is_not_its_time_limit(lab: Lab) -> None:
     # Preempted an hour early: Slurm tells the end of a completing job, and that is now.
-    spawner = await running(lab)
+    spawner = await lab.running()
     limit = spawner.ends_at
     now = datetime.now(UTC)
     spawner._heard(JobStatus(state=JobState.COMPLETING, ends=now))

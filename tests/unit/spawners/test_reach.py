@@ -31,12 +31,7 @@ def network(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bool]]:
 
 
 async def after_a_restart(lab: Lab) -> Any:
-    lab.scheduler.queue_seconds = 0
-    first = lab.spawner()
-    start = asyncio.create_task(first.start())
-    await lab.submitted(first)
-    first.accept_port(5000)
-    await start
+    first = await lab.running()
     again = lab.spawner(state=first.get_state())
     again._start_pending = False
     again._check_pending = True

@@ -16,23 +16,12 @@ from nearfield_spawners.time_left import warning_of
 Lab = Any
 
 
-async def running(lab: Lab) -> Any:
-    lab.scheduler.queue_seconds = 0
-    spawner = lab.spawner()
-    start = asyncio.create_task(spawner.start())
-    await lab.submitted(spawner)
-    spawner.accept_port(5000)
-    await start
-    spawner._start_pending = False
-    return spawner
-
-
 def test_it_is_a_route() -> None:
     assert ("/api/nearfield/sessions", SessionsHandler) in ROUTES
 
 
 async def test_a_running_session(lab: Lab) -> None:
-    spawner = await running(lab)
+    spawner = await lab.running()
     now = spawner.ends_at - 600
     told = session_of(spawner, now)
     assert told is not None
@@ -68,7 +57,7 @@ async def test_one_that_starts_and_one_that_never_was(lab: Lab) -> None:
 
 
 async def test_one_that_ended(lab: Lab) -> None:
-    spawner = await running(lab)
+    spawner = await lab.running()
     number = spawner.job.number
     lab.scheduler.jobs[spawner.job].log = "the last words"
     lab.scheduler.finish(spawner.job, JobState.NODE_FAIL, None)

@@ -214,5 +214,6 @@ async def test_an_owner_who_is_slow_is_no_scheduler_that_is_down(lab: Lab) -> No
     lab.scheduler.find_all = nothing_yet
     spawner = lab.spawner()
     start = asyncio.create_task(spawner.start())
-    await lab.submitted(spawner)
+    assert (await lab.submitted(spawner)).spec.name == spawner.job_name
+    assert not any("does not answer" in message for message in messages(spawner))
     start.cancel()
