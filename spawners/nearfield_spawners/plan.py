@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from nearfield.catalogue import ServiceCatalogue
 from nearfield.config import ChoiceName, Config
-from nearfield.datasets import DatasetFiles, Principal, Query
+from nearfield.datasets import DatasetFiles, Principal
 from nearfield.errors import BlockedError, UsageError
 from nearfield.placement import Looks, Placement, nearest_hardware, place_job
 from nearfield.profiles import ChosenValue, choose, choose_hardware, usable, with_choices
+from nearfield.querying import Query
 from nearfield.scheduler.jobspec import Chosen, DatasetLink
 from nearfield.scheduler.sessions import link_of
 from nearfield_spawners.options import SpawnOptions

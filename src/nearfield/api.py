@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from nearfield.catalogue._protocol import Catalogue
     from nearfield.config import Config
-    from nearfield.datasets import Dataset, DatasetFiles, Page
+    from nearfield.datasets import Dataset, DatasetFiles
     from nearfield.provenance.record import Record
     from nearfield.publishing.publication import Publication
+    from nearfield.querying import Page
     from nearfield.session_data import SessionDataset
     from nearfield.templates.execution import OnCell
     from nearfield.templates.runner import Plan
@@ -66,8 +67,8 @@ def search(text: str = "", *, catalogue: str | Path | None = None, **conditions:
     """
     from pydantic import ValidationError
 
-    from nearfield.datasets import Query
     from nearfield.errors import UnknownNameError, UsageError
+    from nearfield.querying import Query
 
     for name in conditions:
         if name not in Query.model_fields:

@@ -11,7 +11,7 @@ import hashlib
 import itertools
 import re
 import uuid
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote
@@ -37,6 +37,9 @@ RunId = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]{7,
 MAX_PATH = 4096
 MAX_LINKS = 1000
 MAX_ELSEWHERE = 100
+Availability = Literal["online", "remote", "tape", "unknown"]
+"""On a mounted storage; to be fetched over the network; on tape; nobody can tell."""
+
 # What one user may make everybody else's catalogue hold, per derived dataset.
 MAX_FILES = 10_000
 MAX_NAMES = 1000
@@ -96,9 +99,20 @@ class Access(_Model):
     owner_group: str | None = None
     access_groups: tuple[str, ...] = ()
     public: bool = False
+    embargo_until: datetime | None = None
+    """``public`` counts from this time on; without a zone it is UTC. Owner and groups see it."""
 
-    def visible_to(self, user: Principal) -> bool:
-        if self.public or user.admin or (self.owner is not None and self.owner == user.name):
+    def open_at(self, now: datetime) -> bool:
+        """May everybody see it at this time? ``now`` has a zone."""
+        if not self.public or self.embargo_until is None:
+            return self.public
+        until = self.embargo_until
+        return now >= (until if until.tzinfo is not None else until.replace(tzinfo=UTC))
+
+    def visible_to(self, user: Principal, now: datetime | None = None) -> bool:
+        if user.admin or (self.owner is not None and self.owner == user.name):
+            return True
+        if self.open_at(now or datetime.now(UTC)):
             return True
         groups = {self.owner_group, *self.access_groups} - {None}
         return not groups.isdisjoint(user.groups)
@@ -124,6 +138,8 @@ class DataFile(_Model):
     mtime: datetime
     sha256: Sha256 | None = None
     role: Literal["root", "linked", "result"] = "root"
+    url: str | None = None
+    """Where it can be fetched from, where the catalogue says so (HTTPS, WebDAV, a dCache door)."""
 
 
 class ArrayInfo(_Model):
@@ -146,16 +162,31 @@ class Dataset(_Model):
     description: str | None = None
     techniques: tuple[str, ...] = ()
     """Technique names as the file says them (NeXus definition, openPMD, NXdata titles)."""
+    technique_ids: tuple[str, ...] = ()
+    """Their PaNET identifiers (``http://purl.org/pan-science/PaNET/PaNET01189``), where known."""
     format: str | None = None
     """NeXus, openPMD, HDF5."""
     instrument: str | None = None
     facility: str | None = None
     sample: str | None = None
     proposal: str | None = None
+    creators: tuple[str, ...] = ()
+    """The people who made it, as the source writes their names."""
+    license: str | None = None
+    doi: str | None = None
+    """Without a resolver: ``10.5281/zenodo.6497438``."""
+    landing_page: str | None = None
+    """The page of the source for people (https)."""
+    source: str | None = None
+    """The catalogue that answered, as the configuration names it."""
     start_time: datetime | None = None
     end_time: datetime | None = None
     keywords: tuple[str, ...] = ()
     storage: str | None = None
+    availability: Availability | None = None
+    """Where its bytes are; ``None``: nobody has looked."""
+    thumbnail: bool = False
+    """Does the source have a picture of it? See ``Catalogue.thumbnail``."""
     source_folder: str | None = None
     size: int = Field(default=0, ge=0)
     files: tuple[DataFile, ...] = ()
@@ -288,50 +319,3 @@ class DerivedDataset(_Model):
                 f"job_parameters, scientific: more than {MAX_JSON} bytes of JSON together"
             )
         return self
-
-
-class Query(_Model):
-    """A search. All conditions hold at once; ``text`` is words, each of which must be found."""
-
-    text: str = ""
-    type: Literal["raw", "derived"] | None = None
-    technique: str | None = None
-    instrument: str | None = None
-    input_dataset: Pid | None = None
-    """Datasets derived from this one."""
-    since: datetime | None = None
-    until: datetime | None = None
-    limit: int = Field(default=50, ge=1, le=1000)
-    offset: int = Field(default=0, ge=0)
-
-
-class Page(_Model):
-    """One page of a search; ``total`` counts all that match."""
-
-    datasets: tuple[Dataset, ...]
-    total: int = Field(ge=0)
-    offset: int = Field(default=0, ge=0)
-
-
-class DatasetSummary(_Model):
-    """A dataset as a list shows it; small, whatever the record holds."""
-
-    pid: Pid
-    type: Literal["raw", "derived"]
-    title: str | None
-    """Without one the name of the first file."""
-    techniques: tuple[str, ...]
-    instrument: str | None
-    created: datetime | None
-    """When it was measured, or made."""
-    size: int
-    files: int
-    storage: str | None
-
-
-class SummaryPage(_Model):
-    """One page of a list; ``total`` counts all that match."""
-
-    datasets: tuple[DatasetSummary, ...]
-    total: int = Field(ge=0)
-    offset: int = Field(default=0, ge=0)

@@ -6,8 +6,10 @@
     ├── UsageError                  exit 2   a wrong argument, an unknown name
     │   ├── ConfigError                      nearfield.yaml: file, line, key
     │   ├── ParameterError                   a template parameter
+    │   ├── QuerySyntaxError                 a search; names the character
     │   ├── TooManySessionsError             a limit per user; names those that run
-    │   └── UnknownNameError                 names the choices that exist
+    │   ├── UnknownNameError                 names the choices that exist
+    │   └── UnsupportedQueryError            a condition that a source cannot apply
     ├── BlockedError                exit 3   a needed part is missing
     ├── CatalogueError              exit 1
     │   ├── DatasetNotFoundError
@@ -98,6 +100,25 @@ class UnknownNameError(UsageError):
             hint += f"choose one of: {shown}"
         super().__init__(f"unknown {kind} {name!r}", hint=hint)
         self.kind, self.name, self.choices = kind, name, known
+
+
+class QuerySyntaxError(UsageError):
+    """A search that cannot be understood. ``position`` counts characters from 0."""
+
+    def __init__(self, message: str, text: str, position: int, *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.text, self.position = text, position
+
+
+class UnsupportedQueryError(UsageError):
+    """A source that cannot apply one of the conditions; nothing was asked."""
+
+    def __init__(self, source: str, conditions: Iterable[str]) -> None:
+        self.source, self.conditions = source, tuple(conditions)
+        super().__init__(
+            f"{source}: cannot search by {', '.join(self.conditions)}",
+            hint="leave the condition out, or name other sources with source:NAME",
+        )
 
 
 class BlockedError(NearfieldError):

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from nearfield.catalogue import ServiceCatalogue
-from nearfield.datasets import Pid, Query
+from nearfield.datasets import Pid
+from nearfield.querying import Query
 from nearfield_spawners.hub_api.handler import PageHandler, RefusedError
 from nearfield_spawners.hub_api.models import DatasetsAnswer
 from nearfield_spawners.plan import user_catalogue

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from nearfield.datasets import DatasetSummary
+from nearfield.querying import DatasetSummary
 from nearfield.scheduler import StartRange
 from nearfield_spawners.options import SpawnOptions
 from nearfield_spawners.rights import Right

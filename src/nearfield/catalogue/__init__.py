@@ -7,7 +7,13 @@ an SQLite file; several users share one through ``nearfield catalogue serve`` an
 
 from nearfield.catalogue._opening import open_catalogue
 from nearfield.catalogue._posix import AccessRule, unix_groups
-from nearfield.catalogue._protocol import Capabilities, Catalogue
+from nearfield.catalogue._protocol import (
+    ALL_FILTERS,
+    Capabilities,
+    Catalogue,
+    Thumbnail,
+    check_supported,
+)
 from nearfield.catalogue._store import CatalogueStore
 from nearfield.catalogue._tree import DATA_SUFFIXES, Failure
 from nearfield.catalogue.remote import ServiceCatalogue
@@ -15,6 +21,7 @@ from nearfield.catalogue.scanning import ScanReport, scan, scan_into
 from nearfield.catalogue.sqlite import SqliteCatalogue
 
 __all__ = [
+    "ALL_FILTERS",
     "DATA_SUFFIXES",
     "AccessRule",
     "Capabilities",
@@ -24,6 +31,8 @@ __all__ = [
     "ScanReport",
     "ServiceCatalogue",
     "SqliteCatalogue",
+    "Thumbnail",
+    "check_supported",
     "open_catalogue",
     "scan",
     "scan_into",

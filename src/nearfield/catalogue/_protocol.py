@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
-from nearfield.datasets import DataFile, Dataset, DerivedDataset, Page, Query
+from nearfield.datasets import DataFile, Dataset, DerivedDataset
+from nearfield.errors import UnsupportedQueryError
+from nearfield.querying import Facets, Page, Query
+
+ALL_FILTERS = frozenset(Query.model_fields) - {"order", "limit", "offset", "cursor"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +20,28 @@ class Capabilities:
     text_search: bool = True
     client_pids: bool = False
     """True where the client names the PID of a derived dataset."""
+    filters: frozenset[str] = ALL_FILTERS
+    """Fields of :class:`Query` that can be applied where the search is made. A query with another
+    one is refused with :class:`UnsupportedQueryError`, never answered without the condition."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thumbnail:
+    """A small picture of a dataset."""
+
+    media_type: Literal["image/png", "image/jpeg", "image/webp"]
+    content: bytes
+
+
+def check_supported(name: str, capabilities: Capabilities, query: Query) -> None:
+    """For drivers, before they ask.
+
+    Raises:
+        UnsupportedQueryError: names the source and the conditions that it cannot apply.
+    """
+    said = {field for field in ALL_FILTERS if getattr(query, field)}
+    if missing := sorted(said - capabilities.filters):
+        raise UnsupportedQueryError(name, missing)
 
 
 @runtime_checkable
@@ -32,11 +58,14 @@ class Catalogue(Protocol):
     def capabilities(self) -> Capabilities: ...
 
     async def search(self, query: Query) -> Page:
-        """Datasets that match, newest first; only those that the user may see."""
+        """Datasets that match, in the order asked for; only those that the user may see.
+
+        Raises UnsupportedQueryError where a condition cannot be applied by this source.
+        """
         ...
 
-    async def facets(self, query: Query) -> dict[str, dict[str, int]]:
-        """Counts by value over all matches: ``type``, ``technique``, ``instrument``, ``format``."""
+    async def facets(self, query: Query) -> Facets:
+        """Counts by value: at least ``type``, ``technique``, ``instrument``, ``format``."""
         ...
 
     async def get(self, pid: str) -> Dataset:
@@ -53,6 +82,10 @@ class Catalogue(Protocol):
         Raises DatasetNotFoundError / DatasetNotPermittedError where an input does not exist
         or may not be read, CatalogueError where the run id is taken by different content.
         """
+        ...
+
+    async def thumbnail(self, pid: str) -> Thumbnail | None:
+        """A picture of one dataset; ``None`` where the source has none. Raises as :meth:`get`."""
         ...
 
     async def aclose(self) -> None:

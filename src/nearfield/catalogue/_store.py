@@ -14,9 +14,9 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from nearfield.catalogue._schema import connect, explained, open_file
-from nearfield.catalogue._words import text_of_dataset
-from nearfield.catalogue.metadata.values import instant
 from nearfield.datasets import Dataset
+from nearfield.querying.times import instant
+from nearfield.querying.words import text_of_dataset
 
 MAX_IDLE_READERS = 4
 

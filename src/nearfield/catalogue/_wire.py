@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
 from pydantic import ValidationError
 
-from nearfield.datasets import DatasetFiles, Query
+from nearfield.datasets import DatasetFiles
 from nearfield.errors import (
     CatalogueError,
     CatalogueUnavailableError,
@@ -16,10 +17,12 @@ from nearfield.errors import (
     NearfieldError,
     UsageError,
 )
+from nearfield.querying import Query
 
 MAX_PROBLEMS = 1000
 
 # Most particular class first: the first that fits gives the status.
+_LISTS = frozenset(name for name, field in Query.model_fields.items() if field.default == ())
 _STATUS: tuple[tuple[int, type[NearfieldError]], ...] = (
     (404, DatasetNotFoundError),
     (403, DatasetNotPermittedError),
@@ -40,27 +43,42 @@ def error_of(status: int, message: str, hint: str | None) -> NearfieldError:
     return kind(message, hint=hint)
 
 
-def query_to_params(query: Query) -> dict[str, str]:
-    """URL parameters for a query; what has its default value is left out."""
-    said = query.model_dump(mode="json", exclude_defaults=True)
-    return {name: str(value) for name, value in said.items()}
+def query_to_params(query: Query) -> list[tuple[str, str]]:
+    """URL parameters for a query, a list's values one by one; what has its default is left out."""
+    params: list[tuple[str, str]] = []
+    for name, value in query.model_dump(mode="json", exclude_defaults=True).items():
+        for one in value if isinstance(value, list) else [value]:
+            text = json.dumps(one) if isinstance(one, dict) else str(one)
+            params.append((name, text))
+    return params
 
 
 def query_from_params(params: Iterable[tuple[str, str]]) -> Query:
-    """The query that URL parameters ask for.
+    """The query that URL parameters ask for; a list's parameter may be there several times.
 
     Raises:
-        UsageError: an unknown or repeated parameter, or a value that does not fit; names it.
+        UsageError: an unknown or wrongly repeated parameter, or a value that does not fit; names
+            it.
     """
-    said: dict[str, str] = {}
+    said: dict[str, Any] = {}
     for name, value in params:
-        if name in said:
+        if name in _LISTS:
+            said.setdefault(name, []).append(_condition(value) if name == "conditions" else value)
+        elif name in said:
             raise UsageError(f"{name}: given twice")
-        said[name] = value
+        else:
+            said[name] = value
     try:
         return Query.model_validate(said)
     except ValidationError as error:
         raise UsageError(explain_validation(error)) from error
+
+
+def _condition(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UsageError("conditions: not JSON") from error
 
 
 def explain_validation(error: ValidationError) -> str:

@@ -11,23 +11,16 @@ from urllib.parse import quote
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
-from nearfield.catalogue._protocol import Capabilities
+from nearfield.catalogue._protocol import Capabilities, Thumbnail
 from nearfield.catalogue._wire import error_of, links_from_body, query_to_params
 from nearfield.catalogue.sqlite import not_found
-from nearfield.datasets import (
-    DataFile,
-    Dataset,
-    DatasetFiles,
-    DerivedDataset,
-    Page,
-    Query,
-    SummaryPage,
-)
+from nearfield.datasets import DataFile, Dataset, DatasetFiles, DerivedDataset
 from nearfield.errors import CatalogueError, CatalogueUnavailableError
+from nearfield.querying import Facets, Page, Query, SummaryPage
 
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 _FILES: TypeAdapter[tuple[DataFile, ...]] = TypeAdapter(tuple[DataFile, ...])
-_FACETS: TypeAdapter[dict[str, dict[str, int]]] = TypeAdapter(dict[str, dict[str, int]])
+_FACETS: TypeAdapter[Facets] = TypeAdapter(Facets)
 _PID: TypeAdapter[dict[str, str]] = TypeAdapter(dict[str, str])
 _OBJECT: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
 _PAGE: TypeAdapter[Page] = TypeAdapter(Page)
@@ -73,10 +66,10 @@ class ServiceCatalogue:
 
     async def summaries(self, query: Query, pids: Sequence[str] = ()) -> SummaryPage:
         """As :meth:`search`, of each dataset what a list shows; with ``pids`` only of those."""
-        params = [*query_to_params(query).items(), *(("pid", pid) for pid in pids)]
+        params = [*query_to_params(query), *(("pid", pid) for pid in pids)]
         return self._read(_SUMMARIES, await self._ask("GET", "/summaries", params=params))
 
-    async def facets(self, query: Query) -> dict[str, dict[str, int]]:
+    async def facets(self, query: Query) -> Facets:
         answer = await self._ask("GET", "/facets", params=query_to_params(query))
         return self._read(_FACETS, answer)
 
@@ -104,6 +97,10 @@ class ServiceCatalogue:
             headers={"Content-Type": "application/json"},
         )
         return self._read(_PID, answer)["pid"]
+
+    async def thumbnail(self, pid: str) -> Thumbnail | None:
+        await self.get(pid)
+        return None
 
     async def aclose(self) -> None:
         await self._client.aclose()

@@ -112,7 +112,7 @@ def make_app(store: CatalogueStore, hub: HubAuthenticator, prefix: str = "/") ->
 
     async def facets(request: Request, catalogue: SqliteCatalogue) -> Response:
         found = await catalogue.facets(query_from_params(request.query_params.multi_items()))
-        return JSONResponse(found, headers={"Cache-Control": "no-store"})
+        return answer(found.model_dump_json())
 
     async def one(request: Request, catalogue: SqliteCatalogue) -> Response:
         pid, part = _pid_of(request, base)

@@ -12,24 +12,22 @@ from pathlib import Path
 from typing import Any
 
 from nearfield.catalogue._derive import check_same_request, derived_dataset, request_digest
-from nearfield.catalogue._protocol import Capabilities
+from nearfield.catalogue._protocol import Capabilities, Thumbnail, check_supported
 from nearfield.catalogue._store import CatalogueStore, json_list, put
-from nearfield.catalogue._words import match_expression
-from nearfield.catalogue.metadata.values import instant
 from nearfield.datasets import (
+    Access,
     DataFile,
     Dataset,
     DatasetFiles,
-    DatasetSummary,
     DerivedDataset,
-    Page,
     Principal,
-    Query,
-    SummaryPage,
     derived_pid,
     links_of,
 )
 from nearfield.errors import DatasetNotFoundError
+from nearfield.querying import DatasetSummary, Facets, Page, Query, SummaryPage
+from nearfield.querying.times import instant
+from nearfield.querying.words import match_expression
 
 _VISIBLE = (
     "(d.public = 1 OR d.owner = :user OR EXISTS (SELECT 1 FROM dataset_group g"
@@ -47,7 +45,8 @@ SELECT document FROM (
 # SQLite picks the few fields out: the files and arrays of a record are never parsed in Python.
 _SUMMARIES = """
 SELECT page.pid, page.type, json_extract(document, '$.title', '$.techniques', '$.instrument',
-    '$.start_time', '$.created', '$.size', '$.storage', '$.files[0].path'),
+    '$.start_time', '$.created', '$.size', '$.storage', '$.files[0].path', '$.facility', '$.source',
+    '$.doi', '$.availability', '$.thumbnail', '$.access'),
     json_array_length(document, '$.files')
 FROM (
     SELECT d.id, d.time, d.pid, d.type FROM dataset d WHERE ?where
@@ -64,6 +63,11 @@ WHERE ?where GROUP BY t.name ORDER BY 2 DESC, 1
 _ONE = """
 SELECT r.document FROM dataset d JOIN record r ON r.id = d.id WHERE d.pid = :pid AND ?where
 """
+
+
+_FILTERS = frozenset(
+    {"text", "type", "technique", "instrument", "input_dataset", "since", "until", "source"}
+)
 
 
 class SqliteCatalogue:
@@ -86,7 +90,7 @@ class SqliteCatalogue:
 
     @property
     def capabilities(self) -> Capabilities:
-        return Capabilities(derive=True, text_search=True, client_pids=True)
+        return Capabilities(derive=True, text_search=True, client_pids=True, filters=_FILTERS)
 
     async def search(self, query: Query) -> Page:
         return await asyncio.to_thread(self._search, query)
@@ -95,7 +99,7 @@ class SqliteCatalogue:
         """As :meth:`search`, of each dataset what a list shows; with ``pids`` only of those."""
         return await asyncio.to_thread(self._summaries, query, pids)
 
-    async def facets(self, query: Query) -> dict[str, dict[str, int]]:
+    async def facets(self, query: Query) -> Facets:
         return await asyncio.to_thread(self._facets, query)
 
     async def get(self, pid: str) -> Dataset:
@@ -110,6 +114,10 @@ class SqliteCatalogue:
 
     async def derive(self, dataset: DerivedDataset) -> str:
         return await asyncio.to_thread(self._derive, dataset)
+
+    async def thumbnail(self, pid: str) -> Thumbnail | None:
+        await self.get(pid)
+        return None
 
     async def aclose(self) -> None:
         if self._owns:
@@ -141,7 +149,7 @@ class SqliteCatalogue:
             datasets=tuple(_summary(*row) for row in rows), total=total, offset=query.offset
         )
 
-    def _facets(self, query: Query) -> dict[str, dict[str, int]]:
+    def _facets(self, query: Query) -> Facets:
         where, values = self._conditions(query)
         found: dict[str, dict[str, int]] = {}
         with self._store.reading() as connection:
@@ -154,7 +162,7 @@ class SqliteCatalogue:
                 found[name] = dict(sorted(counts.items(), key=lambda c: (-c[1], c[0])))
             techniques = connection.execute(_TECHNIQUES.replace("?where", where), values).fetchall()
         found["technique"] = {str(name): int(number) for name, number in techniques}
-        return found
+        return Facets(counts=found)
 
     def _get(self, pid: str) -> Dataset:
         with self._store.reading() as connection:
@@ -193,6 +201,7 @@ class SqliteCatalogue:
         return _VISIBLE, {"user": user.name, "groups": json_list(user.groups)}
 
     def _conditions(self, query: Query) -> tuple[str, dict[str, Any]]:
+        check_supported(self.name, self.capabilities, query)
         where, values = self._rights()
         conditions = [where]
 
@@ -204,13 +213,17 @@ class SqliteCatalogue:
             add("d.id IN (SELECT rowid FROM words WHERE words MATCH :match)", match=match)
         if query.type is not None:
             add("d.type = :type", type=query.type)
-        if query.technique is not None:
+        if query.technique:
             add(
-                "d.id IN (SELECT id FROM dataset_technique WHERE name = :technique)",
-                technique=query.technique,
+                "d.id IN (SELECT id FROM dataset_technique WHERE name COLLATE NOCASE"
+                " IN (SELECT value FROM json_each(:technique)))",
+                technique=json_list(query.technique),
             )
-        if query.instrument is not None:
-            add("d.instrument = :instrument", instrument=query.instrument)
+        if query.instrument:
+            add(
+                "d.instrument COLLATE NOCASE IN (SELECT value FROM json_each(:instrument))",
+                instrument=json_list(query.instrument),
+            )
         if query.input_dataset is not None:
             add(
                 "d.id IN (SELECT id FROM dataset_input WHERE pid = :input)",
@@ -224,7 +237,8 @@ class SqliteCatalogue:
 
 
 def _summary(pid: str, kind: str, fields: str, files: int | None) -> DatasetSummary:
-    title, techniques, instrument, start, created, size, storage, path = json.loads(fields)
+    (title, techniques, instrument, start, created, size, storage, path) = json.loads(fields)[:8]
+    (facility, source, doi, availability, thumbnail, access) = json.loads(fields)[8:]
     return DatasetSummary.model_validate(
         {
             "pid": pid,
@@ -236,6 +250,12 @@ def _summary(pid: str, kind: str, fields: str, files: int | None) -> DatasetSumm
             "size": size or 0,
             "files": files or 0,
             "storage": storage,
+            "facility": facility,
+            "source": source,
+            "doi": doi,
+            "public": Access.model_validate(access or {}).open_at(datetime.now(UTC)),
+            "availability": availability,
+            "thumbnail": bool(thumbnail),
         }
     )
 

@@ -86,7 +86,7 @@ def search(
 ) -> None:
     """Find datasets by words and properties, newest first."""
     from nearfield.cli._output import emit_json
-    from nearfield.datasets import Query
+    from nearfield.querying import Query
 
     query = Query(
         text=" ".join(text or ()),

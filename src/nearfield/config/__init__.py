@@ -41,6 +41,14 @@ from nearfield.config.loading import (
 )
 from nearfield.config.profiles import ProfileConfig, SessionsConfig
 from nearfield.config.site import Config
+from nearfield.config.sources import (
+    IcatSource,
+    InvenioSource,
+    PanoscSource,
+    SciCatSource,
+    ServiceSource,
+    Source,
+)
 from nearfield.config.wording import in_words
 
 __all__ = [
@@ -56,21 +64,27 @@ __all__ = [
     "EnvironmentConfig",
     "Hardware",
     "HardwareConfig",
+    "IcatSource",
     "IdentityConfig",
+    "InvenioSource",
     "LauncherConfig",
     "MountConfig",
     "Name",
     "Numbers",
     "OnNode",
+    "PanoscSource",
     "Pattern",
     "Place",
     "Ports",
     "ProfileConfig",
     "Range",
     "RuntimeConfig",
+    "SciCatSource",
+    "ServiceSource",
     "SessionsConfig",
     "SignatureRule",
     "SlurmWord",
+    "Source",
     "SshConfig",
     "Storage",
     "Words",

@@ -15,12 +15,15 @@ from nearfield.config.environments import EnvironmentConfig, RuntimeConfig
 from nearfield.config.hardware import HardwareConfig
 from nearfield.config.identity import IdentityConfig
 from nearfield.config.profiles import ProfileConfig, SessionsConfig
+from nearfield.config.sources import Source
 
 
 class Config(ConfigModel):
     """The whole of ``nearfield.yaml``."""
 
     catalogue: CatalogueConfig = CatalogueConfig()
+    catalogues: dict[Name, Source] = Field(default_factory=dict)
+    """Further sources of datasets, searched together with ``catalogue``."""
     storages: dict[Name, Storage] = Field(default_factory=dict)
     clusters: dict[Name, Cluster] = Field(
         default_factory=lambda: {"local": Cluster(scheduler="local")}
@@ -74,6 +77,8 @@ class Config(ConfigModel):
             for place in place_of.places:
                 if place.cluster not in self.clusters:
                     problems.append(f"storages.{name}.places: no cluster {place.cluster!r}")
+        if self.catalogue.name in self.catalogues:
+            problems.append(f"catalogues.{self.catalogue.name}: the name of `catalogue` itself")
         if problem := self._catalogue_elsewhere():
             problems.append(problem)
         if problems:

@@ -18,20 +18,14 @@ import pytest
 from pydantic import ValidationError
 
 from nearfield.catalogue import Catalogue
-from nearfield.datasets import (
-    Access,
-    DataFile,
-    Dataset,
-    DerivedDataset,
-    Principal,
-    Query,
-)
+from nearfield.datasets import Access, DataFile, Dataset, DerivedDataset, Principal
 from nearfield.errors import (
     CatalogueError,
     DatasetNotFoundError,
     DatasetNotPermittedError,
     UsageError,
 )
+from nearfield.querying import Query
 from nearfield.testing.synthetic import DAY_ONE, synthetic_dataset
 
 ALICE = Principal(name="alice", groups=frozenset({"chemists"}))

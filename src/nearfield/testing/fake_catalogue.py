@@ -7,23 +7,22 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from nearfield.catalogue import Capabilities
+from nearfield.catalogue import Capabilities, Thumbnail
 from nearfield.catalogue._derive import check_same_request, derived_dataset, request_digest
-from nearfield.catalogue._words import is_blank, matches, text_of_dataset, words_of
-from nearfield.catalogue.metadata.values import instant
 from nearfield.catalogue.sqlite import not_found
 from nearfield.datasets import (
     DataFile,
     Dataset,
     DatasetFiles,
     DerivedDataset,
-    Page,
     Principal,
-    Query,
     derived_pid,
     links_of,
 )
 from nearfield.errors import CatalogueUnavailableError
+from nearfield.querying import Facets, Page, Query
+from nearfield.querying.matching import holds
+from nearfield.querying.times import instant
 
 
 @dataclass
@@ -32,6 +31,7 @@ class FakeStore:
 
     datasets: dict[str, Dataset] = field(default_factory=dict)
     requests: dict[str, str] = field(default_factory=dict)
+    thumbnails: dict[str, Thumbnail] = field(default_factory=dict)
     down: bool = False
 
 
@@ -60,7 +60,7 @@ class FakeCatalogue:
         shown = found[query.offset : query.offset + query.limit]
         return Page(datasets=tuple(shown), total=len(found), offset=query.offset)
 
-    async def facets(self, query: Query) -> dict[str, dict[str, int]]:
+    async def facets(self, query: Query) -> Facets:
         self._check()
         counts: dict[str, Counter[str]] = {
             name: Counter() for name in ("type", "technique", "instrument", "format")
@@ -70,7 +70,7 @@ class FakeCatalogue:
             counts["technique"].update(set(dataset.techniques))
             counts["instrument"].update([dataset.instrument] if dataset.instrument else [])
             counts["format"].update([dataset.format] if dataset.format else [])
-        return {name: dict(values.most_common()) for name, values in counts.items()}
+        return Facets(counts={name: dict(values.most_common()) for name, values in counts.items()})
 
     async def get(self, pid: str) -> Dataset:
         self._check()
@@ -106,6 +106,10 @@ class FakeCatalogue:
         self.store.requests[pid] = digest
         return pid
 
+    async def thumbnail(self, pid: str) -> Thumbnail | None:
+        await self.get(pid)
+        return self.store.thumbnails.get(pid)
+
     async def aclose(self) -> None:
         """Nothing to release."""
 
@@ -114,21 +118,8 @@ class FakeCatalogue:
             raise CatalogueUnavailableError(f"catalogue {self.name}: no answer")
 
     def _matching(self, query: Query) -> Iterator[Dataset]:
-        words = words_of(query.text)
-        if not words and not is_blank(query.text):
-            return
         for dataset in self.store.datasets.values():
-            time = _time(dataset)
-            if (
-                dataset.access.visible_to(self.principal)
-                and matches(words, text_of_dataset(dataset))
-                and query.type in (None, dataset.type)
-                and query.technique in (None, *dataset.techniques)
-                and query.instrument in (None, dataset.instrument)
-                and query.input_dataset in (None, *dataset.input_datasets)
-                and (query.since is None or (time is not None and time >= instant(query.since)))
-                and (query.until is None or (time is not None and time <= instant(query.until)))
-            ):
+            if dataset.access.visible_to(self.principal) and holds(query, dataset):
                 yield dataset
 
 

@@ -91,6 +91,7 @@ def test_who_may_see_it(command: Command, folder: Path) -> None:
         "owner": "ada",
         "owner_group": "p08",
         "access_groups": [],
+        "embargo_until": None,
         "public": True,
     }
 

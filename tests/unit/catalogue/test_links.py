@@ -9,7 +9,8 @@ import pytest
 
 from nearfield.catalogue import CatalogueStore, SqliteCatalogue, scan
 from nearfield.config import Config
-from nearfield.datasets import DataFile, Dataset, Principal, Query, links_of, path_problem
+from nearfield.datasets import DataFile, Dataset, Principal, links_of, path_problem
+from nearfield.querying import Query
 from nearfield.sample_data import make_stack
 from nearfield.testing.synthetic import DAY_ONE, synthetic_dataset
 

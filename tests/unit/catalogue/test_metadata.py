@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 from nearfield.catalogue import CatalogueStore, SqliteCatalogue, scan
 from nearfield.catalogue.metadata import read_file, targets
 from nearfield.catalogue.metadata import walk as walk_module
-from nearfield.catalogue.metadata.values import instant, number_of, text_of, time_of
+from nearfield.catalogue.metadata.values import number_of, text_of, time_of
 from nearfield.config import Config
-from nearfield.datasets import Dataset, Principal, Query
+from nearfield.datasets import Dataset, Principal
+from nearfield.querying import Query
+from nearfield.querying.times import instant
 
 ROOT = Principal(name="root", admin=True)
 

@@ -14,8 +14,9 @@ import pytest
 from nearfield.catalogue import CatalogueStore, SqliteCatalogue
 from nearfield.catalogue import _schema as schema
 from nearfield.catalogue import sqlite as sqlite_module
-from nearfield.datasets import Access, Principal, Query
+from nearfield.datasets import Access, Principal
 from nearfield.errors import CatalogueError, CatalogueUnavailableError, DatasetNotFoundError
+from nearfield.querying import Query
 from nearfield.testing.synthetic import synthetic_dataset
 
 ALICE = Principal(name="alice", groups=frozenset({"chemists"}))

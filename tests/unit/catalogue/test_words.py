@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nearfield.catalogue._words import match_expression, matches, text_of_dataset, words_of
-from nearfield.datasets import Query
 from nearfield.errors import UsageError
+from nearfield.querying import Query
+from nearfield.querying.words import match_expression, matches, text_of_dataset, words_of
 from nearfield.testing.synthetic import synthetic_dataset
 
 

@@ -13,8 +13,9 @@ import pytest
 from nearfield.catalogue import SqliteCatalogue
 from nearfield.cli import run_command
 from nearfield.cli._output import table
-from nearfield.datasets import DataFile, Dataset, Principal, Query
+from nearfield.datasets import DataFile, Dataset, Principal
 from nearfield.provenance.record import Input
+from nearfield.querying import Query
 from nearfield.testing.synthetic import DAY_ONE
 
 Say = Callable[..., tuple[int, str, str]]

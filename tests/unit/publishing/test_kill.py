@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from nearfield.catalogue import SqliteCatalogue
-from nearfield.datasets import Query
 from nearfield.publishing.publication import publish_run
+from nearfield.querying import Query
 
 STEPS = ("verified", "prepared", "claimed", "derived", "marked", "done")
 

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from nearfield.catalogue import Capabilities, SqliteCatalogue
-from nearfield.datasets import DataFile, Query
+from nearfield.datasets import DataFile
 from nearfield.errors import CatalogueError, PublishError
 from nearfield.provenance.record import InputFile, Record, read_record, write_record
 from nearfield.publishing.publication import publish_run
+from nearfield.querying import Query
 
 Open = Callable[[], SqliteCatalogue]
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from nearfield.catalogue.metadata.model import FileMetadata
 from nearfield.catalogue.metadata.values import (
-    instant,
     joined,
     number_of,
     text_of,
@@ -26,6 +25,7 @@ from nearfield.catalogue.metadata.walk import (
     scalar,
     text,
 )
+from nearfield.querying.times import instant
 
 # An NXdata title is free text. It counts as a technique only if it names one: these are the
 # heads of technique names in PaNET (http://purl.org/pan-science/PaNET).

@@ -10,11 +10,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 MAX_TEXT = 2000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # "2023-05-23 15:47:17 -0700" (openPMD): the blank before the zone is not ISO 8601.
 _BLANK_ZONE = re.compile(r"\s+(?=[+-]\d\d:?\d\d$|Z$)")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]+")
@@ -73,15 +72,6 @@ def time_of(text: str | None) -> datetime | None:
         return datetime.fromisoformat(_BLANK_ZONE.sub("", text))
     except ValueError:
         return None
-
-
-def instant(time: datetime) -> float:
-    """Seconds since 1970 for ordering and filtering. A naive time counts as UTC *here only*:
-
-    what is stored and shown stays as the file says it.
-    """
-    aware = time if time.tzinfo is not None else time.replace(tzinfo=UTC)
-    return (aware - _EPOCH).total_seconds()
 
 
 def unique(values: Iterable[str | None]) -> list[str]:

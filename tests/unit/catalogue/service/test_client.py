@@ -9,13 +9,13 @@ import pytest
 
 from nearfield.catalogue import ServiceCatalogue
 from nearfield.catalogue import service as service_module
-from nearfield.datasets import Query
 from nearfield.errors import (
     CatalogueError,
     CatalogueUnavailableError,
     DatasetNotPermittedError,
     UsageError,
 )
+from nearfield.querying import Query
 
 
 class TestClient:

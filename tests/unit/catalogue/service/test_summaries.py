@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 
 from nearfield.catalogue.remote import ServiceCatalogue
-from nearfield.datasets import Query
+from nearfield.datasets import Dataset
+from nearfield.querying import Query, summary_of
 from nearfield.testing.fake_hub import PREFIX
 
 
@@ -16,13 +18,10 @@ async def test_they_say_what_the_records_say(client: httpx.AsyncClient) -> None:
     summaries = (await client.get("/summaries")).json()
     assert summaries["total"] == records["total"] > 1
 
+    now = datetime.now(UTC)
+
     def short(record: dict[str, Any]) -> dict[str, Any]:
-        same = ("pid", "type", "title", "techniques", "instrument", "size", "storage")
-        return {
-            **{name: record[name] for name in same},
-            "created": record["start_time"] or record["created"],
-            "files": len(record["files"]),
-        }
+        return summary_of(Dataset.model_validate(record), now).model_dump(mode="json")
 
     assert summaries["datasets"] == [short(record) for record in records["datasets"]]
 

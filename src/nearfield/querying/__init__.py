@@ -1,0 +1,22 @@
+"""How one asks for datasets, and what one is told: the same for every catalogue and every face."""
+
+from nearfield.querying.answers import (
+    DatasetSummary,
+    Facets,
+    Page,
+    SourceState,
+    SummaryPage,
+    summary_of,
+)
+from nearfield.querying.model import Condition, Query
+
+__all__ = [
+    "Condition",
+    "DatasetSummary",
+    "Facets",
+    "Page",
+    "Query",
+    "SourceState",
+    "SummaryPage",
+    "summary_of",
+]

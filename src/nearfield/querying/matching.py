@@ -1,0 +1,118 @@
+"""Does a dataset match a query? The meaning that every driver's own search is held to.
+
+For drivers without an index, for what a source cannot filter by itself, and as the oracle of the
+tests.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from pathlib import PurePosixPath
+from typing import Any
+
+from nearfield.datasets import Dataset
+from nearfield.querying.model import Condition, Query
+from nearfield.querying.times import instant
+from nearfield.querying.units import base_value
+from nearfield.querying.words import is_blank, matches, text_of_dataset, tokens, words_of
+
+
+def holds(query: Query, dataset: Dataset) -> bool:
+    """Does ``dataset`` satisfy every condition? Rights and ``source`` are not looked at."""
+    return (
+        _text(query, dataset)
+        and query.type in (None, dataset.type)
+        and _one_of(query.technique, (*dataset.techniques, *dataset.technique_ids))
+        and _one_of(query.instrument, [dataset.instrument])
+        and _one_of(query.facility, [dataset.facility])
+        and _one_of(query.sample, [dataset.sample])
+        and _one_of(query.proposal, [dataset.proposal])
+        and _one_of(query.owner, [dataset.access.owner, dataset.access.owner_group])
+        and _one_of(query.keyword, dataset.keywords)
+        and _one_of(query.format, [dataset.format])
+        and _one_of(query.storage, [dataset.storage])
+        and (not query.availability or dataset.availability in query.availability)
+        and query.input_dataset in (None, *dataset.input_datasets)
+        and _in_time(query, dataset)
+        and all(condition_holds(condition, dataset.scientific) for condition in query.conditions)
+    )
+
+
+def _text(query: Query, dataset: Dataset) -> bool:
+    words = words_of(query.text)
+    if not words and not is_blank(query.text):
+        return False
+    if not words and not query.phrases:
+        return True
+    text = text_of_dataset(dataset)
+    return matches(words, text) and all(_phrase(phrase, text) for phrase in query.phrases)
+
+
+def _phrase(phrase: str, text: str) -> bool:
+    want = tokens(phrase)
+    if not want:
+        return False
+    have = tokens(text)
+    return any(have[i : i + len(want)] == want for i in range(len(have) - len(want) + 1))
+
+
+def _one_of(wanted: tuple[str, ...], values: Iterable[str | None]) -> bool:
+    if not wanted:
+        return True
+    have = {value.casefold() for value in values if value}
+    return any(value.casefold() in have for value in wanted)
+
+
+def _in_time(query: Query, dataset: Dataset) -> bool:
+    if query.since is None and query.until is None:
+        return True
+    time = dataset.start_time or dataset.created
+    if time is None:
+        return False
+    at = instant(time)
+    return (query.since is None or at >= instant(query.since)) and (
+        query.until is None or at <= instant(query.until)
+    )
+
+
+def condition_holds(condition: Condition, scientific: dict[str, Any]) -> bool:
+    """Is there a value of that name that fits?"""
+    wanted = condition.name.casefold()
+    return any(
+        _fits(condition, value, unit)
+        for name, value, unit in quantities(scientific)
+        if name == wanted or PurePosixPath(name).name == wanted
+    )
+
+
+def quantities(scientific: dict[str, Any]) -> Iterator[tuple[str, float | str, str | None]]:
+    """Name (no capitals), value and unit of all that a condition may ask for."""
+    for name, said in scientific.items():
+        value: Any = said
+        unit: Any = None
+        if isinstance(said, dict):
+            value, unit = said.get("value"), said.get("unit")
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            continue
+        yield name.casefold(), value, unit if isinstance(unit, str) else None
+
+
+def _fits(condition: Condition, value: float | str, unit: str | None) -> bool:
+    if isinstance(value, str) or isinstance(condition.value, str):
+        alike = str(value).casefold() == str(condition.value).casefold()
+        return condition.op == "=" and condition.unit is None and alike
+    if condition.unit is None:
+        # As the file has it: who gives no unit means the number that is shown.
+        have, want = float(value), float(condition.value)
+    else:
+        found = base_value(value, unit)
+        asked = base_value(condition.value, condition.unit)
+        if found is None or asked is None or found[1] != asked[1]:
+            return False
+        have, want = found[0], asked[0]
+    if condition.op == "=":
+        return math.isclose(have, want, rel_tol=1e-6)
+    return {"<": have < want, "<=": have <= want, ">": have > want, ">=": have >= want}[
+        condition.op
+    ]

@@ -1,0 +1,55 @@
+"""Numbers with units, compared whatever the unit; pint does the conversion."""
+
+from __future__ import annotations
+
+import functools
+import unicodedata
+from typing import Any
+
+# What files write and pint does not read, in NFKC and without capitals.
+_SPELLINGS = {
+    "å": "angstrom",
+    "1/å": "1/angstrom",
+    "å^-1": "1/angstrom",
+    "angstroms": "angstrom",
+    "°": "degree",
+    "°c": "degC",
+    "celsius": "degC",
+    "sec": "second",
+}
+MAX_LENGTH = 40
+
+
+def base_value(value: float, unit: str | None) -> tuple[float, str] | None:
+    """The number in base units and the name of its dimension; ``None`` where the unit is unknown.
+
+    Without a unit the dimension is ``""``: such a value is compared as it stands, with conditions
+    that have no unit either.
+    """
+    if unit is None or not unit.strip():
+        return float(value), ""
+    found = _unit(unit.strip())
+    if found is None:
+        return None
+    registry = _registry()
+    quantity = registry.Quantity(float(value), found).to_base_units()
+    return float(quantity.magnitude), str(quantity.dimensionality)
+
+
+@functools.lru_cache(maxsize=2000)
+def _unit(text: str) -> Any:
+    if len(text) > MAX_LENGTH:
+        return None
+    # One character for the two ångströms and the two micros that there are.
+    text = unicodedata.normalize("NFKC", text)
+    try:
+        return _registry().Unit(_SPELLINGS.get(text.casefold(), text))
+    except Exception:  # pint raises a dozen kinds for what is no unit
+        return None
+
+
+@functools.cache
+def _registry() -> Any:
+    import pint
+
+    return pint.UnitRegistry()
