@@ -179,6 +179,8 @@ class Dataset(_Model):
     """The page of the source for people (https)."""
     source: str | None = None
     """The catalogue that answered, as the configuration names it."""
+    also_in: tuple[str, ...] = ()
+    """Further catalogues that have it, where several were searched at once."""
     start_time: datetime | None = None
     end_time: datetime | None = None
     keywords: tuple[str, ...] = ()

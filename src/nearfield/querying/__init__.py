@@ -8,14 +8,20 @@ from nearfield.querying.answers import (
     SummaryPage,
     summary_of,
 )
+from nearfield.querying.events import AlsoEvent, DatasetsEvent, EndEvent, SearchEvent, SourceEvent
 from nearfield.querying.model import Condition, Query
 
 __all__ = [
+    "AlsoEvent",
     "Condition",
     "DatasetSummary",
+    "DatasetsEvent",
+    "EndEvent",
     "Facets",
     "Page",
     "Query",
+    "SearchEvent",
+    "SourceEvent",
     "SourceState",
     "SummaryPage",
     "summary_of",

@@ -70,6 +70,7 @@ class DatasetSummary(_Model):
     storage: str | None
     facility: str | None = None
     source: str | None = None
+    also_in: tuple[str, ...] = ()
     doi: str | None = None
     public: bool = False
     availability: Availability | None = None
@@ -102,6 +103,7 @@ def summary_of(dataset: Dataset, now: datetime) -> DatasetSummary:
         storage=dataset.storage,
         facility=dataset.facility,
         source=dataset.source,
+        also_in=dataset.also_in,
         doi=dataset.doi,
         public=dataset.access.open_at(now),
         availability=dataset.availability,
