@@ -28,6 +28,7 @@ from nearfield.errors import DatasetNotFoundError
 from nearfield.querying import DatasetSummary, Facets, Page, Query, SummaryPage
 from nearfield.querying.times import instant
 from nearfield.querying.words import match_expression
+from nearfield.techniques import names_of
 
 _VISIBLE = (
     "(d.public = 1 OR d.owner = :user OR EXISTS (SELECT 1 FROM dataset_group g"
@@ -217,7 +218,7 @@ class SqliteCatalogue:
             add(
                 "d.id IN (SELECT id FROM dataset_technique WHERE name COLLATE NOCASE"
                 " IN (SELECT value FROM json_each(:technique)))",
-                technique=json_list(query.technique),
+                technique=json_list(frozenset().union(*map(names_of, query.technique))),
             )
         if query.instrument:
             add(

@@ -16,6 +16,7 @@ from nearfield.querying.model import Condition, Query
 from nearfield.querying.times import instant
 from nearfield.querying.units import base_value
 from nearfield.querying.words import is_blank, matches, text_of_dataset, tokens, words_of
+from nearfield.techniques import names_of
 
 
 def holds(query: Query, dataset: Dataset) -> bool:
@@ -23,7 +24,7 @@ def holds(query: Query, dataset: Dataset) -> bool:
     return (
         _text(query, dataset)
         and query.type in (None, dataset.type)
-        and _one_of(query.technique, (*dataset.techniques, *dataset.technique_ids))
+        and _technique(query, dataset)
         and _one_of(query.instrument, [dataset.instrument])
         and _one_of(query.facility, [dataset.facility])
         and _one_of(query.sample, [dataset.sample])
@@ -62,6 +63,14 @@ def _one_of(wanted: tuple[str, ...], values: Iterable[str | None]) -> bool:
         return True
     have = {value.casefold() for value in values if value}
     return any(value.casefold() in have for value in wanted)
+
+
+def _technique(query: Query, dataset: Dataset) -> bool:
+    """Any of the names that one of the asked techniques stands for."""
+    if not query.technique:
+        return True
+    have = {name.casefold() for name in (*dataset.techniques, *dataset.technique_ids)}
+    return any(not have.isdisjoint(names_of(term)) for term in query.technique)
 
 
 def _in_time(query: Query, dataset: Dataset) -> bool:
