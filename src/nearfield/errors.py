@@ -14,7 +14,9 @@
     ├── CatalogueError              exit 1
     │   ├── DatasetNotFoundError
     │   ├── DatasetNotPermittedError
-    │   └── CatalogueUnavailableError
+    │   ├── CatalogueUnavailableError
+    │   ├── SourceLoginError                 no token, or one that has expired: log in again
+    │   └── SourceStatusError                a source's refusal, with its HTTP status
     ├── DataFileError                        a file that cannot be read, with its path
     ├── SchedulerError
     │   ├── SubmitError                      sbatch's own words
@@ -141,6 +143,20 @@ class DatasetNotPermittedError(CatalogueError):
 
 class CatalogueUnavailableError(CatalogueError):
     """The catalogue does not answer; try again later."""
+
+
+class SourceLoginError(CatalogueError):
+    """A source that asks for a log-in, or takes the token no longer."""
+
+
+class SourceStatusError(CatalogueError):
+    """A source's refusal; ``status`` is HTTP's, ``said`` the JSON that came with it."""
+
+    def __init__(
+        self, message: str, status: int, said: object = None, *, hint: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.status, self.said = status, said
 
 
 class DataFileError(NearfieldError):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import ssl
 from collections.abc import Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -12,6 +10,7 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from nearfield.catalogue._protocol import Capabilities, Thumbnail
+from nearfield.catalogue._tls import tls_context
 from nearfield.catalogue._wire import error_of, links_from_body, query_to_params
 from nearfield.catalogue.sqlite import not_found
 from nearfield.datasets import DataFile, Dataset, DatasetFiles, DerivedDataset
@@ -48,7 +47,7 @@ class ServiceCatalogue:
         self._client = httpx.AsyncClient(
             headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
             timeout=TIMEOUT,
-            verify=_tls(),
+            verify=tls_context(),
             transport=transport,
             trust_env=False,
         )
@@ -144,15 +143,6 @@ class ServiceCatalogue:
             f"catalogue {self.url}: an answer that is not a catalogue's",
             hint="check catalogue.url, and that both sides run the same version of nearfield",
         )
-
-
-@functools.cache
-def _tls() -> ssl.SSLContext:
-    """One for all clients: loading the certificates takes longer than most requests.
-
-    ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` name a site's own authorities.
-    """
-    return httpx.create_ssl_context(trust_env=True)
 
 
 def _path_of(pid: str) -> str:
