@@ -9,8 +9,9 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
+from nearfield.catalogue._inherit import inherited, inherited_access
 from nearfield.catalogue._wire import explain_validation
-from nearfield.datasets import Access, Dataset, DerivedDataset, Principal
+from nearfield.datasets import Dataset, DerivedDataset, Principal
 from nearfield.errors import CatalogueError, UsageError
 
 
@@ -48,43 +49,31 @@ def check_same_request(
         )
 
 
-def inherited_access(inputs: Sequence[Dataset], owner: str) -> Access:
-    """Who may see a result: whoever may see every input, and its owner.
-
-    A result is never more public than its least public input. Public inputs restrict nothing;
-    of the others only the groups that they have in common remain.
-    """
-    closed = [dataset.access for dataset in inputs if not dataset.access.public]
-    if not closed:
-        return Access(owner=owner, owner_group=inputs[0].access.owner_group, public=True)
-    common = set.intersection(
-        *({access.owner_group, *access.access_groups} - {None} for access in closed)
-    )
-    groups = sorted(group for group in common if group is not None)
-    first = closed[0].owner_group
-    head = first if first in groups else None
-    return Access(
-        owner=owner,
-        owner_group=head,
-        access_groups=tuple(group for group in groups if group != head),
-    )
-
-
 def derived_dataset(
     pid: str, wanted: DerivedDataset, inputs: Sequence[Dataset], user: Principal, now: datetime
 ) -> Dataset:
-    """The record of a derived dataset; ``inputs`` are what it names, as ``user`` sees them."""
+    """The record of a derived dataset; ``inputs`` are what it names, as ``user`` sees them.
+
+    What holds for all inputs holds for it, unless ``wanted`` says otherwise.
+    """
+    facts = inherited(wanted, inputs)
     return Dataset(
         pid=pid,
         type="derived",
         title=wanted.title,
         description=wanted.description,
-        techniques=wanted.techniques,
+        techniques=facts.techniques,
+        technique_ids=facts.technique_ids,
+        instrument=facts.instrument,
+        facility=facts.facility,
+        sample=facts.sample,
+        proposal=facts.proposal,
+        keywords=facts.keywords,
         source_folder=wanted.source_folder,
         size=sum(file.size for file in wanted.files),
         files=wanted.files,
         access=inherited_access(inputs, user.name),
-        scientific=wanted.scientific,
+        scientific=facts.scientific,
         run_id=wanted.run_id,
         input_datasets=tuple(dict.fromkeys(wanted.input_datasets)),
         used_software=wanted.used_software,

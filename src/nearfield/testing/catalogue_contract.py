@@ -269,6 +269,30 @@ class CatalogueContract:
         assert await self.pids(alice, input_dataset=ALICES.pid) == [pid]
         assert await self.pids(alice, "thickness", type="derived") == [pid]
 
+    async def test_what_holds_for_all_inputs_holds_for_the_result(self, alice: Catalogue) -> None:
+        if not alice.capabilities.derive:
+            pytest.skip(f"{alice.name} takes no derived datasets")
+        of_two = await alice.derive(
+            a_result("run-inherit1", input_datasets=(PUBLIC.pid, CHEMISTS.pid))
+        )
+        both = await alice.get(of_two)
+        assert both.instrument == PUBLIC.instrument == CHEMISTS.instrument
+        assert both.techniques == ("NXsas",)
+        # Only one of them tells its facility, and their titles and times are their own.
+        assert both.facility is None
+        assert both.title == "layer thickness"
+        assert both.start_time is None
+        of_one = await alice.get(await alice.derive(a_result("run-inherit2")))
+        assert (of_one.sample, of_one.instrument) == (ALICES.sample, ALICES.instrument)
+        assert of_one.techniques == ALICES.techniques
+
+    async def test_what_the_result_says_itself_wins(self, alice: Catalogue) -> None:
+        if not alice.capabilities.derive:
+            pytest.skip(f"{alice.name} takes no derived datasets")
+        made = await alice.get(await alice.derive(a_result("run-inherit3", techniques=("NXstxm",))))
+        assert made.techniques == ("NXstxm",)
+        assert made.sample == ALICES.sample
+
     async def test_derive_is_idempotent_by_run_id(self, alice: Catalogue) -> None:
         if not alice.capabilities.derive:
             pytest.skip(f"{alice.name} takes no derived datasets")
