@@ -9,6 +9,7 @@ from nearfield.catalogue._opening import open_catalogue
 from nearfield.catalogue._posix import AccessRule, unix_groups
 from nearfield.catalogue._protocol import (
     ALL_FILTERS,
+    TEXT_FIELDS,
     Capabilities,
     Catalogue,
     Thumbnail,
@@ -23,6 +24,7 @@ from nearfield.catalogue.sqlite import SqliteCatalogue
 __all__ = [
     "ALL_FILTERS",
     "DATA_SUFFIXES",
+    "TEXT_FIELDS",
     "AccessRule",
     "Capabilities",
     "Catalogue",

@@ -9,6 +9,20 @@ from nearfield.datasets import DataFile, Dataset, DerivedDataset
 from nearfield.errors import UnsupportedQueryError
 from nearfield.querying import Facets, Page, Query
 
+TEXT_FIELDS = frozenset(
+    [
+        "title",
+        "description",
+        "technique",
+        "instrument",
+        "facility",
+        "sample",
+        "proposal",
+        "format",
+        "keyword",
+        "file",
+    ]
+)
 ALL_FILTERS = frozenset(Query.model_fields) - {"order", "limit", "offset", "cursor"}
 
 
@@ -23,6 +37,23 @@ class Capabilities:
     filters: frozenset[str] = ALL_FILTERS
     """Fields of :class:`Query` that can be applied where the search is made. A query with another
     one is refused with :class:`UnsupportedQueryError`, never answered without the condition."""
+    words: Literal["beginning", "inside"] = "beginning"
+    """Where a word of a text must be found: as the beginning of a word, or anywhere."""
+    text_fields: frozenset[str] = TEXT_FIELDS
+    """Of which parts of a record words are looked for."""
+    accents: bool = True
+    """Does ``muller`` find ``Müller``?"""
+    run_ids: Literal["all", "user"] = "all"
+    """Is a run id that somebody else has used refused, or does each user have their own?"""
+    results_of: Literal["groups", "owner", "one"] = "groups"
+    """Who sees a result of inputs with different rights: the groups that they have in common, its
+    owner alone, or nobody as it is refused."""
+
+    @property
+    def finds_words(self) -> bool:
+        """Are words looked for as Nearfield's own catalogues do it?"""
+        own = self.words == "beginning" and self.accents
+        return own and self.text_fields == TEXT_FIELDS
 
 
 @dataclass(frozen=True, slots=True)
