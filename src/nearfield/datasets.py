@@ -30,7 +30,8 @@ from pydantic_core import to_json
 # Any fixed namespace would do; this one must never change, or every PID would.
 PID_NAMESPACE = uuid.UUID("6f1d7f0a-6c0b-5c57-9d2f-0d6f5d1c8a11")
 
-Pid = Annotated[str, StringConstraints(min_length=1, max_length=400, pattern=r"^[\x21-\x7e]+$")]
+MAX_PID = 400
+Pid = Annotated[str, StringConstraints(min_length=1, max_length=MAX_PID, pattern=r"^[\x21-\x7e]+$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 RunId = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]{7,63}$")]
 

@@ -35,6 +35,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from unicodedata import combining, east_asian_width
 
 
 class NearfieldError(Exception):
@@ -110,6 +111,22 @@ class QuerySyntaxError(UsageError):
     def __init__(self, message: str, text: str, position: int, *, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.text, self.position = text, position
+
+    def __str__(self) -> str:
+        said = f"{self.message}\n{self._pointed()}"
+        return f"{said}\n  {self.hint}" if self.hint else said
+
+    def _pointed(self) -> str:
+        """The text around the position on one line, and a caret below the character."""
+        begin, room = max(0, self.position - 40), 60
+        shown = self.text[begin : self.position + room]
+        shown = "".join(c if c.isprintable() else " " for c in shown)
+        lead = "…" if begin else ""
+        before = lead + shown[: self.position - begin]
+        more = "…" if len(self.text) > self.position + room else ""
+        # What a terminal draws two columns wide, or none, moves the caret.
+        width = sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in before)
+        return f"  {lead}{shown}{more}\n  {' ' * width}^"
 
 
 class UnsupportedQueryError(UsageError):

@@ -32,8 +32,11 @@ def base_value(value: float, unit: str | None) -> tuple[float, str] | None:
     if found is None:
         return None
     registry = _registry()
-    quantity = registry.Quantity(float(value), found).to_base_units()
-    return float(quantity.magnitude), str(quantity.dimensionality)
+    try:
+        quantity = registry.Quantity(float(value), found).to_base_units()
+        return float(quantity.magnitude), str(quantity.dimensionality)
+    except Exception:  # logarithms and offsets of odd units; pint has as many kinds here
+        return None
 
 
 @functools.lru_cache(maxsize=2000)
