@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import socket
-import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Protocol, cast
 
 import pytest
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from asgi import in_thread, serving
 from nearfield.catalogue import Catalogue, CatalogueStore, ServiceCatalogue, SqliteCatalogue
 from nearfield.catalogue._hub_auth import HubAuthenticator
 from nearfield.catalogue._store import remove
@@ -129,29 +125,6 @@ async def running(store: CatalogueStore) -> AsyncIterator[str]:
             yield service + prefix
 
 
-@contextlib.contextmanager
-def in_thread(server: Callable[[], contextlib.AbstractAsyncContextManager[str]]) -> Iterator[str]:
-    """Run a server in a loop of its own until the block ends."""
-    url: Future[str] = Future()
-    over: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
-
-    async def work() -> None:
-        end = asyncio.Event()
-        over.set_result((asyncio.get_running_loop(), end))
-        async with server() as where:
-            url.set_result(where)
-            await end.wait()
-
-    thread = threading.Thread(target=lambda: asyncio.run(work()), daemon=True)
-    thread.start()
-    try:
-        yield url.result(timeout=20)
-    finally:
-        loop, end = over.result(timeout=20)
-        loop.call_soon_threadsafe(end.set)
-        thread.join(timeout=20)
-
-
 def fake_hub() -> Starlette:
     """``GET /hub/api/user`` as JupyterHub 5 answers it."""
     users = {f"token-of-{user.name}": user for user in (ALICE, BOB, ADMIN)}
@@ -172,25 +145,3 @@ def fake_hub() -> Starlette:
         )
 
     return Starlette(routes=[Route("/hub/api/user", user)])
-
-
-@contextlib.asynccontextmanager
-async def serving(app: Starlette) -> AsyncIterator[str]:
-    """The application on a free port of 127.0.0.1."""
-    # Named TCP, or asyncio leaves Nagle's algorithm on and every answer waits 40 ms.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="none", loop="asyncio"))
-    # The test's own process: signals are pytest's.
-    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
-    task = asyncio.create_task(server.serve([listener]))
-    while not server.started:
-        if task.done():
-            await task
-        await asyncio.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        await task
-        listener.close()

@@ -30,7 +30,9 @@ from nearfield.catalogue._wire import (
     query_from_params,
     status_of,
 )
+from nearfield.catalogue.serving.public import public_routes
 from nearfield.catalogue.sqlite import SqliteCatalogue
+from nearfield.config.serving import ServeConfig
 from nearfield.datasets import DataFile, DerivedDataset
 from nearfield.errors import BlockedError, NearfieldError, UsageError
 
@@ -48,14 +50,21 @@ class _TooLargeError(Exception):
     """A body beyond MAX_BODY."""
 
 
-def make_app(store: CatalogueStore, hub: HubAuthenticator, prefix: str = "/") -> Starlette:
-    """The ASGI application, answering below ``prefix``."""
+def make_app(
+    store: CatalogueStore,
+    hub: HubAuthenticator | None,
+    prefix: str = "/",
+    *,
+    serve: ServeConfig | None = None,
+) -> Starlette:
+    """The ASGI application, answering below ``prefix``; without a hub only to the public."""
     from starlette.applications import Starlette
     from starlette.responses import JSONResponse
     from starlette.responses import Response as Plain
     from starlette.routing import Mount, Route
 
     base = "/" + prefix.strip("/")
+    serve = serve or ServeConfig()
 
     def answer(body: str | bytes, status: int = 200) -> Response:
         # Answers hold one user's view: no cache on the way may keep them.
@@ -76,6 +85,8 @@ def make_app(store: CatalogueStore, hub: HubAuthenticator, prefix: str = "/") ->
 
         async def handle(request: Request) -> Response:
             try:
+                if hub is None:
+                    return refused(404, "no such route", "only public interfaces are served here")
                 user = await hub.principal(request.headers.get("authorization"))
                 return await work(request, SqliteCatalogue(store, user))
             except NotLoggedInError:
@@ -141,10 +152,12 @@ def make_app(store: CatalogueStore, hub: HubAuthenticator, prefix: str = "/") ->
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
-        await hub.aclose()
+        if hub is not None:
+            await hub.aclose()
 
     routes = [
         Route("/health", health),
+        *public_routes(store, serve),
         Route("/facets", guarded(facets)),
         Route("/summaries", guarded(summaries)),
         Route("/datasets", guarded(search), methods=["GET"]),
@@ -185,12 +198,19 @@ async def _body(request: Request) -> bytes:
 
 
 def serve(
-    file: Path, name: str, bind: str | None = None, *, account_path: str | None = None
+    file: Path,
+    name: str,
+    bind: str | None = None,
+    *,
+    account_path: str | None = None,
+    settings: ServeConfig | None = None,
+    public_only: bool = False,
 ) -> None:
-    """Serve until SIGTERM or SIGINT.
+    """Serve until SIGTERM or SIGINT; ``public_only``: without a hub, to everybody alike.
 
     Raises:
-        BlockedError: starlette or uvicorn is missing, or the hub's variables are.
+        BlockedError: starlette or uvicorn is missing, or the hub's variables are, or nothing is
+            public.
         UsageError: no address to listen on, or one that is none.
         CatalogueError: the file cannot be used.
     """
@@ -201,24 +221,33 @@ def serve(
             "the catalogue cannot be served: uvicorn is not installed",
             hint="pip install 'nearfield[hub]'",
         ) from error
+    settings = settings or ServeConfig()
+    if public_only and not settings.public:
+        raise BlockedError(
+            "the catalogue cannot be served: nothing of it is public",
+            hint="name the interfaces in nearfield.yaml: catalogue.serve.public: [panosc, oai]",
+        )
     api_url = os.environ.get("JUPYTERHUB_API_URL")
-    if not api_url:
+    if not api_url and not public_only:
         raise BlockedError(
             "the catalogue cannot be served: JUPYTERHUB_API_URL is not set",
-            hint="let JupyterHub start it: see docs/reference/catalogue.md, 'The service'",
+            hint="let JupyterHub start it: see docs/reference/catalogue.md, 'The service'; "
+            "or serve what is public without a hub: --public-only",
         )
     host, port = _address(bind or os.environ.get("JUPYTERHUB_SERVICE_URL") or "")
     prefix = os.environ.get("JUPYTERHUB_SERVICE_PREFIX", "/")
     store = CatalogueStore(file, name)
-    hub = HubAuthenticator(
-        api_url,
-        os.environ.get("JUPYTERHUB_API_TOKEN"),
-        service_name=os.environ.get("JUPYTERHUB_SERVICE_NAME") or "catalogue",
-        account_path=account_path,
-        tls=hub_tls(os.environ),
-    )
+    hub = None
+    if api_url and not public_only:
+        hub = HubAuthenticator(
+            api_url,
+            os.environ.get("JUPYTERHUB_API_TOKEN"),
+            service_name=os.environ.get("JUPYTERHUB_SERVICE_NAME") or "catalogue",
+            account_path=account_path,
+            tls=hub_tls(os.environ),
+        )
     config = uvicorn.Config(
-        make_app(store, hub, prefix),
+        make_app(store, hub, prefix, serve=settings),
         host=host,
         port=port,
         http="h11",

@@ -150,6 +150,9 @@ def serve(
         typer.Option(help="HOST:PORT to listen on.", show_default="$JUPYTERHUB_SERVICE_URL"),
     ] = None,
     catalogue: _File = None,
+    public_only: Annotated[
+        bool, typer.Option("--public-only", help="Without a hub: the public interfaces alone.")
+    ] = False,
 ) -> None:
     """Serve the embedded catalogue to all users of a hub, as a service that the hub manages."""
     from nearfield.catalogue.service import serve as run_service
@@ -158,7 +161,14 @@ def serve(
     # Where accounts are not simply the hub's names, the hub says whose is whose.
     account_path = None if config.identity.trivial else "/nearfield/account"
     file = _embedded_file(config, catalogue)
-    run_service(file, config.catalogue.name, bind, account_path=account_path)
+    run_service(
+        file,
+        config.catalogue.name,
+        bind,
+        account_path=account_path,
+        settings=config.catalogue.serve,
+        public_only=public_only,
+    )
 
 
 def _embedded_file(config: Config, file: Path | None) -> Path:

@@ -9,6 +9,7 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from nearfield.config._base import AbsolutePath, ConfigModel, Constraint, Name, SlurmWord
+from nearfield.config.serving import ServeConfig
 
 
 def user_data_dir() -> Path:
@@ -28,6 +29,8 @@ class CatalogueConfig(ConfigModel):
     """``embedded``: the SQLite file. A file is for one user; several share a service."""
     url: str | None = None
     """``service``: where ``nearfield catalogue serve`` answers."""
+    serve: ServeConfig = ServeConfig()
+    """``nearfield catalogue serve``: what it answers to whom."""
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

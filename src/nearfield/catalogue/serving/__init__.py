@@ -1,0 +1,1 @@
+"""What the catalogue's service speaks besides its own interface: PaNOSC, OAI-PMH, writing."""

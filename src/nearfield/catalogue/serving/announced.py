@@ -1,0 +1,240 @@
+"""What the public has been shown, when, and what was taken back: the memory of the OAI provider.
+
+A harvester that asks "what has changed since" must be told of records that are public no more,
+and must not be told that a record exists which never was public. Triggers keep the table, so
+that every writer of the file keeps it, whichever process it is. They are made when a file is
+first served publicly; a file that never is pays nothing.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from nearfield.catalogue._store import CatalogueStore, fetch
+from nearfield.datasets import Dataset
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS announced (
+    pid TEXT PRIMARY KEY,
+    stamp INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    opens INTEGER,
+    type TEXT NOT NULL,
+    instrument TEXT
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS announced_stamp ON announced (stamp, pid);
+CREATE INDEX IF NOT EXISTS announced_instrument ON announced (instrument, stamp, pid);
+CREATE INDEX IF NOT EXISTS announced_opens ON announced (opens) WHERE opens IS NOT NULL
+"""
+# state: 'open'; 'gone': was open once; 'waiting': public, its embargo not over, never shown.
+_NOW = "CAST(strftime('%s', 'now') AS INTEGER)"
+# When an embargo ends, rounded up to a second; NULL where there is none or it is over.
+_OPENS = (
+    "(SELECT at FROM (SELECT CAST(strftime('%s', json_extract({doc},"
+    " '$.access.embargo_until')) AS INTEGER) + 1 AS at) WHERE at > {now})"
+)
+_PUT = """
+INSERT INTO announced (pid, stamp, state, opens, type, instrument)
+SELECT d.pid, {now}, CASE WHEN {opens} IS NULL THEN 'open' ELSE 'waiting' END, {opens},
+    d.type, d.instrument
+FROM dataset d WHERE d.id = NEW.id AND d.public = 1
+ON CONFLICT (pid) DO UPDATE SET
+    stamp = excluded.stamp,
+    state = CASE WHEN excluded.state = 'open' THEN 'open'
+        WHEN state = 'waiting' THEN 'waiting' ELSE 'gone' END,
+    opens = excluded.opens, type = excluded.type, instrument = excluded.instrument
+"""
+_HIDE = """
+UPDATE announced SET stamp = {now}, state = 'gone', opens = NULL
+WHERE pid = (SELECT pid FROM dataset WHERE id = NEW.id AND public = 0) AND state = 'open'
+"""
+_HIDE_WAITING = """
+DELETE FROM announced
+WHERE pid = (SELECT pid FROM dataset WHERE id = NEW.id AND public = 0) AND state = 'waiting'
+"""
+_ON_WRITE = "BEGIN {put}; {hide}; {hide_waiting}; END"
+_ON_DELETE = """
+BEGIN
+    UPDATE announced SET stamp = {now}, state = 'gone', opens = NULL
+    WHERE pid = OLD.pid AND state = 'open';
+    DELETE FROM announced WHERE pid = OLD.pid AND state = 'waiting';
+    UPDATE announced SET opens = NULL WHERE pid = OLD.pid;
+END
+"""
+_TRIGGERS = {
+    "announce_new": "AFTER INSERT ON record {write}",
+    "announce_change": "AFTER UPDATE ON record {write}",
+    "announce_end": "AFTER DELETE ON dataset {delete}",
+}
+# What is public when the file is first served.
+_FILL = """
+INSERT OR IGNORE INTO announced (pid, stamp, state, opens, type, instrument)
+SELECT d.pid, {now}, CASE WHEN {opens} IS NULL THEN 'open' ELSE 'waiting' END, {opens},
+    d.type, d.instrument
+FROM dataset d JOIN record r USING (id) WHERE d.public = 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """One record as the public knows it."""
+
+    pid: str
+    stamp: int
+    """Seconds since 1970 of its last change."""
+    deleted: bool
+    type: str
+    instrument: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What is listed: times in seconds, both included; sets by type or instrument."""
+
+    since: int | None = None
+    until: int | None = None
+    type: str | None = None
+    instrument: str | None = None
+    measured: bool = False
+    """Only those with an instrument, whichever it is."""
+
+
+class Announcements:
+    """The public's view of a catalogue file, in the order of changes. All methods block."""
+
+    def __init__(self, store: CatalogueStore, clock: Callable[[], float] = time.time) -> None:
+        self._store, self._clock = store, clock
+        with store.writing() as connection:
+            prepare(connection)
+
+    def page(
+        self, chosen: Selection, after: tuple[int, str] | None, limit: int
+    ) -> tuple[list[Announcement], bool]:
+        """The next ``limit`` by time of change, and whether there are more.
+
+        A place in the list is the last record that was given: whatever others write, nothing
+        is given twice and nothing left out; what changes meanwhile moves to the end.
+        """
+        self._open_what_is_due()
+        where, values = _where(chosen)
+        if after is not None:
+            where += " AND (stamp, pid) > (:stamp, :pid)"
+            values.update(stamp=after[0], pid=after[1])
+        with self._store.reading() as connection:
+            rows = connection.execute(
+                "SELECT pid, stamp, state, type, instrument FROM announced"  # noqa: S608
+                f" WHERE {where} ORDER BY stamp, pid LIMIT :limit",
+                {**values, "limit": limit + 1},
+            ).fetchall()
+        return [_announcement(row) for row in rows[:limit]], len(rows) > limit
+
+    def count(self, chosen: Selection) -> int:
+        """How many are listed at this moment."""
+        self._open_what_is_due()
+        where, values = _where(chosen)
+        with self._store.reading() as connection:
+            (number,) = connection.execute(
+                f"SELECT count(*) FROM announced WHERE {where}",  # noqa: S608
+                values,
+            ).fetchone()
+        return int(number)
+
+    def get(self, pid: str) -> Announcement | None:
+        """One record; ``None`` where the public never saw it."""
+        self._open_what_is_due()
+        with self._store.reading() as connection:
+            row = connection.execute(
+                "SELECT pid, stamp, state, type, instrument FROM announced"
+                " WHERE pid = ? AND state != 'waiting'",
+                (pid,),
+            ).fetchone()
+        return None if row is None else _announcement(row)
+
+    def datasets(self, pids: list[str]) -> dict[str, Dataset]:
+        """The records themselves. Not the caller's promise but the record says if it is open."""
+        now = datetime.fromtimestamp(self._clock(), UTC)
+        with self._store.reading() as connection:
+            found = (fetch(connection, pid) for pid in pids)
+            return {
+                dataset.pid: dataset
+                for dataset in found
+                if dataset is not None and dataset.access.open_at(now)
+            }
+
+    def instruments(self, limit: int) -> list[str]:
+        """The instruments that any announced record was measured with, by name."""
+        with self._store.reading() as connection:
+            rows = connection.execute(
+                "SELECT DISTINCT instrument FROM announced WHERE instrument IS NOT NULL"
+                " AND state != 'waiting' ORDER BY instrument LIMIT ?",
+                (limit,),
+            ).fetchall()
+        return [name for (name,) in rows]
+
+    def earliest(self) -> int:
+        """The time of the first change that is still known."""
+        with self._store.reading() as connection:
+            (first,) = connection.execute(
+                "SELECT min(stamp) FROM announced WHERE state != 'waiting'"
+            ).fetchone()
+        return int(self._clock()) if first is None else int(first)
+
+    def _open_what_is_due(self) -> None:
+        """An embargo that is over is a change at the moment when it ended."""
+        now = int(self._clock())
+        with self._store.reading() as connection:
+            due = connection.execute(
+                "SELECT 1 FROM announced WHERE opens <= ? LIMIT 1", (now,)
+            ).fetchone()
+        if due is not None:
+            with self._store.writing() as connection:
+                connection.execute(
+                    "UPDATE announced SET stamp = max(stamp, opens), state = 'open', opens = NULL"
+                    " WHERE opens <= ?",
+                    (now,),
+                )
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """Table and triggers, inside the caller's transaction; nothing where they are there."""
+    names = {
+        name
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type='trigger'")
+    }
+    if names.issuperset(_TRIGGERS):
+        return
+    for statement in _TABLE.split(";"):
+        connection.execute(statement)
+    opens = _OPENS.format(doc="NEW.document", now=_NOW)
+    write = _ON_WRITE.format(
+        put=_PUT.format(now=_NOW, opens=opens),
+        hide=_HIDE.format(now=_NOW),
+        hide_waiting=_HIDE_WAITING,
+    )
+    for name, when in _TRIGGERS.items():
+        body = when.format(write=write, delete=_ON_DELETE.format(now=_NOW))
+        connection.execute(f"CREATE TRIGGER IF NOT EXISTS {name} {body}")
+    connection.execute(_FILL.format(now=_NOW, opens=_OPENS.format(doc="r.document", now=_NOW)))
+
+
+def _where(chosen: Selection) -> tuple[str, dict[str, int | str]]:
+    conditions = {
+        "since": "stamp >= :since",
+        "until": "stamp <= :until",
+        "type": "type = :type",
+        "instrument": "instrument = :instrument",
+    }
+    values = {name: value for name in conditions if (value := getattr(chosen, name)) is not None}
+    fixed = ["state != 'waiting'"]
+    if chosen.measured:
+        fixed.append("instrument IS NOT NULL")
+    return " AND ".join([*fixed, *(conditions[name] for name in values)]), values
+
+
+def _announcement(row: tuple[str, int, str, str, str | None]) -> Announcement:
+    pid, stamp, state, kind, instrument = row
+    return Announcement(pid, stamp, state == "gone", kind, instrument)
