@@ -27,7 +27,11 @@ def main() -> object:
         # The extensions that it imports next, and these alone: jupyterlab.labhubapp would make of
         # it the server of JupyterHub 1. What cannot be imported the server itself will tell, or
         # do without.
-        for extension in ("jupyterlab.labapp", "nearfield_server.extension"):
+        for extension in (
+            "jupyterlab.labapp",
+            "nearfield_server.extension",
+            "nearfield_server.routes",
+        ):
             with suppress(Exception):
                 importlib.import_module(extension)
     # Modules live as long as the process: the collector need never walk through them again.
