@@ -107,23 +107,6 @@ class SearchAnswer(_Model):
     sources: tuple[SourceState, ...]
 
 
-class Completion(_Model):
-    """One proposal."""
-
-    insert: str
-    label: str
-    kind: Literal["field", "value", "technique"]
-    count: int | None = None
-
-
-class CompletionsAnswer(_Model):
-    """What may stand between ``start`` and ``end`` of ``q``."""
-
-    start: int
-    end: int
-    items: tuple[Completion, ...]
-
-
 class DatasetAnswer(Dataset):
     """One record, and the code that opens it in a notebook."""
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import models_json_schema
 
 from nearfield.querying import Facets
+from nearfield.querying.complete import Completions
 from nearfield.querying.events import AlsoEvent, DatasetsEvent, EndEvent, SourceEvent
 from nearfield_server import models
 from nearfield_server.runs import Run, RunRequest
@@ -52,7 +53,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "Counts by value of what a search finds", Facets, query=models.FacetsAsked
     ),
     ("/datasets/completions", "get"): Operation(
-        "What may be typed next", models.CompletionsAnswer, query=models.CompletionsAsked
+        "What may be typed next", Completions, query=models.CompletionsAsked
     ),
     ("/datasets/{pid}", "get"): Operation(
         "One record, and the code that opens it", models.DatasetAnswer, query=models.OneAsked
@@ -82,8 +83,10 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
 
 def document() -> dict[str, Any]:
     """The whole document."""
-    wanted = {m for op in OPERATIONS.values() for m in (op.answer, op.body) if m is not None}
-    answers = sorted({models.Refusal, *_EVENTS, *wanted}, key=lambda model: model.__name__)
+    wanted: set[type[BaseModel]] = {models.Refusal, *_EVENTS}
+    for operation in OPERATIONS.values():
+        wanted |= {model for model in (operation.answer, operation.body) if model is not None}
+    answers = sorted(wanted, key=lambda model: model.__name__)
     _, schemas = models_json_schema([(m, "serialization") for m in answers], ref_template=_REF)
     events = {"oneOf": [_ref(event) for event in _EVENTS]}
     paths: dict[str, Any] = {}

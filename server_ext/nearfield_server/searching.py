@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator, Iterable
 from datetime import UTC, datetime
 
 from nearfield.catalogue import Catalogue
 from nearfield.errors import CatalogueError, UnsupportedQueryError
 from nearfield.querying import Query, SourceState, summary_of
+from nearfield.querying.complete import Completions, field_at
+from nearfield.querying.complete import complete as proposals
 from nearfield.querying.events import DatasetsEvent, EndEvent, SearchEvent, SourceEvent
-from nearfield_server.models import CompletionsAnswer, SearchAnswer, SearchAsked
+from nearfield.querying.language import parse
+from nearfield_server.models import SearchAnswer, SearchAsked
+
+log = logging.getLogger("nearfield.search")
 
 
 def query_of(text: str, asked: SearchAsked | None = None) -> Query:
     """The query that a text stands for. Raises QuerySyntaxError, UsageError."""
     said = {} if asked is None else asked.model_dump(exclude={"q"}, exclude_none=True)
-    return Query.model_validate({"text": text, **said})
+    return parse(text).model_copy(update=said)
 
 
 async def stream(catalogue: Catalogue, query: Query) -> AsyncGenerator[SearchEvent, None]:
@@ -72,7 +78,16 @@ def used(query: Query) -> Iterable[str]:
     return sorted(query.model_dump(exclude_defaults=True).keys() - {"limit", "cursor", "order"})
 
 
-async def complete(catalogue: Catalogue, text: str, at: int | None) -> CompletionsAnswer:
-    """What may stand at the cursor."""
-    end = len(text) if at is None else min(at, len(text))
-    return CompletionsAnswer(start=end, end=end, items=())
+async def complete(catalogue: Catalogue, text: str, at: int | None) -> Completions:
+    """What may stand at the cursor: fields, and values as the catalogue counts them.
+
+    A catalogue that does not answer costs the values alone: one can go on typing.
+    """
+    at = len(text) if at is None else min(at, len(text))
+    counts: dict[str, dict[str, int]] = {}
+    if field_at(text, at) is not None:
+        try:
+            counts = (await catalogue.facets(Query())).counts
+        except (CatalogueError, UnsupportedQueryError) as error:
+            log.info("no values to propose: %s", error.message)
+    return proposals(text, at, values=counts)

@@ -57,3 +57,21 @@ async def test_the_log_has_no_words_of_the_search(server: Server) -> None:
     assert (event["event"], event["conditions"], event["total"]) == ("search", ["text"], 0)
     assert event["sources"] == {"lab": "answered"}
     assert "s3cret" not in json.dumps(event)
+
+
+async def test_a_syntax_error_points_at_the_character(server: Server) -> None:
+    for path in ("datasets", "datasets/facets"):
+        answer = await server.get(path, params={"q": "scan colour:red"})
+        said = answer.json()
+        assert (answer.status_code, said["reason"], said["position"]) == (400, "syntax", 5)
+
+
+async def test_completions_of_fields_and_of_values_with_their_counts(server: Server) -> None:
+    server.store.register([made(n, instrument="ID10") for n in range(2)])
+    answer = (await server.get("datasets/completions", params={"q": "scan instr"})).json()
+    assert (answer["start"], answer["end"]) == (5, 10)
+    assert "instrument:" in [one["insert"] for one in answer["items"]]
+    answer = (
+        await server.get("datasets/completions", params={"q": "instrument:", "at": 11})
+    ).json()
+    assert [(one["insert"], one["count"]) for one in answer["items"]] == [("ID10", 2)]
