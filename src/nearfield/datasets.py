@@ -143,6 +143,15 @@ class DataFile(_Model):
     """Where it can be fetched from, where the catalogue says so (HTTPS, WebDAV, a dCache door)."""
 
 
+class Axis(_Model):
+    """What one dimension of an array runs over."""
+
+    name: str
+    units: str | None = None
+    path: str | None = None
+    """Where its values are; ``None`` where the file only names it or tells a regular grid."""
+
+
 class ArrayInfo(_Model):
     """One array in a dataset's root file: HDF5 path, shape, dtype, units as the file says."""
 
@@ -152,6 +161,8 @@ class ArrayInfo(_Model):
     units: str | None = None
     signal: bool = False
     """True for the array that a plot of this dataset shows first (NXdata's signal)."""
+    axes: tuple[Axis | None, ...] = ()
+    """Of the signal, one for each dimension, ``None`` for one that the file does not name."""
 
 
 class Dataset(_Model):

@@ -103,6 +103,7 @@ class Composer:
             title=root.title,
             description=root.description,
             techniques=root.techniques,
+            technique_ids=root.technique_ids,
             format=root.format,
             instrument=root.instrument,
             facility=root.facility,
@@ -175,8 +176,7 @@ class Composer:
                 base = target.path.rstrip("/")
                 for array in seen[goal]:
                     if array.path == base or array.path.startswith(f"{base}/"):
-                        path = link.at + array.path[len(base) :]
-                        yield array.model_copy(update={"path": path})
+                        yield _moved(array, base, link.at)
 
     def _arrays(
         self, root: str, metadata: FileMetadata, found: _Found, reading: Reading
@@ -197,7 +197,7 @@ class Composer:
             if meant and signal is None:
                 signal = array.model_copy(update={"signal": True})
             elif len(linked) < MAX_ARRAYS:
-                linked.append(array.model_copy(update={"signal": False}))
+                linked.append(array.model_copy(update={"signal": False, "axes": ()}))
             else:
                 left_out += 1
         notes = [f"{left_out} more linked arrays are not listed"] if left_out else []
@@ -205,6 +205,21 @@ class Composer:
             notes.append(f"the signal {wanted!r} is linked from a file that could not be read")
         first = () if signal is None else (signal,)
         return (*first, *metadata.arrays, *linked), notes
+
+
+def _moved(array: ArrayInfo, base: str, to: str) -> ArrayInfo:
+    """The array of a linked file as it is seen below the link, its axes with it."""
+    axes = tuple(
+        axis
+        if axis is None or axis.path is None
+        else axis.model_copy(
+            update={
+                "path": to + axis.path[len(base) :] if axis.path.startswith(f"{base}/") else None
+            }
+        )
+        for axis in array.axes
+    )
+    return array.model_copy(update={"path": to + array.path[len(base) :], "axes": axes})
 
 
 def _status(path: str) -> os.stat_result | None:

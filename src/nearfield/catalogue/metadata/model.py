@@ -47,6 +47,7 @@ class FileMetadata(_Model):
     title: str | None = None
     description: str | None = None
     techniques: tuple[str, ...] = ()
+    technique_ids: tuple[str, ...] = ()
     instrument: str | None = None
     facility: str | None = None
     sample: str | None = None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
+from nearfield.catalogue.metadata.axes import axes_of
 from nearfield.catalogue.metadata.model import FileMetadata
 from nearfield.catalogue.metadata.values import (
     joined,
@@ -12,6 +14,7 @@ from nearfield.catalogue.metadata.values import (
     text_of,
     texts_of,
     time_of,
+    title_from,
     unique,
 )
 from nearfield.catalogue.metadata.walk import (
@@ -26,6 +29,7 @@ from nearfield.catalogue.metadata.walk import (
     text,
 )
 from nearfield.querying.times import instant
+from nearfield.techniques import technique_ids
 
 # An NXdata title is free text. It counts as a technique only if it names one: these are the
 # heads of technique names in PaNET (http://purl.org/pan-science/PaNET).
@@ -36,6 +40,7 @@ _TECHNIQUE_WORDS = (
     "absorption", "dichroism", "photoemission",
 )  # fmt: skip
 MAX_SCIENTIFIC = 200
+MAX_LONG = 10_000
 MAX_DEFAULTS = 10
 _QUANTITIES = {
     "NXmonochromator": ("energy", "wavelength"),
@@ -69,20 +74,24 @@ def read_nexus(found: Walk) -> FileMetadata:
     named = [t for t in plot_titles if t and any(w in t.lower() for w in _TECHNIQUE_WORDS)]
     starts = _times(entries, "start_time")
     ends = _times(entries, "end_time")
-    warnings = list(found.warnings)
-    for name, (_, odd) in (("start_time", starts), ("end_time", ends)):
-        warnings += [f"{name} {value!r} is not a time that can be understood" for value in odd]
+    title, warnings = title_from(text(e.handle, "title", MAX_LONG) for e in entries)
+    if title is None:
+        title, warnings = title_from(plot_titles)
+    techniques = tuple(unique([*definitions, *named]))
+    start, end = min(starts[0], key=instant, default=None), max(ends[0], key=instant, default=None)
+    warnings += [*found.warnings, *_odd_times(starts[1], ends[1], start, end)]
     return FileMetadata(
         format="NeXus",
-        title=joined(text(e.handle, "title") for e in entries) or joined(plot_titles),
+        title=title,
         description=joined((text(e.handle, "experiment_description") for e in entries), limit=2000),
-        techniques=tuple(unique([*definitions, *named])),
+        techniques=techniques,
+        technique_ids=technique_ids(techniques, probe=_probe(found)),
         instrument=_instrument(found, entries),
         facility=joined(_facilities(found)),
         sample=joined(text(g.handle, "name") for g in found.of_class("NXsample")),
         proposal=joined(_proposals(found, entries)),
-        start_time=min(starts[0], key=instant, default=None),
-        end_time=max(ends[0], key=instant, default=None),
+        start_time=start,
+        end_time=end,
         arrays=arrays,
         signal_link=signal_link,
         scientific=_scientific(found),
@@ -184,11 +193,36 @@ def _proposals(found: Walk, entries: list[Group]) -> Iterator[str | None]:
         yield text(user.handle, "proposal_number")
 
 
-def _times(entries: list[Group], name: str) -> tuple[list[Any], list[str]]:
-    """Times of all entries, and the texts that are none. An empty text says nothing."""
-    said = [word for entry in entries if (word := text(entry.handle, name))]
-    times = [(word, time_of(word)) for word in said]
-    return [t for _, t in times if t is not None], [word for word, t in times if t is None]
+def _probe(found: Walk) -> str | None:
+    """What the beam is made of, where all sources agree."""
+    said = unique(text(source.handle, "probe") for source in found.of_class("NXsource"))
+    return said[0] if len(said) == 1 else None
+
+
+def _times(entries: list[Group], name: str) -> tuple[list[datetime], list[str]]:
+    """Times of all entries, and what is wrong with the others."""
+    times: list[datetime] = []
+    odd: list[str] = []
+    for entry in entries:
+        value = scalar(entry.handle, name)
+        word = text_of(value)
+        time = time_of(word)
+        if time is not None:
+            times.append(time)
+        elif word:
+            odd.append(f"{name} {word[:100]!r} is not a time that can be understood")
+        elif value is not None:
+            odd.append(f"{name} is there and says nothing")
+    return times, odd
+
+
+def _odd_times(
+    starts: list[str], ends: list[str], start: datetime | None, end: datetime | None
+) -> list[str]:
+    odd = unique([*starts, *ends])
+    if start is not None and end is not None and instant(end) < instant(start):
+        odd.append(f"end_time {end.isoformat()} is before start_time {start.isoformat()}")
+    return odd
 
 
 def _title_of_data(plot: Group) -> str | None:
@@ -232,7 +266,9 @@ def _arrays(
             continue
         if key in arrays:
             path = f"{plot.path}/{name}"
-            first = arrays.pop(key).model_copy(update={"signal": True, "path": path})
+            first = arrays.pop(key)
+            axes = axes_of(plot, name, len(first.shape)) if name else ()
+            first = first.model_copy(update={"signal": True, "path": path, "axes": axes})
             return (first, *arrays.values()), None
     return tuple(arrays.values()), elsewhere
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from nearfield.catalogue.metadata.mesh import describe_mesh
 from nearfield.catalogue.metadata.model import FileMetadata, Series
 from nearfield.catalogue.metadata.values import number_of, text_of, time_of, unique
 from nearfield.catalogue.metadata.walk import Walk, attribute
+from nearfield.techniques import technique_ids
 
 # Bits of openPMDextension.
 _EXTENSIONS = {1: "ED-PIC"}
@@ -39,6 +41,7 @@ def read_openpmd(found: Walk) -> FileMetadata:
         title=text_of(attribute(root, "title")),
         description=text_of(attribute(root, "comment")),
         techniques=("openPMD", *extensions),
+        technique_ids=technique_ids(extensions),
         start_time=start,
         keywords=tuple(_records(found)),
         arrays=_arrays(found),
@@ -72,7 +75,11 @@ def _arrays(found: Walk) -> tuple[Any, ...]:
         return ()
     meshes = (text_of(attribute(found.root, "meshesPath")) or "").strip("/")
     first = next((a for a in arrays if meshes and f"/{meshes}/" in a.path), arrays[0])
-    return tuple(a.model_copy(update={"signal": a is first}) for a in arrays)
+    about = describe_mesh(found, first)
+    return tuple(
+        a.model_copy(update={"signal": True, **about} if a is first else {"signal": False})
+        for a in arrays
+    )
 
 
 def _scientific(root: Any) -> dict[str, Any]:

@@ -13,31 +13,33 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from nearfield.datasets import MAX_TITLE
+
 MAX_TEXT = 2000
 # "2023-05-23 15:47:17 -0700" (openPMD): the blank before the zone is not ISO 8601.
 _BLANK_ZONE = re.compile(r"\s+(?=[+-]\d\d:?\d\d$|Z$)")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]+")
 
 
-def text_of(value: Any) -> str | None:
+def text_of(value: Any, limit: int = MAX_TEXT) -> str | None:
     """The string in ``value``: bytes, str, or an array of one of these; else ``None``."""
-    texts = texts_of(value)
+    texts = texts_of(value, limit)
     return texts[0] if texts else None
 
 
-def texts_of(value: Any) -> list[str]:
+def texts_of(value: Any, limit: int = MAX_TEXT) -> list[str]:
     """All non-empty strings in ``value``, in order."""
     if isinstance(value, str):
         # h5py decodes with surrogateescape: go back to the bytes that the file holds.
         value = value.encode("utf-8", "surrogateescape")
     if isinstance(value, bytes):
-        cleaned = _CONTROL.sub(" ", _decode(value.split(b"\0", 1)[0])).strip()[:MAX_TEXT]
+        cleaned = _CONTROL.sub(" ", _decode(value.split(b"\0", 1)[0])).strip()[:limit]
         return [cleaned] if cleaned else []
     tolist = getattr(value, "tolist", None)
     items = tolist() if callable(tolist) else value
     if isinstance(items, (list, tuple)):
-        return [text for item in items for text in texts_of(item)]
-    return texts_of(items) if isinstance(items, (str, bytes)) else []
+        return [text for item in items for text in texts_of(item, limit)]
+    return texts_of(items, limit) if isinstance(items, (str, bytes)) else []
 
 
 def _decode(raw: bytes) -> str:
@@ -77,6 +79,14 @@ def time_of(text: str | None) -> datetime | None:
 def unique(values: Iterable[str | None]) -> list[str]:
     """The values without ``None`` and repetitions, in order."""
     return list(dict.fromkeys(value for value in values if value))
+
+
+def title_from(texts: Iterable[str | None]) -> tuple[str | None, list[str]]:
+    """Distinct titles as one, as long as a title may be, and a warning where it was cut."""
+    whole = "; ".join(unique(texts))
+    if len(whole) <= MAX_TITLE:
+        return whole or None, []
+    return whole[:MAX_TITLE], [f"the title, longer than {MAX_TITLE} characters, was cut"]
 
 
 def joined(values: Iterable[str | None], limit: int = 300) -> str | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nearfield.catalogue.metadata.model import FileLink
-from nearfield.catalogue.metadata.values import text_of
+from nearfield.catalogue.metadata.values import MAX_TEXT, text_of
 from nearfield.datasets import ArrayInfo
 
 MAX_OBJECTS = 50_000
@@ -21,6 +21,8 @@ MAX_LINKS = 10_000
 # Links are cheap, but a pass has an end whatever a file holds.
 MAX_MEMBERS = 200_000
 MAX_HOPS = 40
+# A value of more bytes is no description of anything.
+MAX_VALUE_BYTES = 1_000_000
 # What h5py raises on damaged or exotic parts of a file that opens well.
 READ_ERRORS = (OSError, RuntimeError, ValueError, TypeError, KeyError, OverflowError, MemoryError)
 
@@ -66,9 +68,13 @@ def identity(handle: Any) -> Any:
 
 
 def attribute(handle: Any, name: str) -> Any:
-    """An attribute's value, or ``None`` where it is absent or of a type nobody can read."""
+    """An attribute's value, or ``None`` where it is absent, huge or of a type nobody can read."""
     try:
-        return handle.attrs.get(name)
+        if name not in handle.attrs:
+            return None
+        if handle.attrs.get_id(name).get_storage_size() > MAX_VALUE_BYTES:
+            return None
+        return handle.attrs[name]
     except READ_ERRORS:
         return None
 
@@ -135,15 +141,16 @@ def scalar(group: Any, name: str, *, limit: int = 64) -> Any:
     found = child(group, name)
     try:
         if isinstance(found, h5py.Dataset) and not found.is_virtual and (found.size or 0) <= limit:
-            return found[()] if found.size else None
+            small = (found.size or 0) * found.dtype.itemsize <= MAX_VALUE_BYTES
+            return found[()] if found.size and small else None
     except READ_ERRORS:
         return None
     return None
 
 
-def text(group: Any, name: str) -> str | None:
+def text(group: Any, name: str, limit: int = MAX_TEXT) -> str | None:
     """The string in a small dataset called ``name``."""
-    return text_of(scalar(group, name))
+    return text_of(scalar(group, name), limit)
 
 
 def walk(root: Any) -> Walk:
