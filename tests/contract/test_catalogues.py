@@ -30,6 +30,7 @@ from nearfield.testing.catalogue_contract import (
     GUESTS,
     PUBLIC,
     SEED,
+    STRANGER,
     CatalogueContract,
     a_result,
 )
@@ -97,6 +98,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Catalogue
 
 
 class TestService(WithLinks):
+    anonymous = False
+
     @pytest.fixture
     async def as_user(self, served: tuple[CatalogueStore, str]) -> AsyncIterator[AsUser]:
         store, url = served
@@ -127,7 +130,7 @@ async def running(store: CatalogueStore) -> AsyncIterator[str]:
 
 def fake_hub() -> Starlette:
     """``GET /hub/api/user`` as JupyterHub 5 answers it."""
-    users = {f"token-of-{user.name}": user for user in (ALICE, BOB, ADMIN)}
+    users = {f"token-of-{user.name}": user for user in (ALICE, BOB, ADMIN, STRANGER)}
 
     async def user(request: Request) -> Response:
         token = request.headers.get("authorization", "").partition(" ")[2]

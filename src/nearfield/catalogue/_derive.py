@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from nearfield.catalogue._inherit import inherited, inherited_access
 from nearfield.catalogue._wire import explain_validation
 from nearfield.datasets import Dataset, DerivedDataset, Principal
-from nearfield.errors import CatalogueError, UsageError
+from nearfield.errors import CatalogueError, DatasetNotPermittedError, UsageError
 
 
 def request_digest(wanted: DerivedDataset) -> str:
@@ -46,6 +46,18 @@ def check_same_request(
         raise CatalogueError(
             f"run id {run_id!r} is taken by another derived dataset",
             hint="publish under a new run id",
+        )
+
+
+def check_may_write(name: str, user: Principal) -> None:
+    """Results have an owner.
+
+    Raises:
+        DatasetNotPermittedError: somebody without an account asks.
+    """
+    if not user.name:
+        raise DatasetNotPermittedError(
+            f"{name}: takes results of people with an account only", hint="log in first"
         )
 
 

@@ -127,7 +127,7 @@ def put(connection: sqlite3.Connection, dataset: Dataset, *, request: str | None
         "INSERT INTO record (id, document) VALUES (?, ?)", (key, dataset.model_dump_json())
     )
     connection.execute(
-        "INSERT INTO words (rowid, text) VALUES (?, ?)", (key, text_of_dataset(dataset))
+        "INSERT INTO words (rowid, text) VALUES (?, ?)", (key, "\n".join(text_of_dataset(dataset)))
     )
     _put_names(
         connection,

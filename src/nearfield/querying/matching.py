@@ -15,7 +15,13 @@ from nearfield.datasets import Dataset
 from nearfield.querying.model import Condition, Query
 from nearfield.querying.times import instant
 from nearfield.querying.units import base_value
-from nearfield.querying.words import is_blank, matches, text_of_dataset, tokens, words_of
+from nearfield.querying.words import (
+    has_phrase,
+    is_blank,
+    matches,
+    text_of_dataset,
+    words_of,
+)
 from nearfield.techniques import names_of
 
 
@@ -46,16 +52,22 @@ def _text(query: Query, dataset: Dataset) -> bool:
         return False
     if not words and not query.phrases:
         return True
-    text = text_of_dataset(dataset)
-    return matches(words, text) and all(_phrase(phrase, text) for phrase in query.phrases)
+    texts = text_of_dataset(dataset)
+    return matches(words, *texts) and all(has_phrase(phrase, *texts) for phrase in query.phrases)
 
 
-def _phrase(phrase: str, text: str) -> bool:
-    want = tokens(phrase)
-    if not want:
-        return False
-    have = tokens(text)
-    return any(have[i : i + len(want)] == want for i in range(len(have) - len(want) + 1))
+def relevance(query: Query, dataset: Dataset) -> int:
+    """How well the text of a match fits; among equals the newest comes first.
+
+    2: the title holds the words as they were typed, one after the other. 1: the title holds all
+    words and phrases. 0: the rest of the record is needed.
+    """
+    words, title = words_of(query.text), dataset.title or ""
+    if not words and not query.phrases:
+        return 0
+    if not (matches(words, title) and all(has_phrase(one, title) for one in query.phrases)):
+        return 0
+    return 2 if not words or matches([" ".join(words)], title) else 1
 
 
 def _one_of(wanted: tuple[str, ...], values: Iterable[str | None]) -> bool:
@@ -109,7 +121,10 @@ def quantities(scientific: dict[str, Any]) -> Iterator[tuple[str, float | str, s
 
 def _fits(condition: Condition, value: float | str, unit: str | None) -> bool:
     if isinstance(value, str) or isinstance(condition.value, str):
-        alike = str(value).casefold() == str(condition.value).casefold()
+        # A number is no text, however it is written.
+        if not isinstance(value, str) or not isinstance(condition.value, str):
+            return False
+        alike = value.casefold() == condition.value.casefold()
         return condition.op == "=" and condition.unit is None and alike
     if condition.unit is None:
         # As the file has it: who gives no unit means the number that is shown.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from pathlib import PurePosixPath
 
 from nearfield.datasets import Dataset
 from nearfield.errors import UsageError
@@ -14,11 +13,10 @@ MAX_WORDS = 64
 MAX_FILE_NAMES = 200
 
 
-def text_of_dataset(dataset: Dataset) -> str:
-    """Everything that words are looked for in, one field per line."""
-    names = dict.fromkeys(PurePosixPath(file.path).name for file in dataset.files[:MAX_FILE_NAMES])
+def text_of_dataset(dataset: Dataset) -> tuple[str, str]:
+    """Everything that words are looked for in: the title, and all else, one field per line."""
+    names = dict.fromkeys(file.path.rpartition("/")[2] for file in dataset.files[:MAX_FILE_NAMES])
     fields = (
-        dataset.title,
         dataset.description,
         *dataset.techniques,
         dataset.instrument,
@@ -29,7 +27,7 @@ def text_of_dataset(dataset: Dataset) -> str:
         *dataset.keywords,
         *names,
     )
-    return "\n".join(field for field in fields if field)
+    return dataset.title or "", "\n".join(field for field in fields if field)
 
 
 def words_of(text: str) -> list[str]:
@@ -78,10 +76,20 @@ def tokens(text: str) -> list[str]:
     return re.findall(r"[^\W_]+", plain.lower())
 
 
-def matches(words: list[str], text: str) -> bool:
-    """Does ``text`` hold every word, each as a run of tokens whose last may be a beginning?"""
-    have = tokens(text)
-    return all(_holds(have, tokens(word)) for word in words)
+def matches(words: list[str], *texts: str) -> bool:
+    """Is every word in one of the texts, as a run of tokens whose last may be a beginning?"""
+    have = [tokens(text) for text in texts]
+    return all(any(_holds(text, tokens(word)) for text in have) for word in words)
+
+
+def has_phrase(phrase: str, *texts: str) -> bool:
+    """Does one of the texts hold the phrase, token after token?"""
+    want = tokens(phrase)
+    return bool(want) and any(_run(tokens(text), want) for text in texts)
+
+
+def _run(have: list[str], want: list[str]) -> bool:
+    return any(have[i : i + len(want)] == want for i in range(len(have) - len(want) + 1))
 
 
 def _holds(have: list[str], want: list[str]) -> bool:

@@ -6,9 +6,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from nearfield.catalogue import Capabilities, Thumbnail
-from nearfield.catalogue._derive import check_same_request, derived_dataset, request_digest
+from nearfield.catalogue._derive import (
+    check_may_write,
+    check_same_request,
+    derived_dataset,
+    request_digest,
+)
 from nearfield.catalogue.sqlite import not_found
 from nearfield.datasets import (
     DataFile,
@@ -21,8 +27,11 @@ from nearfield.datasets import (
 )
 from nearfield.errors import CatalogueUnavailableError
 from nearfield.querying import Facets, Page, Query
-from nearfield.querying.matching import holds
+from nearfield.querying.cursors import cursor_of, position_in
+from nearfield.querying.matching import holds, relevance
 from nearfield.querying.times import instant
+
+FACETS = ("type", "technique", "instrument", "facility", "format", "storage", "availability")
 
 
 @dataclass
@@ -56,20 +65,26 @@ class FakeCatalogue:
 
     async def search(self, query: Query) -> Page:
         self._check()
-        found = sorted(self._matching(query), key=_newest_first)
-        shown = found[query.offset : query.offset + query.limit]
-        return Page(datasets=tuple(shown), total=len(found), offset=query.offset)
+        after = position_in(query)
+        found = sorted((_key(query, dataset), dataset.pid) for dataset in self._matching(query))
+        rest = [one for one in found if after is None or _listed(one) > after]
+        shown = rest[query.offset : query.offset + query.limit]
+        more = len(rest) > query.offset + len(shown)
+        return Page(
+            datasets=tuple(self._given(self.store.datasets[pid]) for _, pid in shown),
+            total=len(found),
+            offset=query.offset,
+            next=cursor_of(query, _listed(shown[-1])) if shown and more else None,
+        )
 
     async def facets(self, query: Query) -> Facets:
         self._check()
-        counts: dict[str, Counter[str]] = {
-            name: Counter() for name in ("type", "technique", "instrument", "format")
-        }
+        counts: dict[str, Counter[str]] = {name: Counter() for name in FACETS}
         for dataset in self._matching(query):
-            counts["type"][dataset.type] += 1
             counts["technique"].update(set(dataset.techniques))
-            counts["instrument"].update([dataset.instrument] if dataset.instrument else [])
-            counts["format"].update([dataset.format] if dataset.format else [])
+            for name in FACETS:
+                value = getattr(dataset, name, None)
+                counts[name].update([value] if value else [])
         return Facets(counts={name: dict(values.most_common()) for name, values in counts.items()})
 
     async def get(self, pid: str) -> Dataset:
@@ -77,7 +92,7 @@ class FakeCatalogue:
         dataset = self.store.datasets.get(pid)
         if dataset is None or not dataset.access.visible_to(self.principal):
             raise not_found(pid)
-        return dataset
+        return self._given(dataset)
 
     async def files(self, pid: str) -> tuple[DataFile, ...]:
         return (await self.get(pid)).files
@@ -88,6 +103,7 @@ class FakeCatalogue:
 
     async def derive(self, dataset: DerivedDataset) -> str:
         self._check()
+        check_may_write(self.name, self.principal)
         pid, digest = derived_pid(self.name, dataset.run_id), request_digest(dataset)
         known = self.store.datasets.get(pid)
         if known is not None:
@@ -117,17 +133,22 @@ class FakeCatalogue:
         if self.store.down:
             raise CatalogueUnavailableError(f"catalogue {self.name}: no answer")
 
+    def _given(self, dataset: Dataset) -> Dataset:
+        return dataset.model_copy(update={"source": self.name})
+
     def _matching(self, query: Query) -> Iterator[Dataset]:
         for dataset in self.store.datasets.values():
             if dataset.access.visible_to(self.principal) and holds(query, dataset):
                 yield dataset
 
 
-def _time(dataset: Dataset) -> float | None:
+def _key(query: Query, dataset: Dataset) -> tuple[int, bool, float]:
+    """The best first where that is asked for, then the newest, those without a time last."""
     time = dataset.start_time or dataset.created
-    return None if time is None else instant(time)
+    rank = relevance(query, dataset) if query.order == "relevance" else 0
+    return (-rank, time is None, 0.0 if time is None else -instant(time))
 
 
-def _newest_first(dataset: Dataset) -> tuple[bool, float, str]:
-    time = _time(dataset)
-    return (time is None, -(time or 0.0), dataset.pid)
+def _listed(place: tuple[tuple[int, bool, float], str]) -> list[Any]:
+    """As it comes back from JSON."""
+    return [list(place[0]), place[1]]

@@ -83,6 +83,6 @@ def test_too_many_words() -> None:
 def test_a_thousand_files_are_not_all_indexed() -> None:
     file = synthetic_dataset().files[0]
     many = tuple(file.model_copy(update={"path": f"/d/f_{n:06d}.h5"}) for n in range(1000))
-    text = text_of_dataset(synthetic_dataset(files=many))
+    _, text = text_of_dataset(synthetic_dataset(files=many))
     assert "f_000000.h5" in text
     assert len(text) < 5000
