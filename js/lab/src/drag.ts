@@ -1,0 +1,67 @@
+// Dragging a dataset into a notebook, as a cell that opens it.
+import { MimeData } from "@lumino/coreutils";
+import { Drag } from "@lumino/dragdrop";
+import { basicSnippet } from "./snippet.ts";
+import type { DataSource } from "../../src/data/source.ts";
+import type { Summary } from "../../src/data/types.ts";
+
+/** What notebooks take: cells, as nbformat has them. */
+const CELLS = "application/vnd.jupyter.cells";
+const FAR = 5;
+
+/** Follows the pointer that went down on `dataset`; a drag begins once it has gone some way. */
+export function dragFrom(source: DataSource, dataset: Summary, down: PointerEvent): void {
+  const asking = new AbortController();
+  const ref = { pid: dataset.pid, source: dataset.source ?? null };
+  let code = basicSnippet(dataset.pid);
+  // The server's own code takes as long as the way to the notebook; without it the plain one does.
+  const told = (): void =>
+    void source.dataset(ref, asking.signal).then(
+      (found) => (code = found.snippet || code),
+      () => undefined,
+    );
+  let began = false;
+
+  const move = (event: PointerEvent): void => {
+    if (Math.abs(event.clientX - down.clientX) < FAR && Math.abs(event.clientY - down.clientY) < FAR) return;
+    stop();
+    began = true;
+    told();
+    start(event);
+  };
+  const stop = (): void => {
+    document.removeEventListener("pointermove", move, true);
+    document.removeEventListener("pointerup", stop, true);
+    document.removeEventListener("pointercancel", stop, true);
+    if (!began) asking.abort();
+  };
+  const start = (event: PointerEvent): void => {
+    const data = new MimeData();
+    // Asked for when it is dropped: by then the server has answered.
+    const cells = [{ cell_type: "code", source: "", metadata: {}, outputs: [], execution_count: null }];
+    Object.defineProperty(cells[0], "source", { enumerable: true, get: () => code });
+    data.setData(CELLS, cells);
+    data.setData("text/plain", code);
+    const drag = new Drag({
+      mimeData: data,
+      dragImage: image(dataset),
+      supportedActions: "copy-move",
+      proposedAction: "copy",
+      source: dataset,
+    });
+    void drag.start(event.clientX, event.clientY).then(() => {
+      asking.abort();
+      drag.dispose();
+    });
+  };
+  document.addEventListener("pointermove", move, true);
+  document.addEventListener("pointerup", stop, true);
+  document.addEventListener("pointercancel", stop, true);
+}
+
+function image(dataset: Summary): HTMLElement {
+  const made = document.createElement("div");
+  made.className = "nf-drag";
+  made.textContent = dataset.title || dataset.pid;
+  return made;
+}

@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { facts, moment, rightsWords, sourceWords, totalWords, valueWords, wantsLogin } from "../src/data/facts.ts";
+import { english } from "../src/data/trans.ts";
+import type { Dataset } from "../src/data/types.ts";
+
+const NOW = Date.parse("2026-11-21T12:00:00Z");
+
+test("who may see it", () => {
+  const rights = (access: object): string => rightsWords(access, NOW, english);
+  assert.equal(rights({ public: true }), "public");
+  assert.equal(rights({ owner: "alice", owner_group: "sc1", access_groups: ["sc1", "staff"] }), "owner alice; members of sc1, staff");
+  assert.equal(rights({ public: true, embargo_until: "2026-11-21T11:59:00" }), "public");
+  assert.equal(rights({ public: true, owner: "bob", embargo_until: "2027-01-01" }), "public from 1 Jan 2027 on; owner bob");
+  assert.equal(rights({}), "not said");
+});
+
+test("a time is shown as the file has it, in whatever zone the reader is", () => {
+  assert.equal(moment("2024-03-12T23:05:00+02:00"), "12 Mar 2024, 23:05");
+  assert.equal(moment("2024-03-12T23:05:00"), "12 Mar 2024, 23:05");
+  assert.equal(moment("2024-03-12"), "12 Mar 2024");
+  assert.equal(moment("last night"), "last night");
+});
+
+test("what nobody said has no row", () => {
+  const bare: Dataset = { pid: "a/b", type: "raw", title: null, techniques: [], size: 0, instrument: null };
+  assert.deepEqual(facts(bare, NOW, english), [["PID", "a/b"]]);
+});
+
+test("counts and values", () => {
+  assert.equal(totalWords(1, true, english), "1 dataset");
+  assert.equal(totalWords(10_000, false, english), "10,000+ datasets");
+  assert.equal(valueWords({ value: 12.0000001, unit: "keV" }), "12 keV");
+  assert.equal(valueWords([1, 2]), "[1,2]");
+  assert.equal(valueWords("x".repeat(999)).length, 201);
+  assert.equal(valueWords({ a: "x".repeat(999) }).length, 201);
+});
+
+test("a source that did not answer is named", () => {
+  assert.equal(sourceWords({ source: "ICAT", state: "timeout", message: "no answer in 3 s" }, english), "ICAT: no answer in 3 s");
+  assert.equal(sourceWords({ source: "ICAT", state: "failed" }, english), "ICAT: it failed");
+  assert.equal(sourceWords({ source: "ICAT", state: "answered" }, english), "");
+  assert.ok(wantsLogin("The token has expired.", "Log in again at the hub."));
+  assert.equal(wantsLogin("Logging in again", null), false);
+});
