@@ -301,6 +301,11 @@ class DerivedDataset(_Model):
     input_datasets: Annotated[tuple[Pid, ...], FailFast()] = Field(
         min_length=1, max_length=MAX_NAMES
     )
+    inputs_elsewhere: Annotated[tuple[Pid, ...], FailFast()] = Field(
+        default=(), max_length=MAX_NAMES
+    )
+    """Those of the inputs that other catalogues hold, where the asking side has seen them. The
+    catalogue does not look for them, and shows the result to its owner alone."""
     source_folder: NormalPath
     files: Annotated[tuple[DataFile, ...], FailFast()] = Field(min_length=1, max_length=MAX_FILES)
     techniques: _Names = ()
@@ -324,6 +329,18 @@ class DerivedDataset(_Model):
             if other[: len(one)] == one:
                 raise ValueError(f"files: {'/'.join(one)!r} is the folder of another file")
         return self
+
+    @model_validator(mode="after")
+    def _elsewhere_are_inputs(self) -> Self:
+        if others := sorted(set(self.inputs_elsewhere) - set(self.input_datasets)):
+            raise ValueError(f"inputs_elsewhere: {others[0]!r} is no input")
+        return self
+
+    @property
+    def inputs_here(self) -> tuple[str, ...]:
+        """The inputs that the catalogue itself must know, each once."""
+        others = set(self.inputs_elsewhere)
+        return tuple(pid for pid in dict.fromkeys(self.input_datasets) if pid not in others)
 
     @model_validator(mode="after")
     def _small(self) -> Self:

@@ -5,6 +5,8 @@ an SQLite file; several users share one through ``nearfield catalogue serve`` an
 :class:`ServiceCatalogue`.
 """
 
+from nearfield.catalogue._asking import FederatedSource
+from nearfield.catalogue._finding import complete_in, find, stream_search
 from nearfield.catalogue._opening import open_catalogue
 from nearfield.catalogue._posix import AccessRule, unix_groups
 from nearfield.catalogue._protocol import (
@@ -17,6 +19,7 @@ from nearfield.catalogue._protocol import (
 )
 from nearfield.catalogue._store import CatalogueStore
 from nearfield.catalogue._tree import DATA_SUFFIXES, Failure
+from nearfield.catalogue.federated import FederatedCatalogue
 from nearfield.catalogue.remote import ServiceCatalogue
 from nearfield.catalogue.scanning import ScanReport, scan, scan_into
 from nearfield.catalogue.sqlite import SqliteCatalogue
@@ -30,13 +33,18 @@ __all__ = [
     "Catalogue",
     "CatalogueStore",
     "Failure",
+    "FederatedCatalogue",
+    "FederatedSource",
     "ScanReport",
     "ServiceCatalogue",
     "SqliteCatalogue",
     "Thumbnail",
     "check_supported",
+    "complete_in",
+    "find",
     "open_catalogue",
     "scan",
     "scan_into",
+    "stream_search",
     "unix_groups",
 ]

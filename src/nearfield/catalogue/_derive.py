@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from nearfield.catalogue._inherit import inherited, inherited_access
 from nearfield.catalogue._wire import explain_validation
-from nearfield.datasets import Dataset, DerivedDataset, Principal
+from nearfield.datasets import Access, Dataset, DerivedDataset, Principal
 from nearfield.errors import CatalogueError, DatasetNotPermittedError, UsageError
 
 
@@ -26,6 +26,8 @@ def request_digest(wanted: DerivedDataset) -> str:
         DerivedDataset.model_validate(content)
     except ValidationError as error:
         raise UsageError(explain_validation(error)) from error
+    if not content["inputs_elsewhere"]:
+        del content["inputs_elsewhere"]
     for file in content["files"]:
         # Results published before files had an address keep their digest.
         if file["url"] is None:
@@ -61,14 +63,20 @@ def check_may_write(name: str, user: Principal) -> None:
         )
 
 
+def _access(wanted: DerivedDataset, inputs: Sequence[Dataset], owner: str) -> Access:
+    """Who may see inputs that are elsewhere is not known here: then the owner alone."""
+    return Access(owner=owner) if wanted.inputs_elsewhere else inherited_access(inputs, owner)
+
+
 def derived_dataset(
     pid: str, wanted: DerivedDataset, inputs: Sequence[Dataset], user: Principal, now: datetime
 ) -> Dataset:
     """The record of a derived dataset; ``inputs`` are what it names, as ``user`` sees them.
 
-    What holds for all inputs holds for it, unless ``wanted`` says otherwise.
+    What holds for all inputs holds for it, unless ``wanted`` says otherwise; where some are
+    elsewhere nobody can tell.
     """
-    facts = inherited(wanted, inputs)
+    facts = inherited(wanted, () if wanted.inputs_elsewhere else inputs)
     return Dataset(
         pid=pid,
         type="derived",
@@ -84,7 +92,7 @@ def derived_dataset(
         source_folder=wanted.source_folder,
         size=sum(file.size for file in wanted.files),
         files=wanted.files,
-        access=inherited_access(inputs, user.name),
+        access=_access(wanted, inputs, user.name),
         scientific=facts.scientific,
         run_id=wanted.run_id,
         input_datasets=tuple(dict.fromkeys(wanted.input_datasets)),

@@ -102,7 +102,7 @@ def _scientific(wanted: DerivedDataset, inputs: Sequence[Dataset]) -> dict[str, 
     """Quantities with a unit on which all inputs agree, as far as there is room for them."""
     said = dict(wanted.scientific)
     room = MAX_JSON - len(to_json(said))
-    first, *others = [one.scientific for one in inputs]
+    first, *others = [one.scientific for one in inputs] or [{}]
     for name, value in first.items():
         quantity = isinstance(value, dict) and set(value) == {"value", "unit"}
         if not quantity or name in said or any(other.get(name) != value for other in others):

@@ -188,9 +188,7 @@ class SqliteCatalogue:
                     wanted.run_id, digest, known[2], owner=known[1], user=self.principal.name
                 )
                 return str(known[0])
-            inputs = [
-                self._visible(connection, name) for name in dict.fromkeys(wanted.input_datasets)
-            ]
+            inputs = [self._visible(connection, name) for name in wanted.inputs_here]
             dataset = derived_dataset(pid, wanted, inputs, self.principal, datetime.now(UTC))
             put(connection, dataset, request=digest)
         return pid

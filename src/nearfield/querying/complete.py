@@ -51,7 +51,7 @@ def complete(
     at: int,
     *,
     values: Mapping[str, Mapping[str, int]] | None = None,
-    techniques: Iterable[str] = (),
+    techniques: Iterable[tuple[str, str]] = (),
 ) -> Completions:
     """What may stand at the cursor; never raises, whatever the text is.
 
@@ -60,7 +60,7 @@ def complete(
         at: Where the cursor is, in characters.
         values: By field of ``Query`` the values that there are, with their numbers
             (``Facets.counts``).
-        techniques: Names of techniques that may be searched for, whoever has data of them.
+        techniques: Names of techniques that may be searched for, each with its whole name.
     """
     at = _inside(text, at)
     field, start, typed = _context(text, at)
@@ -140,7 +140,10 @@ def _fields(typed: str) -> Iterable[Completion]:
 
 
 def _values(
-    field: Field, typed: str, values: Mapping[str, Mapping[str, int]], techniques: Iterable[str]
+    field: Field,
+    typed: str,
+    values: Mapping[str, Mapping[str, int]],
+    techniques: Iterable[tuple[str, str]],
 ) -> Iterable[Completion]:
     known: dict[str, int | None] = dict.fromkeys(field.words)
     if field.kind in ("time", "period"):
@@ -152,9 +155,11 @@ def _values(
         told.add(value.casefold())
         yield Completion(insert=_written(value), label=value, kind="value", count=count)
     if field.target == "technique":
-        for name, _ in _matching(dict.fromkeys(techniques), typed):
+        labels = dict(techniques)
+        for name, _ in _matching(dict.fromkeys(labels), typed):
             if name.casefold() not in told:
-                yield Completion(insert=_written(name), label=name, kind="technique")
+                label = name if labels[name] == name else f"{name}: {labels[name]}"
+                yield Completion(insert=_written(name), label=label, kind="technique")
 
 
 def _often_first(counted: Mapping[str, int]) -> Callable[[str], tuple[int, str]]:

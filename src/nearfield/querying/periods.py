@@ -22,7 +22,7 @@ class NoTimeError(ValueError):
 
 
 def period_of(text: str, now: datetime) -> tuple[datetime, datetime]:
-    """First and last moment of what ``text`` names; ``7d`` is from seven days ago until ``now``.
+    """First and last moment of what ``text`` names; ``7d`` is from seven days ago until today.
 
     Raises:
         NoTimeError: it is no time, or there is no such day.
@@ -40,7 +40,7 @@ def period_of(text: str, now: datetime) -> tuple[datetime, datetime]:
             return now, now
         if (found := _AGO.fullmatch(text)) is not None:
             number, unit = found.groups()
-            return now - int(number) * _SPAN.get(unit.lower(), _YEAR), now
+            return _ago(int(number), unit.lower(), now)
         return _moment(text)
     except OverflowError as error:
         raise NoTimeError(f"{text!r} is out of the calendar") from error
@@ -48,6 +48,16 @@ def period_of(text: str, now: datetime) -> tuple[datetime, datetime]:
         raise
     except ValueError as error:
         raise NoTimeError(f"{text!r} is no time") from error
+
+
+def _ago(number: int, unit: str, now: datetime) -> tuple[datetime, datetime]:
+    """In whole days: asked again a moment later, with the next page, it is the same time."""
+    first = now - number * _SPAN.get(unit, _YEAR)
+    if unit == "h":
+        return first.replace(second=0, microsecond=0), now
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    begins = first.replace(hour=0, minute=0, second=0, microsecond=0)
+    return begins, today + timedelta(days=1) - TICK
 
 
 def _calendar(year: str, month: str | None, day: str | None) -> tuple[datetime, datetime]:

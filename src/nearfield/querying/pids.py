@@ -32,6 +32,12 @@ def doi_of(text: str) -> str | None:
     return plain.casefold() if _DOI.fullmatch(plain) else None
 
 
+def is_unique(pid: str) -> bool:
+    """Is this name given once in the world: a DOI, a handle, a UUID?"""
+    plain = without_resolver(pid)
+    return any(kind.fullmatch(plain) for kind in (_DOI, _HANDLE, _UUID))
+
+
 def pid_asked_for(query: Query) -> str | None:
     """The PID that is all that ``query`` says, if it is one.
 
@@ -43,8 +49,7 @@ def pid_asked_for(query: Query) -> str | None:
     if words[0].startswith(EXPLICIT):
         return without_resolver(words[0].removeprefix(EXPLICIT))
     plain = without_resolver(words[0])
-    looks = _DOI.fullmatch(plain) or _HANDLE.fullmatch(plain) or _UUID.fullmatch(plain)
-    return plain if looks and is_pid(plain) else None
+    return plain if is_unique(plain) and is_pid(plain) else None
 
 
 def is_explicit(query: Query) -> bool:

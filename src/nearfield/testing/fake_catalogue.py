@@ -115,7 +115,7 @@ class FakeCatalogue:
                 user=self.principal.name,
             )
             return pid
-        inputs = [await self.get(name) for name in dataset.input_datasets]
+        inputs = [await self.get(name) for name in dataset.inputs_here]
         self.store.datasets[pid] = derived_dataset(
             pid, dataset, inputs, self.principal, datetime.now(UTC)
         )

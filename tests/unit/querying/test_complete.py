@@ -6,6 +6,7 @@ import pytest
 
 from nearfield.querying.complete import complete, field_at
 
+TECHNIQUES = (("saxs", "small angle x-ray scattering"), ("nxsas", "nxsas"))
 VALUES = {
     "instrument": {"P08": 3, "ID10": 12, "ID 13": 2},
     "technique": {"NXsas": 7, "Small angle X-ray scattering": 1},
@@ -16,7 +17,7 @@ def after(text: str) -> list[str]:
     """The whole texts that choosing each item gives; ``|`` is the cursor."""
     at = text.index("|")
     text = text.replace("|", "")
-    found = complete(text, at, values=VALUES, techniques=("saxs", "nxsas"))
+    found = complete(text, at, values=VALUES, techniques=TECHNIQUES)
     return [text[: found.start] + item.insert + text[found.end :] for item in found.items]
 
 
@@ -46,11 +47,11 @@ def test_items(text: str, expected: list[str]) -> None:
 
 
 def test_kinds_and_counts() -> None:
-    items = complete("technique:", 10, values=VALUES, techniques=("saxs", "nxsas")).items
+    items = complete("technique:", 10, values=VALUES, techniques=TECHNIQUES).items
     assert [(item.label, item.kind, item.count) for item in items] == [
         ("NXsas", "value", 7),
         ("Small angle X-ray scattering", "value", 1),
-        ("saxs", "technique", None),
+        ("saxs: small angle x-ray scattering", "technique", None),
     ]
 
 

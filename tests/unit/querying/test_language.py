@@ -77,7 +77,8 @@ def test_the_whole_of_it() -> None:
         ("date:2024-03-05..", {"since": day("2024-03-05")}),
         ("from:2024-03-05T12:00Z", {"since": day("2024-03-05T12:00Z")}),
         ("to:2024-03-05T12:00:00", {"until": day("2024-03-05T12:00:00")}),
-        ("since:7d", {"since": day("2026-11-14T12:00Z")}),
+        ("since:7d", {"since": day("2026-11-14T00:00Z")}),
+        ("since:12h", {"since": day("2026-11-21T00:00Z")}),
         ("since:yesterday", {"since": day("2026-11-20T00:00Z")}),
         # values with units
         ("energy>8keV", {"conditions": (ABOVE,)}),

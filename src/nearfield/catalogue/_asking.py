@@ -1,0 +1,126 @@
+"""One source among several: asked within its time, its failures told as its state."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+from nearfield.catalogue._protocol import Catalogue
+from nearfield.errors import (
+    CatalogueUnavailableError,
+    NearfieldError,
+    UnsupportedQueryError,
+    UsageError,
+)
+from nearfield.querying import SourceState
+
+T = TypeVar("T")
+_Kind = Literal["timeout", "failed", "unsupported"]
+
+
+@dataclass(frozen=True)
+class FederatedSource:
+    """A catalogue that is searched together with others."""
+
+    name: str
+    catalogue: Catalogue | None
+    """``None``: it cannot be asked on this machine, or by this user; see ``problem``."""
+    timeout: float = 3.0
+    """Seconds that a question may take."""
+    problem: NearfieldError | None = None
+
+
+@dataclass(frozen=True)
+class Answer(Generic[T]):
+    """What a source said, or why it did not."""
+
+    source: FederatedSource
+    value: T | None
+    error: Exception | None
+    kind: _Kind | None
+    seconds: float
+
+    def state(
+        self, total: int | None = None, exact: bool = True, note: str | None = None
+    ) -> SourceState:
+        """For people; the numbers are of an answer, and count for nothing without one."""
+        if self.kind is None:
+            return SourceState(
+                source=self.source.name,
+                state="answered",
+                message=note,
+                total=total,
+                total_exact=exact,
+                seconds=round(self.seconds, 3),
+            )
+        message, hint = self._words()
+        return SourceState(
+            source=self.source.name,
+            state=self.kind,
+            message=message,
+            hint=hint,
+            seconds=round(self.seconds, 3),
+        )
+
+    def failure(self) -> NearfieldError:
+        """The error of a source that did not answer, with its name in it."""
+        if isinstance(self.error, NearfieldError):
+            return self.error
+        message, hint = self._words()
+        return CatalogueUnavailableError(f"{self.source.name}: {message}", hint=hint)
+
+    def _words(self) -> tuple[str, str | None]:
+        if self.kind == "timeout":
+            return f"no answer in {self.source.timeout:g} s", "try again later"
+        if isinstance(self.error, NearfieldError):
+            # The state has the name already.
+            said = self.error.message.removeprefix(f"{self.source.name}: ")
+            return said, self.error.hint
+        return f"unexpected: {type(self.error).__name__}: {self.error}"[:500], "tell its operator"
+
+
+async def ask(source: FederatedSource, question: Callable[[Catalogue], Awaitable[T]]) -> Answer[T]:
+    """The source's answer. Whatever it raises, and its time running out, is an answer, too."""
+    began = time.monotonic()
+
+    def elapsed() -> float:
+        return time.monotonic() - began
+
+    if source.catalogue is None:
+        return Answer(source, None, source.problem, "failed", 0.0)
+    try:
+        async with asyncio.timeout(source.timeout):
+            value = await question(source.catalogue)
+    except TimeoutError as error:
+        return Answer(source, None, error, "timeout", elapsed())
+    except UnsupportedQueryError as error:
+        return Answer(source, None, error, "unsupported", elapsed())
+    except CatalogueUnavailableError as error:
+        # A driver that keeps the same time may be the first to notice.
+        late = elapsed() >= 0.95 * source.timeout
+        return Answer(source, None, error, "timeout" if late else "failed", elapsed())
+    except Exception as error:  # a driver's fault is no reason to lose the others' answers
+        return Answer(source, None, error, "failed", elapsed())
+    return Answer(source, value, None, None, elapsed())
+
+
+def raise_if_none(answers: Sequence[Answer[T]]) -> None:
+    """Where no source answered there is nothing to give back.
+
+    Raises:
+        UsageError: all refused the query itself.
+        CatalogueUnavailableError: otherwise; it tells each one's state.
+    """
+    if any(answer.kind is None for answer in answers):
+        return
+    wrong = [answer.error for answer in answers if isinstance(answer.error, UsageError)]
+    if wrong and len(wrong) == len(answers):
+        raise wrong[0]
+    states = [answer.state() for answer in answers]
+    raise CatalogueUnavailableError(
+        "no catalogue answered: " + "; ".join(f"{one.source}: {one.message}" for one in states),
+        hint=next((one.hint for one in states if one.hint), "try again later"),
+    )
