@@ -15,7 +15,7 @@ from nearfield.catalogue import CatalogueStore
 from nearfield.catalogue._store import remove
 from nearfield.catalogue.service import make_app
 from nearfield.config.serving import ServeConfig
-from nearfield.testing.catalogue_contract import PUBLIC, SEED
+from nearfield.testing.catalogue_contract import LAPSED, PUBLIC, SEED
 from nearfield.testing.synthetic import synthetic_dataset
 
 OPEN = ServeConfig(public=("oai",), url="https://data.test/", admin_email="data@data.test")
@@ -50,14 +50,14 @@ def test_all_public_records_and_no_other(scythe: Scythe, prefix: str) -> None:
     for record in records:
         assert isinstance(record, Record)
         pids[record.header.identifier.removeprefix("oai:data.test:")] = record.deleted
-    assert len(pids) == len(records) == COUNT + 1
+    assert len(pids) == len(records) == COUNT + 2
     assert [pid for pid, deleted in pids.items() if deleted] == ["synthetic-00007"]
-    assert {seed.pid for seed in SEED} & set(pids) == {PUBLIC.pid}
+    assert {seed.pid for seed in SEED} & set(pids) == {PUBLIC.pid, LAPSED.pid}
 
 
 def test_identifiers_sets_and_formats(scythe: Scythe) -> None:
     headers = list(scythe.list_identifiers(set_="type:raw", ignore_deleted=True))
-    assert len(headers) == COUNT
+    assert len(headers) == COUNT + 1
     sets = [found for found in scythe.list_sets() if isinstance(found, Set)]
     (spec,) = (found.setSpec for found in sets if found.setName == "ID 10/ä")
     of_one = list(scythe.list_identifiers(set_=spec, ignore_deleted=True))

@@ -39,6 +39,17 @@ def base_value(value: float, unit: str | None) -> tuple[float, str] | None:
         return None
 
 
+def converted(value: float, unit: str | None, to: str) -> float | None:
+    """``value`` in another unit; ``None`` where one is unknown, or they differ in kind."""
+    have, want = _unit((unit or "").strip()), _unit(to.strip())
+    if have is None or want is None:
+        return None
+    try:
+        return float(_registry().Quantity(float(value), have).to(want).magnitude)
+    except Exception:  # pint's words for "not of this kind"
+        return None
+
+
 @functools.lru_cache(maxsize=2000)
 def _unit(text: str) -> Any:
     if len(text) > MAX_LENGTH:

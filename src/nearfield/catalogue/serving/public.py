@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from nearfield.catalogue._store import CatalogueStore
 from nearfield.catalogue.serving.announced import Announcements
 from nearfield.catalogue.serving.oai import OaiProvider
+from nearfield.catalogue.serving.panosc_api import PanoscApi
+from nearfield.catalogue.serving.panosc_routes import panosc_routes
+from nearfield.catalogue.serving.turns import RETRY_AFTER, BusyError, Turns
 from nearfield.config.serving import ServeConfig
 from nearfield.errors import CatalogueError
 
@@ -20,32 +22,6 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
 MAX_FORM = 16 * 1024
-AT_ONCE = 2
-WAITING = 50
-RETRY_AFTER = "5"
-
-
-class BusyError(Exception):
-    """More questions at once than the public may keep waiting."""
-
-
-class Turns:
-    """A few public requests at a time: strangers must not keep the hub's users waiting."""
-
-    def __init__(self, at_once: int = AT_ONCE, waiting: int = WAITING) -> None:
-        self._free, self._room = asyncio.Semaphore(at_once), at_once + waiting
-
-    @contextlib.asynccontextmanager
-    async def taken(self) -> AsyncIterator[None]:
-        """Raises BusyError where too many wait already."""
-        if self._room <= 0:
-            raise BusyError
-        self._room -= 1
-        try:
-            async with self._free:
-                yield
-        finally:
-            self._room += 1
 
 
 def public_routes(store: CatalogueStore, serve: ServeConfig) -> list[BaseRoute]:
@@ -62,6 +38,8 @@ def public_routes(store: CatalogueStore, serve: ServeConfig) -> list[BaseRoute]:
             admin_email=serve.admin_email or "",
         )
         routes.append(Route("/oai", _oai(provider, turns), methods=["GET", "POST"]))
+    if "panosc" in serve.public:
+        routes += panosc_routes(PanoscApi(store), turns)
     return routes
 
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from nearfield.catalogue import CatalogueStore
 from nearfield.catalogue.service import make_app
-from nearfield.catalogue.serving.public import BusyError, Turns
+from nearfield.catalogue.serving.turns import BusyError, Turns
 from nearfield.config.serving import ServeConfig
 from nearfield.testing.catalogue_contract import SEED
 

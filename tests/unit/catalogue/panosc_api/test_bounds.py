@@ -1,0 +1,116 @@
+"""What the PaNOSC search API refuses, in LoopBack's words, and how far it looks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from nearfield.catalogue import CatalogueStore
+from nearfield.catalogue.serving import loopback, panosc_api
+from nearfield.testing.synthetic import synthetic_dataset
+
+Get = Callable[..., Awaitable[Any]]
+
+
+def deep(levels: int) -> dict[str, Any]:
+    where: dict[str, Any] = {"pid": "x"}
+    for _ in range(levels):
+        where = {"and": [where]}
+    return where
+
+
+@pytest.mark.parametrize(
+    ("said", "named"),
+    [
+        ('{"where"', "not JSON"),
+        ("[]", "not an object"),
+        ('{"where": []}', None),
+        ('{"where": "x"}', "where: not an object"),
+        ('{"where": {"title": NaN}}', "not JSON"),
+        ('{"limit": -1}', "limit"),
+        ('{"limit": 1001}', "limit"),
+        ('{"limit": true}', "limit"),
+        ('{"limit": "10"}', "limit"),
+        ('{"skip": 1e9}', "skip"),
+        ('{"order": "size ASC"}', "order"),
+        ('{"colour": 1}', "colour"),
+        ('{"query": 7}', "query"),
+        ('{"fields": 7}', "fields"),
+        ('{"include": [7]}', "include"),
+        ('{"include": ["colours"]}', "colours"),
+        ('{"include": [{"relation": "files", "scope": {"include": ["x"]}}]}', "below files"),
+        ('{"where": {"colour": 1}}', "colour"),
+        ('{"where": {"title": {"regexp": "(a+)+$"}}}', "regexp"),
+        ('{"where": {"title": {"near": "x"}}}', "near"),
+        ('{"where": {"title": {}}}', "title"),
+        ('{"where": {"title": 7}}', "title"),
+        ('{"where": {"size": "big"}}', "size"),
+        ('{"where": {"creationDate": {"gt": "yesterday"}}}', "creationDate.gt"),
+        ('{"where": {"creationDate": {"between": ["2024-01-01"]}}}', "between"),
+        ('{"where": {"pid": {"inq": []}}}', "inq"),
+        ('{"where": {"pid": {"inq": "x"}}}', "inq"),
+        ('{"where": {"text": ["a"]}}', "text"),
+        ('{"where": {"and": {}}}', "and"),
+        ('{"where": {"text": "' + "x " * 100 + '"}}', "words"),
+        (json.dumps({"where": {"pid": {"inq": [str(n) for n in range(201)]}}}), "200"),
+        (json.dumps({"where": {"pid": {"inq": ["x"] * 1001}}}), "1000"),
+        (json.dumps({"where": deep(20)}), "deeper"),
+        ('{"where":' + "[" * 5000 + "]" * 5000 + "}", None),
+        ('{"where": {"text": "' + "x" * 17_000 + '"}}', "16384"),
+    ],
+)
+async def test_what_does_not_fit_is_named(
+    api: httpx.AsyncClient, said: str, named: str | None
+) -> None:
+    answer = await api.get("/Datasets", params={"filter": said})
+    if named is None:
+        # LoopBack takes an empty list for nothing; what is nested beyond reason is refused.
+        assert answer.status_code in (200, 400)
+        return
+    assert answer.status_code == 400
+    error = answer.json()["error"]
+    assert (error["statusCode"], error["name"]) == (400, "BadRequestError")
+    assert named in error["message"]
+
+
+async def test_parameters_have_their_places(api: httpx.AsyncClient) -> None:
+    for path in ("/Datasets?where={}", "/Datasets/count?filter={}", "/Datasets?x=1"):
+        assert (await api.get(path)).status_code == 400
+    assert (await api.get("/Datasets?filter={}&filter={}")).status_code == 400
+    assert (await api.post("/Datasets", json={})).status_code == 405
+
+
+async def test_looking_ends_somewhere(
+    get: Get, store: CatalogueStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(panosc_api, "MAX_LOOKED_AT", 20)
+    monkeypatch.setattr(panosc_api, "_STEP", 10)
+    store.register(synthetic_dataset(n) for n in range(40))
+    everywhere = {"title": {"ilike": "%no such title%"}}
+    error = (await get("Datasets", 400, where=everywhere))["error"]
+    assert "more than 20 datasets" in error["message"]
+    assert (
+        "more than 20" in (await get("Datasets/count", 400, where=everywhere))["error"]["message"]
+    )
+    # What the index does has no such end, and narrows what is looked at.
+    assert await get("Datasets/count") == {"count": 43}
+    narrowed = {"text": "ice", "title": {"ilike": "%80%"}}
+    assert await get("Datasets/count", where=narrowed) == {"count": 1}
+
+
+def test_patterns_take_no_time_to_fail() -> None:
+    looked = 0
+
+    class Counted(str):
+        def find(self, *said: Any) -> int:
+            nonlocal looked
+            looked += 1
+            return super().find(*said)
+
+    test = loopback.pattern("%a" * 50 + "%", fold=False)
+    assert not test(Counted("a" * 49))
+    assert looked <= 50
