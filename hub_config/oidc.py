@@ -18,6 +18,7 @@ c.JupyterHub.authenticator_class = "generic-oauth"
 c.GenericOAuthenticator.login_service = "the facility's login"
 c.GenericOAuthenticator.client_id = os.environ.get("OIDC_CLIENT_ID", "nearfield")
 c.GenericOAuthenticator.client_secret = os.environ["OIDC_CLIENT_SECRET"]
+c.GenericOAuthenticator.basic_auth = True  # how the hub says who it is: every provider knows it
 c.GenericOAuthenticator.oauth_callback_url = f"{public}/hub/oauth_callback"
 c.GenericOAuthenticator.authorize_url = os.environ.get("OIDC_AUTHORIZE", f"{endpoints}/auth")
 c.GenericOAuthenticator.token_url = os.environ.get("OIDC_TOKEN", f"{endpoints}/token")
@@ -33,6 +34,7 @@ c.GenericOAuthenticator.allow_all = True
 
 # Tokens are kept, encrypted with JUPYTERHUB_CRYPT_KEY, to ask the provider again: who is disabled
 # there cannot start a session from the browser any more. Tokens of the hub itself go on working.
+# Sessions get access tokens for catalogues from the hub (catalogues.NAME.token in nearfield.yaml).
 c.Authenticator.enable_auth_state = True
 c.Authenticator.auth_refresh_age = 300
 c.Authenticator.refresh_pre_spawn = True

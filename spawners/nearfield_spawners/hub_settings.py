@@ -14,6 +14,7 @@ from typing import Any
 from nearfield.config import Config, load_site_config
 from nearfield_spawners import culling
 from nearfield_spawners.assets import templates
+from nearfield_spawners.hub_api.tokens import CUSTOM_SCOPES, SCOPE
 from nearfield_spawners.identity import check_login
 
 START_SECONDS = 600
@@ -32,6 +33,7 @@ def set_up(c: Any, config_file: Path, *, catalogue: str) -> Config:
     c.JupyterHub.template_paths = [templates()]
     c.JupyterHub.allow_named_servers = config.sessions.named
     c.JupyterHub.services = services(config_file, catalogue) + culling.services(config_file, config)
+    c.JupyterHub.custom_scopes = dict(CUSTOM_SCOPES)
     c.JupyterHub.load_roles = roles() + culling.roles(config)
     c.Authenticator.post_auth_hook = check_login
     c.NearfieldSpawner.config_file = str(config_file)
@@ -62,7 +64,8 @@ def roles() -> list[dict[str, Any]]:
         # Sessions and people reach it with their own tokens, and only with this scope.
         {
             "name": "server",
-            "scopes": ["users:activity!user", "access:servers!server", _CATALOGUE],
+            "scopes": ["users:activity!user", "access:servers!server", _CATALOGUE, SCOPE],
         },
-        {"name": "user", "scopes": ["self", _CATALOGUE]},
+        # What a person has, their sessions and batches can be given.
+        {"name": "user", "scopes": ["self", _CATALOGUE, SCOPE]},
     ]

@@ -13,6 +13,7 @@ from nearfield_spawners.hub_api.clusters import AvailabilityHandler
 from nearfield_spawners.hub_api.datasets import DatasetsHandler
 from nearfield_spawners.hub_api.planning import PlanHandler
 from nearfield_spawners.hub_api.sessions import SessionsHandler
+from nearfield_spawners.hub_api.tokens import BatchTokenHandler, CatalogueTokenHandler
 
 ROUTES = [
     ("/api/nearfield/account", AccountHandler),
@@ -22,12 +23,20 @@ ROUTES = [
     ("/api/nearfield/plan", PlanHandler),
     ("/api/nearfield/sessions", SessionsHandler),
 ]
-default_handlers.extend(ROUTES)
+# Apart from those of the page: no browser is answered.
+TOKEN_ROUTES = [
+    ("/nearfield/api/catalogue-token", CatalogueTokenHandler),
+    ("/nearfield/api/batch-token", BatchTokenHandler),
+]
+default_handlers.extend(ROUTES + TOKEN_ROUTES)
 
 __all__ = [
     "ROUTES",
+    "TOKEN_ROUTES",
     "AccountHandler",
     "AvailabilityHandler",
+    "BatchTokenHandler",
+    "CatalogueTokenHandler",
     "ChoicesHandler",
     "DatasetsHandler",
     "PlanHandler",

@@ -243,12 +243,35 @@ class SessionsAnswer(_Model):
     sessions: tuple[SessionShown, ...]
 
 
+class CatalogueTokenAnswer(_Model):
+    """A token of the asking user's for that one catalogue."""
+
+    access_token: str = Field(repr=False)
+    expires_in: int | None
+    """Seconds; None where the provider does not say."""
+
+
+class BatchTokenAnswer(_Model):
+    """A token of the hub's, with which a batch asks the catalogues and nothing else."""
+
+    token: str = Field(repr=False)
+    expires: float
+    """Unix time."""
+    scopes: tuple[str, ...]
+
+
 class ErrorAnswer(_Model):
     """Every answer that is not a success."""
 
     status: int
     message: str
     hint: str | None = None
+
+
+class TokenErrorAnswer(ErrorAnswer):
+    """The same where a program asks for a token."""
+
+    reason: Literal["token-expired", "not-found", "unavailable", "blocked"] | None
 
 
 ANSWERS: dict[str, type[BaseModel]] = {
@@ -258,6 +281,9 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "plan": PlanAnswer,
     "sessions": SessionsAnswer,
     "error": ErrorAnswer,
+    "catalogue-token": CatalogueTokenAnswer,
+    "batch-token": BatchTokenAnswer,
+    "token-error": TokenErrorAnswer,
 }
 """Route → what it answers."""
 

@@ -1,9 +1,10 @@
-"""``nearfield session``: the session that the command runs in, and one more dataset in it."""
+"""``nearfield session``: the session that the command runs in, its datasets, a batch's token."""
 
 from __future__ import annotations
 
 import os
-from pathlib import PurePosixPath
+import shlex
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,7 +14,10 @@ from nearfield.cli._output import emit_json, table
 if TYPE_CHECKING:
     from nearfield.session_data import SessionDataset
 
-app = typer.Typer(no_args_is_help=True, help="In a session: its datasets.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="In a session: its datasets, and a token for a batch that outlives it.",
+)
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -37,6 +41,34 @@ def add(
     from nearfield.api import session_add
 
     _print(session_add(pids), json_)
+
+
+@app.command("batch-token")
+def batch_token(
+    file: Annotated[
+        Path | None, typer.Argument(help="A new file; without it one in $NEARFIELD_HOME/tokens.")
+    ] = None,
+    hours: Annotated[int, typer.Option(min=1, help="How long it is good for.")] = 72,
+    note: Annotated[str, typer.Option(help="What it is for, on the hub's page Token.")] = "",
+) -> None:
+    """Make a token with which a batch can ask the catalogues after this session has ended.
+
+    It is good for nothing else, and lies in a file that only you can read. The batch finds it
+    where $NEARFIELD_HUB_TOKEN_FILE names the file.
+    """
+    from nearfield.hub_access import TOKEN_FILE, make_batch_token
+
+    made = make_batch_token(hours=hours, note=note, file=None if file is None else file.absolute())
+    typer.echo(made)
+    typer.echo(f"for the batch: export {TOKEN_FILE}={shlex.quote(str(made))}", err=True)
+
+
+@app.command("revoke-token")
+def revoke_token(file: Annotated[Path, typer.Argument(help="What batch-token wrote.")]) -> None:
+    """Make a batch's token worthless and remove its file."""
+    from nearfield.hub_access import revoke_batch_token
+
+    revoke_batch_token(file)
 
 
 def _print(found: list[SessionDataset], json_: bool) -> None:

@@ -23,7 +23,11 @@ class _Source(ConfigModel):
     """``none``: public data. ``hub``: the hub hands out an access token of the user's for this
     source. ``file``: the user's own, in ``$NEARFIELD_HOME/tokens/NAME`` with mode 0600."""
     audience: str | None = None
-    """``hub``: what the identity provider is asked to make the token for."""
+    """``hub``: what the identity provider is asked to make the token for (RFC 8693)."""
+    login_token: bool = False
+    """``hub``: the source may be given the access token of the user's login itself, where the
+    provider makes none for ``audience`` or none is set. Whoever runs the source can use such a
+    token wherever else it is taken."""
 
 
 class SciCatSource(_Source):
