@@ -13,14 +13,12 @@ from nearfield.datasets import Dataset, Principal
 from nearfield.testing.catalogue_contract import (
     ALICES,
     BOBS,
-    CHEMISTS,
-    GUESTS,
-    PUBLIC,
+    SEED,
     CatalogueContract,
 )
 from nearfield.testing.fake_catalogue import FakeCatalogue, FakeStore
 
-HOME = (PUBLIC, CHEMISTS, GUESTS)
+HOME = tuple(dataset for dataset in SEED if dataset not in (ALICES, BOBS))
 FAR = (ALICES, BOBS)
 
 
@@ -40,7 +38,7 @@ class TestFederated(CatalogueContract):
 
         return make
 
-    def held(self, dataset: Dataset) -> Dataset:
-        """The federation says which source gave it."""
-        name = "home" if dataset in HOME else "far"
-        return dataset.model_copy(update={"source": name})
+    def source_of(self, catalogue: Catalogue, dataset: Dataset) -> str:
+        if dataset.type == "derived":
+            return dataset.source if dataset.source in ("home", "far") else "nowhere"
+        return "far" if dataset.pid in {one.pid for one in FAR} else "home"

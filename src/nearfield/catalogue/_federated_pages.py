@@ -101,12 +101,12 @@ class PagedSearch:
         told: dict[str, str] = {}
         earlier = set(self.start.shown)
         answers: list[Answer[Page]] = []
-        tasks = {asyncio.create_task(self._ask(source, limit)) for source in self.asked}
+        tasks = [asyncio.create_task(self._ask(source, limit)) for source in self.asked]
         try:
-            waiting = tasks
+            waiting = set(tasks)
             while waiting:
                 done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
+                for task in (task for task in tasks if task in done):
                     answer = task.result()
                     answers.append(answer)
                     for event in self._told(answer, told, earlier):
@@ -252,7 +252,7 @@ def _after(page: Page, position: Position) -> Position | None:
     return None
 
 
-async def _ended(tasks: set[asyncio.Task[Answer[Page]]]) -> None:
+async def _ended(tasks: Sequence[asyncio.Task[Answer[Page]]]) -> None:
     """No question outlives the search, however the reader left it."""
     for task in tasks:
         task.cancel()
