@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, field_validator
 
 from nearfield.config._base import ConfigModel
 
@@ -48,6 +49,26 @@ class IcatSource(_Source):
 
     driver: Literal["icat"]
     facility: str
+    """The name of the facility in ICAT whose types results are registered with."""
+    authenticator: str = "anon"
+    """The mnemonic of the plugin that sessions are asked from. With ``token`` it gets that as
+    ``token`` (authn.oidc), or as the password of ``username``."""
+    username: str | None = None
+    result_type: str = "processed"
+    """The dataset type that results are registered as."""
+    timezone: str = "UTC"
+    """The zone of the server's clock: ICAT compares times in it."""
+    write: bool = False
+    """May results be registered there? Rights are the server's; this says that they are wanted."""
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError(f"no time zone {name!r}: name one as 'Europe/Berlin'") from error
+        return name
 
 
 class InvenioSource(_Source):
@@ -56,6 +77,13 @@ class InvenioSource(_Source):
     driver: Literal["invenio"]
     api: Literal["rdm", "legacy"] = "rdm"
     community: str | None = None
+    """Only records of this community (its short name, as in its URL)."""
+    publish: Literal["no", "draft", "published"] = "no"
+    """What becomes of a result: nothing, it goes elsewhere; a draft that its owner looks at and
+    publishes; or published at once, which nobody can take back."""
+    max_file: int = Field(default=50 * 2**30, gt=0)
+    max_dataset: int = Field(default=100 * 2**30, gt=0)
+    """Bytes of a file and of all of a dataset's; RODARE's limits."""
 
 
 class ServiceSource(_Source):

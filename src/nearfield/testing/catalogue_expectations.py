@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
 from nearfield.catalogue import ALL_FILTERS, Capabilities
-from nearfield.datasets import Dataset, Principal
+from nearfield.datasets import Dataset
 from nearfield.querying import Query
 from nearfield.querying.matching import holds
 from nearfield.querying.times import instant
@@ -25,17 +25,15 @@ def refused_filters(capabilities: Capabilities, query: Query) -> set[str]:
     return {field for field in ALL_FILTERS if getattr(query, field)} - capabilities.filters
 
 
-def found_in(
-    held: Iterable[Dataset], user: Principal, query: Query, capabilities: Capabilities
-) -> list[str]:
-    """PIDs of what ``user`` must find, newest first, those without a time last."""
-    rest = query.model_copy(update={"text": ""})
+def found_in(held: Iterable[Dataset], query: Query, capabilities: Capabilities) -> list[str]:
+    """PIDs of what must be found in ``held``, newest first, those without a time last."""
+    rest = query.model_copy(update={"text": "", "phrases": ()})
     found = [
         dataset
         for dataset in held
-        if dataset.access.visible_to(user)
-        and holds(rest, dataset)
+        if holds(rest, dataset)
         and _has_words(query.text, dataset, capabilities)
+        and all(_has_phrase(phrase, dataset, capabilities) for phrase in query.phrases)
     ]
     return [dataset.pid for dataset in sorted(found, key=_newest_first)]
 
@@ -68,6 +66,19 @@ def _has_words(text: str, dataset: Dataset, capabilities: Capabilities) -> bool:
         any(one.startswith(token) for one in have)
         for word in words
         for token in _tokens(word, capabilities)
+    )
+
+
+def _has_phrase(phrase: str, dataset: Dataset, capabilities: Capabilities) -> bool:
+    fields = [f for name, f in _fields(dataset) if name in capabilities.text_fields]
+    if capabilities.words == "inside":
+        core = _core(" ".join(phrase.split()))
+        return bool(core) and any(core in field.casefold() for field in fields)
+    want = _tokens(phrase, capabilities)
+    return bool(want) and any(
+        have[at : at + len(want)] == want
+        for have in (_tokens(field, capabilities) for field in fields)
+        for at in range(len(have))
     )
 
 

@@ -47,7 +47,7 @@ class PagingContract(ContractBase):
         whole = await self.pids(alice)
         first = await alice.search(Query(limit=2))
         # The newest of all: it comes before the page that was shown.
-        await alice.derive(a_result(input_datasets=(ALICES.pid,)))
+        await self.derive(alice, a_result(input_datasets=(ALICES.pid,)))
         rest = await self._walk(alice, Query(limit=2, cursor=first.next))
         seen = [dataset.pid for dataset in first.datasets] + rest
         if self.stable_pages:

@@ -1,0 +1,1 @@
+"""Sources of other kinds than Nearfield's own, filled with the contract suite's records."""
