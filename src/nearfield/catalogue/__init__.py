@@ -17,11 +17,12 @@ from nearfield.catalogue._protocol import (
     Thumbnail,
     check_supported,
 )
+from nearfield.catalogue._scan_report import ScanReport
 from nearfield.catalogue._store import CatalogueStore
 from nearfield.catalogue._tree import DATA_SUFFIXES, Failure
 from nearfield.catalogue.federated import FederatedCatalogue
 from nearfield.catalogue.remote import ServiceCatalogue
-from nearfield.catalogue.scanning import ScanReport, scan, scan_into
+from nearfield.catalogue.scanning import scan, scan_into
 from nearfield.catalogue.sqlite import SqliteCatalogue
 
 __all__ = [

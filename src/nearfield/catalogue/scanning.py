@@ -13,10 +13,10 @@ import hashlib
 import json
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
 
 from nearfield.catalogue._compose import Composer
 from nearfield.catalogue._ledger import (
@@ -31,11 +31,20 @@ from nearfield.catalogue._ledger import (
 )
 from nearfield.catalogue._links import Groups, Resolver, group
 from nearfield.catalogue._posix import AccessReader, AccessRule
+from nearfield.catalogue._reading import (
+    TOO_LONG,
+    WORTH_ANOTHER,
+    Outcome,
+    cores,
+    read_here,
+    read_in_workers,
+)
+from nearfield.catalogue._scan_report import OnProgress, ScanReport
 from nearfield.catalogue._store import CatalogueStore, fetch, is_input, put, remove
 from nearfield.catalogue._tree import Failure, Tree, list_tree, on_tape, shown
 from nearfield.catalogue._unreadable import mark_unreadable, with_state
 from nearfield.catalogue._writers import open_for_writing
-from nearfield.catalogue.metadata import FileMetadata, read_file
+from nearfield.catalogue.metadata import FileMetadata
 from nearfield.catalogue.metadata.reader import OPEN_FOR_WRITING, PERMISSION_DENIED
 from nearfield.config import Config
 from nearfield.datasets import Dataset
@@ -47,30 +56,6 @@ _MISSING = "missing"
 ABSORBED = "now part of another dataset"
 
 
-class OnProgress(Protocol):
-    """Told how far the scan is; ``total`` is None while it is not known."""
-
-    def __call__(self, done: int, total: int | None, what: str = "") -> None: ...
-
-
-@dataclass(frozen=True)
-class ScanReport:
-    """What a scan did. ``failed`` names everything that was not, or not wholly, registered."""
-
-    registered: int = 0
-    unchanged: int = 0
-    updated: int = 0
-    missing: int = 0
-    ignored: int = 0
-    failed: tuple[Failure, ...] = ()
-    missing_paths: tuple[str, ...] = ()
-
-    @property
-    def known(self) -> int:
-        """Datasets of the folder that are in the catalogue and whose files are there."""
-        return self.registered + self.unchanged + self.updated
-
-
 async def scan_into(
     file: Path,
     root: Path,
@@ -79,13 +64,22 @@ async def scan_into(
     on_progress: OnProgress | None = None,
     recall: bool = False,
     rule: AccessRule | None = None,
+    workers: int | None = None,
 ) -> ScanReport:
     """Scan ``root`` into the catalogue ``file``, made if need be. Raises as :func:`scan`."""
 
     def work() -> ScanReport:
         store = CatalogueStore(file, config.catalogue.name)
         try:
-            return scan(store, root, config, on_progress=on_progress, recall=recall, rule=rule)
+            return scan(
+                store,
+                root,
+                config,
+                on_progress=on_progress,
+                recall=recall,
+                rule=rule,
+                workers=workers,
+            )
         finally:
             store.close()
 
@@ -100,12 +94,15 @@ def scan(
     on_progress: OnProgress | None = None,
     recall: bool = False,
     rule: AccessRule | None = None,
+    workers: int | None = None,
 ) -> ScanReport:
     """Register the datasets below ``root``.
 
     Args:
         recall: open files whose blocks are on tape.
         rule: owner, group and publicity where the file system's word is not wanted.
+        workers: processes that open the files. 0: this one does, which a file that crashes HDF5
+            ends too; None: one for each core where there are many files to open, else 0.
 
     Raises:
         UsageError: ``root`` is not a folder, or its name is not UTF-8.
@@ -121,7 +118,7 @@ def scan(
         )
     if shown(where) != where:
         raise UsageError(f"{shown(where)}: the folder's name is not UTF-8")
-    return _Scan(store, where, config, on_progress, recall, rule or AccessRule()).run()
+    return _Scan(store, where, config, on_progress, recall, rule or AccessRule(), workers).run()
 
 
 @dataclass
@@ -132,6 +129,7 @@ class _Scan:
     on_progress: OnProgress | None
     recall: bool
     rule: AccessRule
+    workers: int | None
     failed: list[Failure] = field(default_factory=list)
     counts: dict[str, int] = field(
         default_factory=lambda: {"registered": 0, "unchanged": 0, "updated": 0}
@@ -202,10 +200,8 @@ class _Scan:
     ) -> dict[str, Remembered]:
         """What every data file says, read again only where it has changed."""
         now: dict[str, Remembered] = {}
-        batch: list[tuple[str, Remembered, FileMetadata | None]] = []
-        last = time.monotonic()
-        for done, (path, status) in enumerate(tree.files.items()):
-            self._say(done, len(tree.files), shown(path.rpartition("/")[2]))
+        fresh: list[str] = []
+        for path, status in tree.files.items():
             mark = fingerprint(status)
             known = before.get(path)
             if (
@@ -216,11 +212,15 @@ class _Scan:
                 now[path] = known
                 if known.error is not None:
                     self.failed.append(Failure(path, known.error))
-                continue
-            outcome = self._read_one(path, status, mark, known)
-            if outcome is not None:
-                now[path] = outcome[0]
-                batch.append((path, *outcome))
+            else:
+                fresh.append(path)
+        batch: list[tuple[str, Remembered, FileMetadata | None]] = []
+        last = time.monotonic()
+        for path, outcome in self._outcomes(tree, fresh):
+            taken = self._take(path, fingerprint(tree.files[path]), outcome, before.get(path))
+            if taken is not None:
+                now[path] = taken[0]
+                batch.append((path, *taken))
             if len(batch) >= BATCH_FILES or time.monotonic() - last > BATCH_SECONDS:
                 ledger.save_files(batch)
                 batch, last = [], time.monotonic()
@@ -228,24 +228,40 @@ class _Scan:
             ledger.save_files(batch)
         return now
 
-    def _read_one(
-        self, path: str, status: os.stat_result, mark: str, known: Remembered | None
+    def _outcomes(self, tree: Tree, fresh: list[str]) -> Iterator[tuple[str, Outcome]]:
+        """What each of these files says, read where :attr:`workers` wants it."""
+        empty: list[str] = []
+
+        def to_open() -> Iterator[str]:
+            # Asked one by one: right before a file is opened is when it counts.
+            known = len(tree.files) - len(fresh)
+            for done, path in enumerate(fresh, start=known):
+                self._say(done, len(tree.files), shown(path.rpartition("/")[2]))
+                status = tree.files[path]
+                if on_tape(status) and not self.recall:
+                    reason = "on tape: not opened; scan with --recall to fetch it"
+                    self.failed.append(Failure(path, reason))
+                elif status.st_size == 0:
+                    empty.append(path)
+                elif open_for_writing(status):
+                    self.failed.append(Failure(path, OPEN_FOR_WRITING))
+                else:
+                    yield path
+
+        workers = self.workers
+        if workers is None:
+            workers = 0 if len(fresh) < WORTH_ANOTHER else cores()
+        if workers and fresh:
+            yield from read_in_workers(to_open(), workers)
+        else:
+            yield from read_here(to_open())
+        for path in empty:
+            yield path, DataFileError(path, "empty: zero bytes")
+
+    def _take(
+        self, path: str, mark: str, outcome: Outcome, known: Remembered | None
     ) -> tuple[Remembered, FileMetadata | None] | None:
-        """Read one file; ``None`` where the next scan must try again though nothing changes."""
-        if on_tape(status) and not self.recall:
-            self.failed.append(Failure(path, "on tape: not opened; scan with --recall to fetch it"))
-            return None
-        if status.st_size == 0:
-            return self._unreadable(path, mark, "empty: zero bytes", known)
-        if open_for_writing(status):
-            self.failed.append(Failure(path, OPEN_FOR_WRITING))
-            return None
-        metadata: FileMetadata | None = None
-        reason = ""
-        try:
-            metadata = read_file(path)
-        except DataFileError as error:
-            reason = error.reason
+        """What is remembered of it; ``None`` where the next scan must try again anyway."""
         try:
             after = os.lstat(path)
         except OSError:
@@ -253,13 +269,15 @@ class _Scan:
         if fingerprint(after) != mark:
             self.failed.append(Failure(path, "changed while it was read; scan again later"))
             return None
-        if metadata is not None:
-            return remember(mark, metadata), metadata
-        if reason in (OPEN_FOR_WRITING, PERMISSION_DENIED):
+        if isinstance(outcome, FileMetadata):
+            return remember(mark, outcome), outcome
+        if outcome.reason in (OPEN_FOR_WRITING, PERMISSION_DENIED) or outcome.reason.startswith(
+            TOO_LONG
+        ):
             # Depends on others, not on the file.
-            self.failed.append(Failure(path, reason))
+            self.failed.append(Failure(path, outcome.reason))
             return None
-        return self._unreadable(path, mark, reason, known)
+        return self._unreadable(path, mark, outcome.reason, known)
 
     def _unreadable(
         self, path: str, mark: str, reason: str, known: Remembered | None

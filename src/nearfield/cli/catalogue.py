@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -57,6 +58,7 @@ def scan(
                 on_progress=tell,
                 recall=recall,
                 rule=AccessRule(owner=owner, group=group, public=public),
+                workers=len(os.sched_getaffinity(0)),
             )
     finally:
         store.close()

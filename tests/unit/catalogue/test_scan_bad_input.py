@@ -213,7 +213,7 @@ def test_a_file_that_is_open_for_writing(folder: Path, rescan: Rescan, libver: s
 def test_a_file_that_changes_while_it_is_read(
     folder: Path, rescan: Rescan, monkeypatch: pytest.MonkeyPatch, good: Path
 ) -> None:
-    from nearfield.catalogue import scanning
+    from nearfield.catalogue import _reading
 
     def slow(path: str) -> Any:
         found = reader.read_file(path)
@@ -221,7 +221,7 @@ def test_a_file_that_changes_while_it_is_read(
             file.write(b"more")
         return found
 
-    monkeypatch.setattr(scanning, "read_file", slow)
+    monkeypatch.setattr(_reading, "read_file", slow)
     report = rescan()
     assert "changed while it was read" in reasons(report, folder)["good.h5"]
     monkeypatch.undo()

@@ -6,6 +6,7 @@ spells them. Each object is visited once, however many hard links lead to it.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -69,12 +70,22 @@ def identity(handle: Any) -> Any:
 
 def attribute(handle: Any, name: str) -> Any:
     """An attribute's value, or ``None`` where it is absent, huge or of a type nobody can read."""
+    import numpy as np
+    from h5py import h5a
+
     try:
-        if name not in handle.attrs:
+        # Most of what is asked for is not there, and h5py's own way to tell is slow.
+        if not h5a.exists(handle.id, raw := _raw(name)):
             return None
-        if handle.attrs.get_id(name).get_storage_size() > MAX_VALUE_BYTES:
+        opened = h5a.open(handle.id, raw)
+        shape, kind = opened.shape, opened.dtype
+        if shape is None or opened.get_storage_size() > MAX_VALUE_BYTES:
             return None
-        return handle.attrs[name]
+        if kind.subdtype is not None:
+            return handle.attrs[name]
+        values = np.zeros(shape, dtype=kind)
+        opened.read(values)
+        return values[()]
     except READ_ERRORS:
         return None
 
@@ -109,24 +120,54 @@ def follow(group: Any, name: str, at: str = "/") -> Place | None:
             part = rest.popleft()
             if part in ("", "."):
                 continue
-            link = here.get(part, getlink=True) if isinstance(here, h5py.Group) else None
-            if link is None:
+            kind = _link_kind(here, part) if isinstance(here, h5py.Group) else None
+            if kind is None:
                 return None
             below = f"{path.rstrip('/')}/{_shown(part)}"
+            if kind == h5py.h5l.TYPE_HARD:
+                path, here = below, _open(here, part)
+                continue
+            link = here.get(part, getlink=True)
             if isinstance(link, h5py.ExternalLink):
                 return Place("/".join([below, *(p for p in rest if p not in ("", "."))]))
-            if isinstance(link, h5py.SoftLink):
-                hops += 1
-                if hops > MAX_HOPS:
-                    return None
-                if link.path.startswith("/"):
-                    path, here = "/", group.file
-                rest.extendleft(reversed(link.path.split("/")))
-                continue
-            path, here = below, here[part]
+            if not isinstance(link, h5py.SoftLink):
+                return None
+            hops += 1
+            if hops > MAX_HOPS:
+                return None
+            if link.path.startswith("/"):
+                path, here = "/", group.file
+            rest.extendleft(reversed(link.path.split("/")))
     except READ_ERRORS:
         return None
     return Place(path, here)
+
+
+def _raw(name: str) -> bytes:
+    return name.encode("utf-8", "surrogateescape")
+
+
+def _link_kind(group: Any, name: str) -> Any:
+    """h5l.TYPE_HARD, _SOFT or _EXTERNAL; ``None`` where there is no such member."""
+    raw = _raw(name)
+    return group.id.links.get_info(raw).type if group.id.links.exists(raw) else None
+
+
+def _open(group: Any, name: str) -> Any:
+    """``group[name]`` at half the price: h5py asks the file of each object for its mode."""
+    import h5py
+
+    return _wrapped(h5py.h5o.open(group.id, _raw(name)))
+
+
+def _wrapped(opened: Any) -> Any:
+    import h5py
+
+    if isinstance(opened, h5py.h5g.GroupID):
+        return h5py.Group(opened)
+    if isinstance(opened, h5py.h5d.DatasetID):
+        return h5py.Dataset(opened, readonly=True)
+    return h5py.Datatype(opened)
 
 
 def _shown(name: str) -> str:
@@ -138,14 +179,33 @@ def scalar(group: Any, name: str, *, limit: int = 64) -> Any:
     """The value of a small dataset called ``name``, or ``None``."""
     import h5py
 
-    found = child(group, name)
     try:
-        if isinstance(found, h5py.Dataset) and not found.is_virtual and (found.size or 0) <= limit:
-            small = (found.size or 0) * found.dtype.itemsize <= MAX_VALUE_BYTES
-            return found[()] if found.size and small else None
+        if "/" not in name and _link_kind(group, name) == h5py.h5l.TYPE_HARD:
+            opened = h5py.h5o.open(group.id, _raw(name))
+        else:
+            found = child(group, name)
+            opened = None if found is None else found.id
+        if not isinstance(opened, h5py.h5d.DatasetID) or (shape := opened.shape) is None:
+            return None
+        size = math.prod(shape)
+        # A virtual dataset has a shape, and its values are in other files.
+        if not 0 < size <= limit or (shape and h5py.Dataset(opened).is_virtual):
+            return None
+        kind = opened.dtype
+        return _read(opened, shape, kind) if size * kind.itemsize <= MAX_VALUE_BYTES else None
     except READ_ERRORS:
         return None
     return None
+
+
+def _read(opened: Any, shape: tuple[int, ...], kind: Any) -> Any:
+    """All values. What h5py's indexing does for whole datasets, without what it does for parts."""
+    import numpy as np
+    from h5py import h5s
+
+    values = np.zeros(shape, dtype=kind)
+    opened.read(h5s.ALL, h5s.ALL, values)
+    return values[()]
 
 
 def text(group: Any, name: str, limit: int = MAX_TEXT) -> str | None:
@@ -198,18 +258,22 @@ def _visit(found: Walk, group: Any, name: str, at: str, seen: set[Any]) -> Any:
     """Note one member; the member itself if it is a group to go into."""
     import h5py
 
-    link = group.get(name, getlink=True)
-    if isinstance(link, h5py.ExternalLink):
-        _note(found, at, link.filename, link.path)
+    if _link_kind(group, name) != h5py.h5l.TYPE_HARD:
+        link = group.get(name, getlink=True)
+        if isinstance(link, h5py.ExternalLink):
+            _note(found, at, link.filename, link.path)
+        # A soft link's target is visited where it lives.
         return None
-    if isinstance(link, h5py.SoftLink):
-        return None  # its target is visited where it lives
     found.visited += 1
-    handle = group[name]
-    key = identity(handle)
+    opened = h5py.h5o.open(group.id, _raw(name))
+    info = h5py.h5o.get_info(opened)
+    key = info.fileno, info.addr
     if key in seen:
         return None
     seen.add(key)
+    if isinstance(opened, h5py.h5d.DatasetID) and not opened.shape:
+        return None  # one value, or none: nothing of an array, and not spread over files
+    handle = _wrapped(opened)
     if isinstance(handle, h5py.Group):
         return handle
     if isinstance(handle, h5py.Dataset):
@@ -225,7 +289,7 @@ def _visit(found: Walk, group: Any, name: str, at: str, seen: set[Any]) -> Any:
 def describe(at: str, handle: Any) -> ArrayInfo | None:
     """Shape, dtype and units of an array; ``None`` for scalars, strings and empty datasets."""
     shape = handle.shape
-    if not shape or ((handle.size or 0) <= 1 and handle.maxshape == shape):
+    if not shape or (math.prod(shape) <= 1 and handle.maxshape == shape):
         return None
     kind = handle.dtype
     if kind.kind in "SUO":
