@@ -10,6 +10,7 @@ from typing import Generic, Literal, TypeVar
 
 from nearfield.catalogue._protocol import Catalogue
 from nearfield.errors import (
+    BlockedError,
     CatalogueUnavailableError,
     NearfieldError,
     UnsupportedQueryError,
@@ -84,27 +85,28 @@ class Answer(Generic[T]):
 
 async def ask(source: FederatedSource, question: Callable[[Catalogue], Awaitable[T]]) -> Answer[T]:
     """The source's answer. Whatever it raises, and its time running out, is an answer, too."""
+    seconds = source.timeout
     began = time.monotonic()
 
-    def elapsed() -> float:
-        return time.monotonic() - began
+    def failed(kind: _Kind, error: Exception) -> Answer[T]:
+        return Answer(source, None, error, kind, time.monotonic() - began)
 
     if source.catalogue is None:
-        return Answer(source, None, source.problem, "failed", 0.0)
+        return failed("failed", source.problem or BlockedError(f"{source.name}: cannot be asked"))
     try:
-        async with asyncio.timeout(source.timeout):
+        async with asyncio.timeout(seconds):
             value = await question(source.catalogue)
     except TimeoutError as error:
-        return Answer(source, None, error, "timeout", elapsed())
+        return failed("timeout", error)
     except UnsupportedQueryError as error:
-        return Answer(source, None, error, "unsupported", elapsed())
+        return failed("unsupported", error)
     except CatalogueUnavailableError as error:
         # A driver that keeps the same time may be the first to notice.
-        late = elapsed() >= 0.95 * source.timeout
-        return Answer(source, None, error, "timeout" if late else "failed", elapsed())
+        late = time.monotonic() - began >= 0.95 * seconds
+        return failed("timeout" if late else "failed", error)
     except Exception as error:  # a driver's fault is no reason to lose the others' answers
-        return Answer(source, None, error, "failed", elapsed())
-    return Answer(source, value, None, None, elapsed())
+        return failed("failed", error)
+    return Answer(source, value, None, None, time.monotonic() - began)
 
 
 def raise_if_none(answers: Sequence[Answer[T]]) -> None:

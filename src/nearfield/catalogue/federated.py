@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -28,6 +29,8 @@ from nearfield.querying import Facets, Page, Query, SearchEvent
 from nearfield.querying.pids import is_unique, without_resolver
 
 T = TypeVar("T")
+_PATIENCE = 30.0
+"""Seconds for one dataset of a source that is named."""
 
 
 class FederatedCatalogue:
@@ -124,6 +127,16 @@ class FederatedCatalogue:
         found = [s.catalogue.aclose() for s in self.sources if s.catalogue is not None]
         await asyncio.gather(*found, return_exceptions=True)
 
+    def only(self, name: str) -> FederatedCatalogue:
+        """The one source of this name, waited for longer than among others; not to be closed.
+
+        Raises:
+            UnknownNameError: there is no such source.
+        """
+        source = self.source_named(name)
+        patient = replace(source, timeout=max(source.timeout, _PATIENCE))
+        return FederatedCatalogue([patient], name=source.name)
+
     def source_named(self, name: str) -> FederatedSource:
         """Raises UnknownNameError."""
         for source in self.sources:
@@ -156,7 +169,8 @@ class FederatedCatalogue:
         question: Callable[[Catalogue, str], Awaitable[T]],
     ) -> tuple[str, T]:
         """The answer of the source that has it, and the source's name."""
-        asked = (self.source_named(source),) if source is not None else self.sources
+        # A source that somebody names is waited for; asked among others it has its time.
+        asked = self.sources if source is None else self.only(source).sources
         plain = without_resolver(pid)
 
         async def by_any_name(catalogue: Catalogue) -> T:
@@ -210,5 +224,6 @@ def _nowhere(pid: str, answers: Sequence[Answer[T]]) -> Exception:
         )
     why = "; ".join(f"{one.source.name}: {one.state().message}" for one in silent)
     return CatalogueUnavailableError(
-        f"no dataset {pid!r} in the catalogues that answered; {why}", hint="try again later"
+        f"no dataset {pid!r} in the catalogues that answered; {why}",
+        hint="try again later, or name the source that has it: it is waited for",
     )

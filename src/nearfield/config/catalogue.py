@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from nearfield.config._base import AbsolutePath, ConfigModel, Constraint, Name, SlurmWord
 from nearfield.config.serving import ServeConfig
@@ -29,6 +29,8 @@ class CatalogueConfig(ConfigModel):
     """``embedded``: the SQLite file. A file is for one user; several share a service."""
     url: str | None = None
     """``service``: where ``nearfield catalogue serve`` answers."""
+    timeout: float = Field(default=3.0, gt=0, le=60)
+    """Seconds that a search in several catalogues waits for this one."""
     serve: ServeConfig = ServeConfig()
     """``nearfield catalogue serve``: what it answers to whom."""
 
