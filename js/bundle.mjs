@@ -1,22 +1,15 @@
-// Bundles the pages into the folder given as argument. Each file bears its hash in its name, so
-// that browsers may keep it for ever; manifest.json, written last, says which name is which.
+// Bundles the pages into the first folder, the notebook widgets into the second. A page's file
+// bears its hash in its name, so that browsers may keep it for ever; manifest.json, written last,
+// says which name is which. A widget's travels with the kernel and has one name.
 import { build } from "esbuild";
 import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 
-const [, , out] = process.argv;
-if (!out) throw new Error("usage: bundle.mjs FOLDER");
+const [, , out, widgets] = process.argv;
+if (!out || !widgets) throw new Error("usage: bundle.mjs PAGES WIDGETS");
 const here = import.meta.dirname;
-
-const { metafile } = await build({
-  entryPoints: {
-    spawn: join(here, "src/spawn/main.ts"),
-    pending: join(here, "src/pending/main.ts"),
-    style: join(here, "src/style.css"),
-  },
+const common = {
   absWorkingDir: here,
-  outdir: out,
-  entryNames: "[name]-[hash]",
   bundle: true,
   format: "esm",
   target: "es2022",
@@ -24,6 +17,23 @@ const { metafile } = await build({
   charset: "utf8",
   legalComments: "none",
   logLevel: "warning",
+};
+
+await build({
+  ...common,
+  entryPoints: { picker: join(here, "src/picker/main.ts"), "picker-style": join(here, "src/picker/style.css") },
+  outdir: widgets,
+});
+
+const { metafile } = await build({
+  entryPoints: {
+    spawn: join(here, "src/spawn/main.ts"),
+    pending: join(here, "src/pending/main.ts"),
+    style: join(here, "src/style.css"),
+  },
+  ...common,
+  outdir: out,
+  entryNames: "[name]-[hash]",
   metafile: true,
 });
 

@@ -19,6 +19,7 @@ from nearfield.errors import BlockedError
 
 HERE = Path(__file__).resolve().parent
 PAGES = HERE.parent / "spawners/nearfield_spawners/static"
+WIDGETS = HERE.parent / "widgets/nearfield_widgets/static"
 MODULES = HERE / "node_modules"
 
 
@@ -68,7 +69,7 @@ def main(action: str = "bundle") -> int:
         return run("--test", "--test-reporter=dot", "test/*.test.ts", "lab/test/*.test.ts")
     lab_extension.build()
     # The pages last: their manifest tells make that all is there.
-    return run(str(HERE / "bundle.mjs"), str(PAGES))
+    return run(str(HERE / "bundle.mjs"), str(PAGES), str(WIDGETS))
 
 
 if __name__ == "__main__":

@@ -42,7 +42,9 @@ export class RestSource implements DataSource {
   }
 
   async search(asked: SearchRequest, tell: (event: SearchEvent) => void, signal: AbortSignal): Promise<void> {
-    const { q, limit, cursor, order } = asked;
+    const { q, limit, cursor } = asked;
+    // The usual order goes without saying, so that `order:` in the text counts.
+    const order = asked.order === "newest" ? null : asked.order;
     const answer = await this.get(address("datasets", { q, limit, cursor, order }), signal, "application/x-ndjson", true);
     const kind = answer.headers.get("Content-Type") ?? "";
     if (!kind.includes("ndjson") || !answer.body) throw new DataError("Nobody answers at nearfield/api.", "missing");

@@ -30,7 +30,7 @@ test("a search is asked for as lines, and each is told", async () => {
   const { source, sent } = answering('{"event":"end","total":0}\n');
   const told: SearchEvent[] = [];
   await source.search(ASKED, (event) => told.push(event), never);
-  assert.deepEqual(sent, ["datasets?q=technique%3Asaxs+a%26b&limit=50&order=newest"]);
+  assert.deepEqual(sent, ["datasets?q=technique%3Asaxs+a%26b&limit=50"]);
   assert.deepEqual(told, [{ event: "end", total: 0 }]);
 });
 

@@ -17,15 +17,33 @@ export function around(text: string, position: number): [string, string, string]
   return [text.slice(0, at), first || "␣", text.slice(at + first.length)];
 }
 
-/** `field:value` as it is typed; quoted where the value is more than a plain word. */
+// Of these only one value can hold (docs/reference/query-language.md).
+const SINGLE = new Set(["type", "order"]);
+const QUOTED = /"[^"]*"?|[“„][^”“]*[”“]?|«[^»]*»?/;
+
+/** A value as it is typed; quoted where something in it could be read as something else. */
+function valueText(value: string): string {
+  if (value && !/[\s,"“„«\0]/.test(value)) return value;
+  // There are no escapes: the quotes are such that the text itself does not hold.
+  for (const [opening, closing] of ['""', "“”", "«»"]) if (!value.includes(closing as string)) return `${opening}${value}${closing}`;
+  return `"${value.replaceAll('"', " ")}"`;
+}
+
+/** `field:value` as it is typed. */
 export function condition(field: string, value: string): string {
-  if (/^[\p{L}\p{N}][\p{L}\p{N}._-]*$/u.test(value)) return `${field}:${value}`;
-  return `${field}:"${value.replace(/(["\\])/g, "\\$1")}"`;
+  return `${field}:${valueText(value)}`;
 }
 
 /** The parts of a search between blanks; a quoted text is one part with what stands before it. */
 export function parts(text: string): string[] {
-  return text.match(/(?:[^\s"]|"(?:[^"\\]|\\.)*"?)+/g) ?? [];
+  return text.match(new RegExp(`(?:[^\\s"“„«]|${QUOTED.source})+`, "gu")) ?? [];
+}
+
+/** The values of a part `field:one,"the other"`; null where it is about something else. */
+function valuesOf(part: string, field: string): string[] | null {
+  if (!part.toLowerCase().startsWith(`${field.toLowerCase()}:`)) return null;
+  const said = part.slice(field.length + 1).match(new RegExp(`(?:[^,"“„«]|${QUOTED.source})+`, "gu")) ?? [];
+  return said.map((one) => (/^["“„«]/.test(one) ? one.replace(/^.|["”“»]$/g, "") : one));
 }
 
 function same(one: string, other: string): boolean {
@@ -34,24 +52,29 @@ function same(one: string, other: string): boolean {
 
 /** Is the condition a part of the search? Quoted or not, in any case. */
 export function has(text: string, field: string, value: string): boolean {
-  const forms = [condition(field, value), `${field}:"${value}"`];
-  return parts(text).some((part) => forms.some((form) => same(part, form)));
+  return parts(text).some((part) => valuesOf(part, field)?.some((one) => same(one, value)) ?? false);
 }
 
 /** The search with the condition added, or without it where it was there. */
 export function toggled(text: string, field: string, value: string): string {
-  const forms = [condition(field, value), `${field}:"${value}"`];
-  if (!has(text, field, value)) return [text.trim(), condition(field, value)].filter(Boolean).join(" ");
-  return parts(text)
-    .filter((part) => !forms.some((form) => same(part, form)))
-    .join(" ");
+  if (!has(text, field, value)) {
+    const kept = SINGLE.has(field) ? parts(text).filter((part) => valuesOf(part, field) === null).join(" ") : text.trim();
+    return [kept, condition(field, value)].filter(Boolean).join(" ");
+  }
+  const left = parts(text).map((part) => {
+    const values = valuesOf(part, field);
+    if (!values?.some((one) => same(one, value))) return part;
+    const others = values.filter((one) => !same(one, value));
+    return others.length ? `${field}:${others.map(valueText).join(",")}` : "";
+  });
+  return left.filter(Boolean).join(" ");
 }
 
 /** The plain words and phrases of a search: what may be marked in a title. */
 export function wordsOf(text: string): string[] {
   return parts(text)
-    .filter((part) => part.startsWith('"') || !/[:<>=]/.test(part))
-    .map((part) => part.replace(/^"|"$/g, "").trim())
+    .filter((part) => /^["“„«]/.test(part) || !/[:<>=≤≥]/.test(part))
+    .map((part) => part.replace(/^["“„«]|["”“»]$/g, "").trim())
     .filter((word) => word !== "" && !/^[-()]+$/.test(word));
 }
 

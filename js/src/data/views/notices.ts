@@ -35,7 +35,7 @@ function trouble(failure: DataError, trans: Trans): { title: string; text: strin
       title: trans.__("Nearfield's server extension is missing"),
       text: [
         trans.__("This panel asks the Jupyter server for datasets, and this server does not know how to answer."),
-        trans.__("Install it where the server runs (pip install 'nearfield[server]'), then restart the server. In a session of a hub: ask for an environment that has it."),
+        trans.__("Install Nearfield with its extra “server” where the Jupyter server runs, then restart that. In a session of a hub: choose an environment that has it, or tell its administrators."),
       ],
     };
   if (failure.reason === "token-expired") return { title: trans.__("Your log-in has expired"), text: said };
