@@ -1,4 +1,4 @@
-"""The tables of the embedded catalogue, and how its file is opened.
+"""How the embedded catalogue's file is opened, and brought to the layout of today.
 
 A file is recognised by SQLite's ``application_id``, its layout by ``user_version``: a database
 of another program is never written to, one of a newer Nearfield never misread.
@@ -8,105 +8,16 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from nearfield.errors import CatalogueError, CatalogueUnavailableError
+from nearfield.catalogue._migrate import keep_copy, migrate
+from nearfield.catalogue._sqlite_errors import BUSY_SECONDS, explained
+from nearfield.catalogue._tables import APPLICATION_ID, SCHEMA_VERSION, create
+from nearfield.errors import CatalogueError
 
-APPLICATION_ID = 0x4E664C64  # "NfLd"
-SCHEMA_VERSION = 1
-BUSY_SECONDS = 30.0
-
-# `dataset` holds what is searched and ordered by; whole records are apart, so that counting
-# and paging never read them.
-_TABLES = """
-CREATE TABLE dataset (
-    id INTEGER PRIMARY KEY,
-    pid TEXT NOT NULL UNIQUE,
-    type TEXT NOT NULL,
-    time REAL,
-    instrument TEXT,
-    format TEXT,
-    owner TEXT,
-    public INTEGER NOT NULL,
-    run_id TEXT UNIQUE,
-    request TEXT
-);
-CREATE INDEX dataset_newest ON dataset (time DESC, pid);
-CREATE INDEX dataset_instrument ON dataset (instrument);
-CREATE TABLE record (id INTEGER PRIMARY KEY, document TEXT NOT NULL);
-CREATE TABLE dataset_group (
-    name TEXT NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (name, id)
-) WITHOUT ROWID;
-CREATE TABLE dataset_technique (
-    name TEXT NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (name, id)
-) WITHOUT ROWID;
-CREATE TABLE dataset_input (
-    pid TEXT NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (pid, id)
-) WITHOUT ROWID;
-CREATE INDEX group_of ON dataset_group (id);
-CREATE INDEX technique_of ON dataset_technique (id);
-CREATE INDEX input_of ON dataset_input (id);
-CREATE VIRTUAL TABLE words USING fts5 (text, tokenize = "unicode61 remove_diacritics 2");
-CREATE TABLE scanned_file (
-    path TEXT PRIMARY KEY,
-    fingerprint TEXT NOT NULL,
-    links TEXT NOT NULL,
-    reading TEXT,
-    error TEXT
-) WITHOUT ROWID;
-CREATE TABLE scanned_dataset (
-    root TEXT PRIMARY KEY,
-    pid TEXT NOT NULL,
-    state TEXT NOT NULL,
-    problems TEXT NOT NULL
-) WITHOUT ROWID;
-"""
-
-
-@contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """SQLite's errors as ours: which file, what happened, what to do."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise explain(path, error) from error
-
-
-def explain(path: Path, error: sqlite3.Error) -> CatalogueError:
-    """The error for a person."""
-    name = getattr(error, "sqlite_errorname", None) or ""
-    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return CatalogueUnavailableError(
-            f"catalogue {path}: another process has been writing for {BUSY_SECONDS:.0f} s",
-            hint="try again later",
-        )
-    if name.startswith("SQLITE_FULL"):
-        return CatalogueError(
-            f"catalogue {path}: the disk is full",
-            hint="free some space and run the command again: nothing of it is half-done",
-        )
-    if name.startswith("SQLITE_NOTADB"):
-        return CatalogueError(
-            f"catalogue {path}: not a catalogue file",
-            hint="name another file with --catalogue, or catalogue.path in nearfield.yaml",
-        )
-    if name.startswith("SQLITE_CORRUPT"):
-        return CatalogueError(
-            f"catalogue {path}: the file is damaged",
-            hint="restore it from a copy, or move it away and scan again",
-        )
-    if name.startswith(("SQLITE_READONLY", "SQLITE_PERM")):
-        return CatalogueError(
-            f"catalogue {path}: not writable", hint="check the permissions of file and folder"
-        )
-    if name.startswith("SQLITE_CANTOPEN"):
-        return CatalogueError(
-            f"catalogue {path}: cannot be opened",
-            hint="check that its folder exists and that you may write there",
-        )
-    return CatalogueError(f"catalogue {path}: {error}")
+# Enough for what one search touches; the import's share of 300 MB.
+CACHE_KIB = 32 * 1024
+MMAP_BYTES = 1 << 30
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -116,6 +27,19 @@ def connect(path: Path) -> sqlite3.Connection:
     )
     connection.execute("PRAGMA foreign_keys = OFF")
     connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    # Readers look at the system's own cache of the file: one copy for all of them.
+    connection.execute(f"PRAGMA mmap_size = {MMAP_BYTES}")
+    connection.execute("PRAGMA temp_store = MEMORY")
+    return connection
+
+
+def reader(path: Path) -> sqlite3.Connection:
+    """A connection for searches, with the list of the words that there are."""
+    connection = connect(path)
+    connection.execute(
+        "CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab(main, words, instance)"
+    )
     return connection
 
 
@@ -159,22 +83,26 @@ def _check_place(path: Path, *, create: bool) -> None:
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    if _version(connection, path) == 0:
+    version = _version(connection, path)
+    if version == SCHEMA_VERSION:
+        return
+    if version == 0:
         _keep_a_log(connection)
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            # Another process may have been faster.
-            if _version(connection, path) == 0:
-                for statement in _TABLES.split(";\n"):
-                    if statement.strip():
-                        connection.execute(statement)
-                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
+    else:
+        keep_copy(path, version)
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        # Another process may have been faster.
+        version = _version(connection, path)
+        if version == 0:
+            create(connection)
+        elif version < SCHEMA_VERSION:
+            migrate(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
 
 
 def _keep_a_log(connection: sqlite3.Connection) -> None:

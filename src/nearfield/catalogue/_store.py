@@ -5,20 +5,24 @@ Knows no user: rights are applied by :mod:`nearfield.catalogue.sqlite`, in SQL, 
 
 from __future__ import annotations
 
-import json
+import itertools
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
-from nearfield.catalogue._schema import connect, explained, open_file
+from nearfield.catalogue._backup import copy_file
+from nearfield.catalogue._records import fetch, is_input, put, put_all, remove
+from nearfield.catalogue._schema import open_file, reader
+from nearfield.catalogue._sqlite_errors import explained
 from nearfield.datasets import Dataset
-from nearfield.querying.times import instant
-from nearfield.querying.words import text_of_dataset
 
-MAX_IDLE_READERS = 4
+__all__ = ["CatalogueStore", "fetch", "is_input", "put", "put_all", "remove"]
+
+MAX_IDLE_READERS = 8
+BATCH = 5000
 
 
 class CatalogueStore:
@@ -41,7 +45,7 @@ class CatalogueStore:
             try:
                 connection = self._readers.get_nowait()
             except Empty:
-                connection = connect(self.path)
+                connection = reader(self.path)
             try:
                 connection.execute("BEGIN")
                 yield connection
@@ -81,8 +85,19 @@ class CatalogueStore:
     def register(self, datasets: Iterable[Dataset]) -> None:
         """Write records, replacing those of the same PID, in one transaction."""
         with self.writing() as connection:
-            for dataset in datasets:
-                put(connection, dataset)
+            put_all(connection, datasets)
+
+    def load(self, datasets: Iterable[Dataset]) -> int:
+        """Write any number of records, a batch at a time; gives how many there were.
+
+        Each batch is a transaction of its own: others write in between, memory stays bounded,
+        and what was written stays written if it is cut short.
+        """
+        number, source = 0, iter(datasets)
+        while batch := list(itertools.islice(source, BATCH)):
+            self.register(batch)
+            number += len(batch)
+        return number
 
     def count(self) -> int:
         """How many datasets there are, whoever may see them."""
@@ -90,106 +105,10 @@ class CatalogueStore:
             (number,) = connection.execute("SELECT count(*) FROM dataset").fetchone()
         return int(number)
 
+    def backup(self, target: Path) -> None:
+        """A copy of the file as it is now, while others read and write.
 
-def put(connection: sqlite3.Connection, dataset: Dataset, *, request: str | None = None) -> None:
-    """Insert or replace one record inside the caller's transaction.
-
-    ``request`` is what a derived dataset was asked for with, to tell a repetition from a clash.
-    """
-    time = dataset.start_time or dataset.created
-    row = (
-        dataset.type,
-        None if time is None else instant(time),
-        dataset.instrument,
-        dataset.format,
-        dataset.access.owner,
-        dataset.access.public,
-        dataset.run_id,
-        request,
-    )
-    known = connection.execute("SELECT id FROM dataset WHERE pid = ?", (dataset.pid,)).fetchone()
-    if known is None:
-        cursor = connection.execute(
-            "INSERT INTO dataset (type, time, instrument, format, owner, public, run_id, request,"
-            " pid) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*row, dataset.pid),
-        )
-        key = cursor.lastrowid
-    else:
-        (key,) = known
-        connection.execute(
-            "UPDATE dataset SET type = ?, time = ?, instrument = ?, format = ?, owner = ?,"
-            " public = ?, run_id = ?, request = ? WHERE id = ?",
-            (*row, key),
-        )
-        _forget_details(connection, key)
-    connection.execute(
-        "INSERT INTO record (id, document) VALUES (?, ?)", (key, dataset.model_dump_json())
-    )
-    connection.execute(
-        "INSERT INTO words (rowid, text) VALUES (?, ?)", (key, "\n".join(text_of_dataset(dataset)))
-    )
-    _put_names(
-        connection,
-        "dataset_group",
-        key,
-        {dataset.access.owner_group, *dataset.access.access_groups},
-    )
-    _put_names(connection, "dataset_technique", key, set(dataset.techniques))
-    connection.executemany(
-        "INSERT INTO dataset_input (pid, id) VALUES (?, ?)",
-        [(pid, key) for pid in dict.fromkeys(dataset.input_datasets)],
-    )
-
-
-def remove(connection: sqlite3.Connection, pid: str) -> None:
-    """Take one record out, inside the caller's transaction."""
-    known = connection.execute("SELECT id FROM dataset WHERE pid = ?", (pid,)).fetchone()
-    if known is not None:
-        _forget_details(connection, known[0])
-        connection.execute("DELETE FROM dataset WHERE id = ?", known)
-
-
-def fetch(connection: sqlite3.Connection, pid: str) -> Dataset | None:
-    """One record, whoever may see it."""
-    found = connection.execute(
-        "SELECT document FROM dataset JOIN record USING (id) WHERE pid = ?", (pid,)
-    ).fetchone()
-    return None if found is None else Dataset.model_validate_json(found[0])
-
-
-def is_input(connection: sqlite3.Connection, pid: str) -> bool:
-    """Is any dataset derived from this one?"""
-    return (
-        connection.execute("SELECT 1 FROM dataset_input WHERE pid = ? LIMIT 1", (pid,)).fetchone()
-        is not None
-    )
-
-
-def json_list(values: Sequence[str] | frozenset[str]) -> str:
-    """Values for SQLite's ``json_each``: a list of any length in one parameter."""
-    return json.dumps(sorted(values))
-
-
-_DETAILS = (
-    "DELETE FROM record WHERE id = ?",
-    "DELETE FROM words WHERE rowid = ?",
-    "DELETE FROM dataset_group WHERE id = ?",
-    "DELETE FROM dataset_technique WHERE id = ?",
-    "DELETE FROM dataset_input WHERE id = ?",
-)
-_PUT_NAME = {
-    "dataset_group": "INSERT INTO dataset_group (name, id) VALUES (?, ?)",
-    "dataset_technique": "INSERT INTO dataset_technique (name, id) VALUES (?, ?)",
-}
-
-
-def _forget_details(connection: sqlite3.Connection, key: int) -> None:
-    for statement in _DETAILS:
-        connection.execute(statement, (key,))
-
-
-def _put_names(
-    connection: sqlite3.Connection, table: str, key: int | None, names: set[str | None]
-) -> None:
-    connection.executemany(_PUT_NAME[table], [(name, key) for name in names if name is not None])
+        Raises:
+            CatalogueError: ``target`` is there already, or cannot be written.
+        """
+        copy_file(self.path, target)

@@ -15,7 +15,7 @@ from nearfield.catalogue._wire import error_of, links_from_body, query_to_params
 from nearfield.catalogue.sqlite import not_found
 from nearfield.datasets import DataFile, Dataset, DatasetFiles, DerivedDataset
 from nearfield.errors import CatalogueError, CatalogueUnavailableError
-from nearfield.querying import Facets, Page, Query, SummaryPage
+from nearfield.querying import DatasetSummary, Facets, Page, Query, SummaryPage
 
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 _FILES: TypeAdapter[tuple[DataFile, ...]] = TypeAdapter(tuple[DataFile, ...])
@@ -26,6 +26,7 @@ _PAGE: TypeAdapter[Page] = TypeAdapter(Page)
 _SUMMARIES: TypeAdapter[SummaryPage] = TypeAdapter(SummaryPage)
 _DATASET: TypeAdapter[Dataset] = TypeAdapter(Dataset)
 _T = TypeVar("_T")
+_D = TypeVar("_D", Dataset, DatasetSummary)
 
 
 class ServiceCatalogue:
@@ -61,12 +62,14 @@ class ServiceCatalogue:
 
     async def search(self, query: Query) -> Page:
         answer = await self._ask("GET", "/datasets", params=query_to_params(query))
-        return self._read(_PAGE, answer)
+        page = self._read(_PAGE, answer)
+        return page.model_copy(update={"datasets": tuple(map(self._named, page.datasets))})
 
     async def summaries(self, query: Query, pids: Sequence[str] = ()) -> SummaryPage:
         """As :meth:`search`, of each dataset what a list shows; with ``pids`` only of those."""
         params = [*query_to_params(query), *(("pid", pid) for pid in pids)]
-        return self._read(_SUMMARIES, await self._ask("GET", "/summaries", params=params))
+        page = self._read(_SUMMARIES, await self._ask("GET", "/summaries", params=params))
+        return page.model_copy(update={"datasets": tuple(map(self._named, page.datasets))})
 
     async def facets(self, query: Query) -> Facets:
         answer = await self._ask("GET", "/facets", params=query_to_params(query))
@@ -74,7 +77,11 @@ class ServiceCatalogue:
 
     async def get(self, pid: str) -> Dataset:
         answer = await self._ask("GET", _path_of(pid))
-        return self._read(_DATASET, answer)
+        return self._named(self._read(_DATASET, answer))
+
+    def _named(self, one: _D) -> _D:
+        """The service knows itself by its own name; here it has the configured one."""
+        return one.model_copy(update={"source": self.name})
 
     async def files(self, pid: str) -> tuple[DataFile, ...]:
         answer = await self._ask("GET", f"{_path_of(pid)}/files")

@@ -24,6 +24,9 @@ from nearfield.querying.words import (
 )
 from nearfield.techniques import names_of
 
+# Numbers beyond it, and what is none, are not compared.
+MAX_NUMBER = 1e300
+
 
 def holds(query: Query, dataset: Dataset) -> bool:
     """Does ``dataset`` satisfy every condition? Rights and ``source`` are not looked at."""
@@ -115,6 +118,8 @@ def quantities(scientific: dict[str, Any]) -> Iterator[tuple[str, float | str, s
         if isinstance(said, dict):
             value, unit = said.get("value"), said.get("unit")
         if isinstance(value, bool) or not isinstance(value, int | float | str):
+            continue
+        if not isinstance(value, str) and not -MAX_NUMBER < value < MAX_NUMBER:
             continue
         yield name.casefold(), value, unit if isinstance(unit, str) else None
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import math
 import unicodedata
-from typing import Any
+from typing import Any, NamedTuple
 
 # What files write and pint does not read, in NFKC and without capitals.
 _SPELLINGS = {
@@ -28,13 +29,45 @@ def base_value(value: float, unit: str | None) -> tuple[float, str] | None:
     """
     if unit is None or not unit.strip():
         return float(value), ""
-    found = _unit(unit.strip())
-    if found is None:
+    scale = _scale(unit.strip())
+    if scale is None:
         return None
-    registry = _registry()
+    if scale.factor is None:
+        found = _converted(float(value), scale.unit)
+        return None if found is None else (found, scale.dimension)
+    return float(value) * scale.factor + scale.offset, scale.dimension
+
+
+class _Scale(NamedTuple):
+    unit: Any
+    dimension: str
+    factor: float | None
+    """``None`` where base units do not grow with it in proportion (decibel)."""
+    offset: float
+
+
+@functools.lru_cache(maxsize=2000)
+def _scale(text: str) -> _Scale | None:
+    """How to convert, asked of pint once for each unit: it takes long for a million values."""
+    unit = _unit(text)
+    if unit is None:
+        return None
     try:
-        quantity = registry.Quantity(float(value), found).to_base_units()
-        return float(quantity.magnitude), str(quantity.dimensionality)
+        dimension = str(unit.dimensionality)
+    except Exception:  # pint raises many kinds for odd units
+        return None
+    offset, one, many = (_converted(value, unit) for value in (0.0, 1.0, 1000.0))
+    if offset is not None and one is not None and many is not None:
+        # Without an offset the factor is exact.
+        factor = one - offset
+        if math.isclose(many, 1000.0 * factor + offset, rel_tol=1e-12):
+            return _Scale(unit, dimension, factor, offset)
+    return _Scale(unit, dimension, None, 0.0)
+
+
+def _converted(value: float, unit: Any) -> float | None:
+    try:
+        return float(_registry().Quantity(value, unit).to_base_units().magnitude)
     except Exception:  # logarithms and offsets of odd units; pint has as many kinds here
         return None
 

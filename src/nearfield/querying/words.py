@@ -48,20 +48,6 @@ def _searchable(character: str) -> bool:
     return category[0] in "LN" or category == "Co"
 
 
-def match_expression(text: str) -> str | None:
-    """``text`` as an FTS5 query: every word as a quoted prefix; ``None`` for an empty text.
-
-    A text of signs alone (``_``, ``"``) finds nothing, as an empty phrase does.
-
-    Inside double quotes FTS5 knows no operators; a quote is written twice
-    (https://sqlite.org/fts5.html#fts5_strings).
-    """
-    quoted = ['"' + word.replace('"', '""') + '"*' for word in words_of(text)]
-    if not quoted and not is_blank(text):
-        return '""'
-    return " AND ".join(quoted) or None
-
-
 def is_blank(text: str) -> bool:
     """Is there no condition at all in ``text``?"""
     return not text.replace("\0", " ").strip()

@@ -8,33 +8,43 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nearfield.catalogue._match import MAX_ENDINGS, Matcher, all_of
 from nearfield.errors import UsageError
 from nearfield.querying import Query
-from nearfield.querying.words import match_expression, matches, text_of_dataset, words_of
+from nearfield.querying.words import matches, text_of_dataset, words_of
 from nearfield.testing.synthetic import synthetic_dataset
 
 
 @pytest.fixture(scope="module")
 def index() -> sqlite3.Connection:
-    connection = sqlite3.connect(":memory:", check_same_thread=False)
+    """The tables of a catalogue that the words of a search are looked up in."""
+    connection = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
     connection.execute(
-        "CREATE VIRTUAL TABLE words USING fts5 (text, tokenize = 'unicode61 remove_diacritics 2')"
+        "CREATE VIRTUAL TABLE words USING fts5 (title, rest, tags, prefix = '1 2 3',"
+        " tokenize = 'unicode61 remove_diacritics 2')"
+    )
+    connection.execute(
+        "CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab(main, words, instance)"
     )
     return connection
 
 
+def match_expression(index: sqlite3.Connection, text: str) -> str | None:
+    return all_of(Matcher(index, Query(text=text)).text())
+
+
 def found(index: sqlite3.Connection, text: str, content: str) -> bool:
-    expression = match_expression(text)
-    assert expression is not None
     index.execute("DELETE FROM words")
-    index.execute("INSERT INTO words (text) VALUES (?)", (content,))
+    index.execute("INSERT INTO words (title, rest) VALUES ('', ?)", (content,))
+    expression = match_expression(index, text)
+    assert expression is not None
     rows = index.execute("SELECT count(*) FROM words WHERE words MATCH ?", (expression,))
     return bool(rows.fetchone()[0])
 
 
 @given(text=st.text(max_size=60))
 def test_any_text_is_a_query(index: sqlite3.Connection, text: str) -> None:
-    expression = match_expression(text)
+    expression = match_expression(index, text)
     if expression is not None:
         found = index.execute("SELECT count(*) FROM words WHERE words MATCH ?", (expression,))
         assert found.fetchone()[0] >= 0
@@ -66,8 +76,8 @@ def test_the_fake_finds_what_the_index_finds(
 
 
 @pytest.mark.parametrize("text", ["", "  ", "\n\t", "\0"])
-def test_an_empty_text_is_no_condition(text: str) -> None:
-    assert match_expression(text) is None
+def test_an_empty_text_is_no_condition(index: sqlite3.Connection, text: str) -> None:
+    assert match_expression(index, text) is None
 
 
 @pytest.mark.parametrize("text", ['"', "*", "- -", "&|()", "_", "%", "😀", "\u0301"])
@@ -75,9 +85,9 @@ def test_signs_alone_find_nothing(index: sqlite3.Connection, text: str) -> None:
     assert not found(index, text, f"words of all kinds {text} _")
 
 
-def test_too_many_words() -> None:
+def test_too_many_words(index: sqlite3.Connection) -> None:
     with pytest.raises(UsageError, match="100 words"):
-        match_expression("a " * 100)
+        match_expression(index, "a " * 100)
 
 
 def test_a_thousand_files_are_not_all_indexed() -> None:
@@ -86,3 +96,20 @@ def test_a_thousand_files_are_not_all_indexed() -> None:
     _, text = text_of_dataset(synthetic_dataset(files=many))
     assert "f_000000.h5" in text
     assert len(text) < 5000
+
+
+@pytest.mark.parametrize("number", [1, MAX_ENDINGS, MAX_ENDINGS + 1, 200])
+def test_few_endings_or_many(index: sqlite3.Connection, number: int) -> None:
+    """Whichever way a beginning is asked for, all words that begin so are found."""
+    index.execute("DELETE FROM words")
+    rows = [("", f"silver{n:03d} scan_{n:03d}") for n in range(number)]
+    index.executemany("INSERT INTO words (title, rest) VALUES (?, ?)", rows)
+    for text, wanted in (
+        ("silver", number),
+        ("silver0 ", min(number, 100)),
+        ("scan_0", min(number, 100)),
+        ("silverx", 0),
+    ):
+        expression = match_expression(index, text)
+        hits = index.execute("SELECT count(*) FROM words WHERE words MATCH ?", (expression,))
+        assert hits.fetchone() == (wanted,), text

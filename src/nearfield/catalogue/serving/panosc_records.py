@@ -101,7 +101,7 @@ def _techniques(dataset: Dataset) -> Iterator[dict[str, Any]]:
 
 def _dataset_text(view: View, text: str) -> bool:
     # As the catalogue's own search has it: words, each as the beginning of one.
-    return matches(words_of(text), str(view.get("_text", "")))
+    return matches(words_of(text), *view.get("_text", ()))
 
 
 def searchable(dataset: Dataset) -> dict[str, Any]:

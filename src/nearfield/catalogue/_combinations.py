@@ -1,0 +1,79 @@
+"""Fields of few values, counted together: what facets count without looking at each dataset."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from nearfield.datasets import Dataset
+from nearfield.querying import Query
+from nearfield.techniques import names_of
+
+FACETS = ("type", "technique", "instrument", "facility", "format", "storage", "availability")
+_SINGLE = ("type", "instrument", "facility", "format", "storage", "availability")
+
+
+@dataclass(frozen=True, slots=True)
+class Combination:
+    """The values of one or many datasets."""
+
+    single: tuple[str | None, ...]
+    """In the order of type, instrument, facility, format, storage, availability."""
+    techniques: tuple[str, ...]
+    technique_ids: tuple[str, ...]
+
+
+def combination_of(dataset: Dataset) -> str:
+    """As it is stored: the same text for the same values."""
+    single = [getattr(dataset, name) or None for name in _SINGLE]
+    techniques = sorted(set(dataset.techniques)), sorted(set(dataset.technique_ids))
+    return json.dumps([single, *techniques], ensure_ascii=False, separators=(",", ":"))
+
+
+@functools.lru_cache(maxsize=20_000)
+def combination(said: str) -> Combination:
+    """What :func:`combination_of` has written."""
+    single, techniques, ids = json.loads(said)
+    return Combination(tuple(single), tuple(techniques), tuple(ids))
+
+
+def is_told_by(query: Query) -> bool:
+    """Does a combination say of a dataset that it matches? Then nothing else need be asked."""
+    other = (*query.phrases, *query.sample, *query.proposal, *query.owner, *query.keyword)
+    times = query.since is not None or query.until is not None
+    return not (
+        query.text.strip() or other or times or query.conditions or query.input_dataset is not None
+    )
+
+
+def fits(query: Query, one: Combination) -> bool:
+    """Do the values match? Conditions on anything else are not looked at."""
+    for name, value in zip(_SINGLE, one.single, strict=True):
+        wanted = getattr(query, name)
+        if not wanted:
+            continue
+        choices = (wanted,) if isinstance(wanted, str) else wanted
+        if value is None or value.casefold() not in {choice.casefold() for choice in choices}:
+            return False
+    if not query.technique:
+        return True
+    have = {name.casefold() for name in (*one.techniques, *one.technique_ids)}
+    return any(not have.isdisjoint(names_of(term)) for term in query.technique)
+
+
+def facets_of(counted: Iterable[tuple[Combination, int]]) -> dict[str, dict[str, int]]:
+    """Counts by value, the most frequent first."""
+    found: dict[str, Counter[str]] = {name: Counter() for name in FACETS}
+    for one, number in counted:
+        for name, value in zip(_SINGLE, one.single, strict=True):
+            if value is not None:
+                found[name][value] += number
+        for technique in one.techniques:
+            found["technique"][technique] += number
+    return {
+        name: dict(sorted(counts.items(), key=lambda count: (-count[1], count[0])))
+        for name, counts in found.items()
+    }

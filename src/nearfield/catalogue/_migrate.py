@@ -1,0 +1,88 @@
+"""From layout 1 to layout 2: the same records, other tables to find them by.
+
+All of it happens in one transaction, or nothing; a copy of the old file stays beside it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import sqlite3
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from nearfield.catalogue._backup import copy_file
+from nearfield.catalogue._records import put_all
+from nearfield.catalogue._tables import SCHEMA_VERSION, TABLES, mark, statements
+from nearfield.datasets import Dataset
+from nearfield.errors import CatalogueError
+
+_BATCH = 2000
+_OLD = ("dataset", "record")
+_GONE = ("dataset_group", "dataset_technique", "dataset_input", "words")
+
+
+def copy_of(path: Path, version: int) -> Path:
+    """Where the file of the old layout is kept."""
+    return path.with_name(f"{path.name}.layout{version}")
+
+
+def keep_copy(path: Path, version: int) -> None:
+    """Keep the old file; one that was kept before is not touched.
+
+    Raises:
+        CatalogueError: it cannot be written. Nothing was changed then.
+    """
+    target = copy_of(path, version)
+    if target.exists():
+        return
+    try:
+        copy_file(path, target)
+    except CatalogueError:
+        # Another process opens the same file at this moment, and was faster.
+        if not target.exists():
+            raise
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring a file of layout 1 to this one, inside the caller's transaction."""
+    triggers = connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+    for (name,) in triggers.fetchall():
+        # Whoever made one makes it again; none may count the move as a change of records.
+        quoted = str(name).replace('"', '""')
+        connection.execute(f'DROP TRIGGER "{quoted}"')
+    for name in _GONE:
+        connection.execute(f"DROP TABLE {name}")
+    for name in _OLD:
+        connection.execute(f"ALTER TABLE {name} RENAME TO old_{name}")
+    for index in ("dataset_newest", "dataset_instrument"):
+        connection.execute(f"DROP INDEX {index}")
+    for statement in statements(TABLES):
+        connection.execute(statement)
+    rows = connection.execute(
+        "SELECT d.run_id, d.request, r.document FROM old_dataset d JOIN old_record r USING (id)"
+        " ORDER BY d.time DESC, d.id"
+    )
+    while batch := list(itertools.islice(rows, _BATCH)):
+        put_all(connection, [_dataset(text) for _, _, text in batch])
+        connection.executemany(
+            "UPDATE dataset SET request = ? WHERE run_id = ?",
+            [(request, run_id) for run_id, request, _ in batch if run_id is not None],
+        )
+    for name in _OLD:
+        connection.execute(f"DROP TABLE old_{name}")
+    mark(connection)
+
+
+def _dataset(document: str) -> Dataset:
+    try:
+        return Dataset.model_validate_json(document)
+    except ValidationError as error:
+        pid = re.search(r'"pid":"([^"]{1,400})"', document)
+        raise CatalogueError(
+            f"the catalogue is of layout 1 and cannot be brought to layout {SCHEMA_VERSION}:"
+            f" the record {pid[1] if pid else document[:80]!r} cannot be read",
+            hint="it was not changed; use the version of nearfield that wrote it, or scan again"
+            " into a new file",
+        ) from error

@@ -1,0 +1,146 @@
+"""Pages, totals and facet counts of a search in the embedded catalogue.
+
+Hits come from the newest on and are read no further than needed: a page stops at its end, a count
+at :data:`COUNTED`. Searches by fields of few values are counted from numbers that the writers keep.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from nearfield.catalogue._combinations import combination, facets_of, fits, is_told_by
+from nearfield.catalogue._select import Selection, select, visible_audiences
+from nearfield.datasets import Principal
+from nearfield.errors import UsageError
+from nearfield.querying import Facets, Query
+from nearfield.querying.cursors import cursor_of, position_in
+
+# What is more is told as "10,000+", and facets are counted over as many of the newest.
+COUNTED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One page: numbers in their order, and what to say about all."""
+
+    numbers: list[int]
+    total: int
+    exact: bool
+    next: str | None
+
+
+def page(
+    connection: sqlite3.Connection,
+    query: Query,
+    user: Principal,
+    now: float,
+    pids: Sequence[str] = (),
+) -> Found:
+    """The page that ``query`` asks for; with ``pids`` only of those.
+
+    Raises:
+        UsageError: a cursor that is none of this search's.
+    """
+    tier, after = _place(query)
+    selection = select(connection, query, user, now)
+    if pids:
+        selection.only(pids)
+    hits = _hits(connection, selection, query, tier, after)
+    numbers = hits[: query.limit]
+    if is_told_by(query) and not pids:
+        total, exact = sum(n for _, n in _tallied(connection, query, user, now)), True
+    else:
+        total, exact = _total(connection, selection)
+    if not exact:
+        total = max(total, query.offset + len(numbers))
+    more = len(hits) > query.limit
+    return Found(
+        [number for _, number in numbers],
+        total,
+        exact,
+        cursor_of(query, list(numbers[-1])) if more else None,
+    )
+
+
+def facets(connection: sqlite3.Connection, query: Query, user: Principal, now: float) -> Facets:
+    """Counts by value over all matches; over the newest of them where there are too many."""
+    if is_told_by(query):
+        counted = _tallied(connection, query, user, now)
+        return Facets(counts=facets_of((combination(said), number) for said, number in counted))
+    whole = query.model_copy(update={"order": "newest"})
+    selection = select(connection, whole, user, now)
+    statement, values = selection.statement()
+    rows = connection.execute(
+        "SELECT c.said, h.number FROM (SELECT d.combination AS kind, count(*) AS number"  # noqa: S608
+        f" FROM ({statement} LIMIT :cap) hit CROSS JOIN dataset d ON d.id = hit.id"
+        " GROUP BY d.combination) h JOIN combination c ON c.id = h.kind",
+        {**values, "cap": COUNTED + 1},
+    ).fetchall()
+    counts = facets_of((combination(said), number) for said, number in rows)
+    return Facets(counts=counts, exact=sum(number for _, number in rows) <= COUNTED)
+
+
+def _place(query: Query) -> tuple[int, int]:
+    """Tier and number of the last dataset of the page before."""
+    position = position_in(query)
+    if position is None:
+        return 0, -1
+    match position:
+        case [int(tier), int(number)] if 0 <= tier <= 2 and 0 <= number < 1 << 63:
+            return tier, number
+    raise UsageError("cursor: not of a page of this search", hint="take it from the page before")
+
+
+def _hits(
+    connection: sqlite3.Connection, selection: Selection, query: Query, tier: int, after: int
+) -> list[tuple[int, int]]:
+    """Tier and number, one more than the page holds."""
+    wanted = query.offset + query.limit + 1
+    found: list[tuple[int, int]] = []
+    for number in range(tier, max(1, len(selection.matches))):
+        statement, values = selection.statement(number)
+        if number == tier:
+            values["low"] = max(values["low"], after + 1)
+        rows = connection.execute(
+            f"{statement} LIMIT :count", {**values, "count": wanted - len(found)}
+        )
+        found += [(number, key) for (key,) in rows]
+        if len(found) == wanted:
+            break
+    return found[query.offset :]
+
+
+def _total(connection: sqlite3.Connection, selection: Selection) -> tuple[int, bool]:
+    """How many match, counted no further than is told."""
+    total = 0
+    for tier in range(max(1, len(selection.matches))):
+        statement, values = selection.statement(tier)
+        (number,) = connection.execute(
+            f"SELECT count(*) FROM ({statement} LIMIT :cap)",  # noqa: S608
+            {**values, "cap": COUNTED + 1 - total},
+        ).fetchone()
+        total += number
+        if total > COUNTED:
+            return COUNTED, False
+    return total, True
+
+
+def _tallied(
+    connection: sqlite3.Connection, query: Query, user: Principal, now: float
+) -> Iterator[tuple[str, int]]:
+    """Combinations that match, and how many datasets of each the user may see."""
+    audiences = visible_audiences(connection, user, now)
+    # Without a list of audiences all count.
+    seen = "" if audiences is None else "t.audience IN (SELECT value FROM json_each(?)) AND"
+    rows = connection.execute(
+        "SELECT c.said, n.number FROM (SELECT t.combination AS kind, sum(t.number) AS number"  # noqa: S608
+        f" FROM tally t WHERE {seen} t.number > 0 GROUP BY t.combination) n"
+        " JOIN combination c ON c.id = n.kind",
+        () if audiences is None else (json.dumps(audiences),),
+    )
+    for said, number in rows:
+        if fits(query, combination(said)):
+            yield said, number
