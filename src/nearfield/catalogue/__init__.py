@@ -6,7 +6,7 @@ an SQLite file; several users share one through ``nearfield catalogue serve`` an
 """
 
 from nearfield.catalogue._asking import FederatedSource
-from nearfield.catalogue._finding import complete_in, find, stream_search
+from nearfield.catalogue._finding import complete_in, find, only, stream_search
 from nearfield.catalogue._opening import open_catalogue
 from nearfield.catalogue._posix import AccessRule, unix_groups
 from nearfield.catalogue._protocol import (
@@ -43,6 +43,7 @@ __all__ = [
     "check_supported",
     "complete_in",
     "find",
+    "only",
     "open_catalogue",
     "scan",
     "scan_into",

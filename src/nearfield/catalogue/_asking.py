@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
@@ -121,7 +121,18 @@ def raise_if_none(answers: Sequence[Answer[T]]) -> None:
     wrong = [answer.error for answer in answers if isinstance(answer.error, UsageError)]
     if wrong and len(wrong) == len(answers):
         raise wrong[0]
-    states = [answer.state() for answer in answers]
+    raise_if_no_state([answer.state() for answer in answers])
+
+
+def raise_if_no_state(states: Iterable[SourceState]) -> None:
+    """The same, where only the states are known.
+
+    Raises:
+        CatalogueUnavailableError: none has answered.
+    """
+    states = tuple(states)
+    if any(state.state == "answered" for state in states):
+        return
     raise CatalogueUnavailableError(
         "no catalogue answered: " + "; ".join(f"{one.source}: {one.message}" for one in states),
         hint=next((one.hint for one in states if one.hint), "try again later"),

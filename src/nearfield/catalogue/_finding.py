@@ -10,7 +10,12 @@ from typing import Protocol, runtime_checkable
 from nearfield.catalogue._asking import FederatedSource, ask
 from nearfield.catalogue._merging import labelled
 from nearfield.catalogue._protocol import Catalogue
-from nearfield.errors import CatalogueUnavailableError, DatasetNotFoundError, UsageError
+from nearfield.errors import (
+    CatalogueUnavailableError,
+    DatasetNotFoundError,
+    UnknownNameError,
+    UsageError,
+)
 from nearfield.querying import (
     DatasetsEvent,
     EndEvent,
@@ -35,6 +40,11 @@ class _Streams(Protocol):
     def stream(self, query: Query) -> AsyncGenerator[SearchEvent, None]: ...
 
 
+@runtime_checkable
+class _HasSources(Protocol):
+    def only(self, name: str) -> Catalogue: ...
+
+
 async def find(catalogue: Catalogue, query: Query) -> Page:
     """The catalogue's own search; a query that is one PID finds the dataset of that name.
 
@@ -54,6 +64,21 @@ async def find(catalogue: Catalogue, query: Query) -> Page:
     if not holds(query.model_copy(update={"text": ""}), dataset):
         return Page(datasets=(), total=0)
     return Page(datasets=(dataset,), total=1)
+
+
+def only(catalogue: Catalogue, source: str | None) -> Catalogue:
+    """The one source of that name, to be asked and not to be closed; ``None``: all of them.
+
+    Raises:
+        UnknownNameError: there is none of that name.
+    """
+    if source is None:
+        return catalogue
+    if isinstance(catalogue, _HasSources):
+        return catalogue.only(source)
+    if source.casefold() != catalogue.name.casefold():
+        raise UnknownNameError("source", source, [catalogue.name])
+    return catalogue
 
 
 async def stream_search(catalogue: Catalogue, query: Query) -> AsyncGenerator[SearchEvent, None]:

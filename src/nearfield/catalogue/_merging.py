@@ -75,13 +75,11 @@ def merge(
         if not heads:
             return page
         *_, number, place = min(heads)
-        source = lists[number].source
-        page.used[source] += 1
+        page.used[lists[number].source] += 1
         group = groups[number, place]
         if id(group) not in told and shown.isdisjoint(group.keys):
             told.add(id(group))
-            others = tuple(name for name in group.sources if name != source)
-            page.datasets.append(labelled(lists[number].datasets[place], source, others))
+            page.datasets.append(group.shown())
     return page
 
 
@@ -90,7 +88,13 @@ class _Group:
     """The same dataset in one or several sources."""
 
     keys: set[str] = field(default_factory=set)
-    sources: list[str] = field(default_factory=list)
+    datasets: dict[str, Dataset] = field(default_factory=dict)
+    """By source, in the order of the lists."""
+
+    def shown(self) -> Dataset:
+        """As the source has it that is named first, wherever the others place it."""
+        source, dataset = next(iter(self.datasets.items()))
+        return labelled(dataset, source, tuple(name for name in self.datasets if name != source))
 
 
 _Groups = Mapping[tuple[int, int], _Group]
@@ -105,8 +109,7 @@ def _groups(lists: Sequence[Fetched]) -> _Groups:
             keys = keys_of(dataset)
             group = next((by_key[key] for key in keys if key in by_key), None) or _Group()
             group.keys.update(keys)
-            if one.source not in group.sources:
-                group.sources.append(one.source)
+            group.datasets.setdefault(one.source, dataset)
             by_key.update(dict.fromkeys(keys, group))
             found[number, place] = group
     return found

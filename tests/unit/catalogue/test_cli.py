@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from nearfield.cli import run_command
+from nearfield.cli._cards import human_size
 from nearfield.cli._output import one_line
-from nearfield.cli.catalogue import human_size
 from nearfield.datasets import DataFile, Dataset
 from nearfield.testing.catalogue_contract import a_result
 from nearfield.testing.synthetic import DAY_ONE, make_sample_data, make_stack

@@ -84,7 +84,7 @@ async def test_by_relevance_what_several_sources_place_high_comes_first() -> Non
     page = await federation(home, far).search(Query(order="relevance"))
     # Two second places count more than one first; its own source's first still goes before it.
     assert pids([page]) == ["only-far", "both", "only-home", "low"]
-    assert page.datasets[1].also_in == ("home",)
+    assert (page.datasets[1].source, page.datasets[1].also_in) == ("home", ("far",))
 
 
 async def test_a_source_that_did_not_answer_the_first_page_is_left_out_of_the_next() -> None:
