@@ -7,6 +7,7 @@ translate spelling only.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 import re
@@ -84,8 +85,13 @@ def dataset_pid(catalogue: str, storage: str, relative_path: str) -> str:
     The same file scanned twice, or by two people, is the same dataset; the path is
     percent-encoded first so that no choice of names can make two datasets collide.
     """
-    key = "/".join(quote(part, safe="") for part in (catalogue, storage, relative_path))
+    key = "/".join((_quoted(catalogue), _quoted(storage), quote(relative_path, safe="")))
     return str(uuid.uuid5(PID_NAMESPACE, key))
+
+
+@functools.lru_cache(maxsize=100)
+def _quoted(name: str) -> str:
+    return quote(name, safe="")
 
 
 def derived_pid(catalogue: str, run_id: str) -> str:

@@ -13,16 +13,17 @@ def locate(config: Config, path: str) -> tuple[str | None, str]:
     The longest prefix wins. A path in no storage belongs to the whole file system: the result
     is ``(None, path without its leading slash)``.
     """
-    here = PurePosixPath(path)
-    best: tuple[int, str, Storage] | None = None
+    # In plain strings: a rescan asks this of every file.
+    odd = "//" in path or "/./" in path or path.endswith(("/", "/.")) or path.startswith("./")
+    here = str(PurePosixPath(path)) if odd else path
+    best: tuple[str, str] | None = None
     for name, storage in config.storages.items():
-        if here.is_relative_to(storage.prefix) and (
-            best is None or len(storage.prefix.parts) > best[0]
-        ):
-            best = (len(storage.prefix.parts), name, storage)
+        prefix = str(storage.prefix).rstrip("/")
+        if f"{here}/".startswith(f"{prefix}/") and (best is None or len(prefix) > len(best[0])):
+            best = (prefix, name)
     if best is None:
-        return None, str(here).lstrip("/")
-    return best[1], str(here.relative_to(best[2].prefix))
+        return None, here.lstrip("/")
+    return best[1], here[len(best[0]) :].lstrip("/") or "."
 
 
 def near(storage: Storage, cluster: str) -> bool:

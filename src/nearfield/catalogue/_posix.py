@@ -81,27 +81,26 @@ class AccessReader:
 
     def access(self, files: Iterable[tuple[str, os.stat_result]], top: str) -> Access:
         """Access of a dataset made of ``files``, the root file first."""
-        found = list(files)
-        first = found[0][1]
-        group: str | None = None
-        if all(self._group_reads(path, status, first.st_gid, top) for path, status in found):
-            group = group_name(first.st_gid)
-        public = all(
-            effective_mode(path, status) & _WORLD_READ == _WORLD_READ
-            and self._world_passes(os.path.dirname(path), top)  # noqa: PTH120
-            for path, status in found
-        )
+        gid = uid = -1
+        group_reads = public = True
+        for number, (path, status) in enumerate(files):
+            if number == 0:
+                gid, uid = status.st_gid, status.st_uid
+            mode, folder = effective_mode(path, status), path[: path.rfind("/")] or "/"
+            group_reads = group_reads and (
+                status.st_gid == gid
+                and bool(mode & stat.S_IRGRP)
+                and self._group_passes(folder, gid, top)
+            )
+            public = public and (
+                mode & _WORLD_READ == _WORLD_READ and self._world_passes(folder, top)
+            )
+            if not (group_reads or public):
+                break
         return Access(
-            owner=self.rule.owner or account_name(first.st_uid),
-            owner_group=self.rule.group or group,
+            owner=self.rule.owner or account_name(uid),
+            owner_group=self.rule.group or (group_name(gid) if group_reads else None),
             public=self.rule.public or public,
-        )
-
-    def _group_reads(self, path: str, status: os.stat_result, gid: int, top: str) -> bool:
-        return (
-            status.st_gid == gid
-            and bool(effective_mode(path, status) & stat.S_IRGRP)
-            and self._group_passes(os.path.dirname(path), gid, top)  # noqa: PTH120
         )
 
     def _world_passes(self, folder: str, top: str) -> bool:

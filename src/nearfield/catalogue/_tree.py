@@ -11,7 +11,6 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 
 from nearfield.catalogue.metadata.reader import SIGNATURE, has_signature
 
@@ -82,7 +81,10 @@ def is_text(path: str) -> bool:
 
 
 def has_data_suffix(path: str) -> bool:
-    return PurePosixPath(path).suffix.lower() in DATA_SUFFIXES
+    name = path[path.rfind("/") + 1 :]
+    # A name that begins with its only dot has no suffix.
+    dot = name.rfind(".")
+    return dot > 0 and name[dot:].lower() in DATA_SUFFIXES
 
 
 def on_tape(status: os.stat_result) -> bool:
