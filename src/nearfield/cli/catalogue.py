@@ -36,6 +36,12 @@ def scan(
     public: Annotated[bool, typer.Option(help="Let everybody see the records.")] = False,
     owner: Annotated[str | None, typer.Option(help="Owner, instead of the files'.")] = None,
     group: Annotated[str | None, typer.Option(help="Group, instead of the files'.")] = None,
+    keep_watching: Annotated[
+        bool, typer.Option("--watch", help="Scan again whenever something changes, until ended.")
+    ] = False,
+    interval: Annotated[
+        float, typer.Option(min=1, help="With --watch: seconds between scans, changes or not.")
+    ] = 60,
     as_json: _Json = False,
 ) -> None:
     """Register every dataset below DIR. Exits 1 if anything could not be registered."""
@@ -50,17 +56,26 @@ def scan(
 
         raise UsageError(f"{folder}: not a folder", hint="name the folder that holds the data")
     store = CatalogueStore(file, config.catalogue.name)
+
+    def once(**options: Any) -> ScanReport:
+        return scan_folder(
+            store,
+            folder,
+            config,
+            recall=recall,
+            rule=AccessRule(owner=owner, group=group, public=public),
+            workers=len(os.sched_getaffinity(0)),
+            **options,
+        )
+
     try:
+        if keep_watching:
+            from nearfield.cli._watch import watch
+
+            watch(once, _report_as_json, folder, file, interval, json_lines=as_json)
+            return
         with progress("scan") as tell:
-            report = scan_folder(
-                store,
-                folder,
-                config,
-                on_progress=tell,
-                recall=recall,
-                rule=AccessRule(owner=owner, group=group, public=public),
-                workers=len(os.sched_getaffinity(0)),
-            )
+            report = once(on_progress=tell)
     finally:
         store.close()
     if as_json:

@@ -1,0 +1,68 @@
+"""``nearfield catalogue scan --watch``: scan, wait for changes, scan again, until told to end."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+from nearfield.catalogue import ScanReport
+from nearfield.catalogue.watching import when_to_scan
+from nearfield.cli._output import complain, one_line
+from nearfield.errors import CatalogueUnavailableError
+
+
+def watch(
+    scan: Callable[[], ScanReport],
+    as_json: Callable[[ScanReport], dict[str, object]],
+    folder: Path,
+    catalogue: Path,
+    interval: float,
+    *,
+    json_lines: bool,
+) -> None:
+    """Scan until SIGTERM or Ctrl-C. Prints a line for each scan that found something new."""
+    stop = threading.Event()
+    told: set[tuple[str, str]] = set()
+
+    def end(_: int, __: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    for turn, _ in enumerate(
+        when_to_scan(folder, interval=interval, stop=stop, own=catalogue, on_poll=complain)
+    ):
+        try:
+            report = scan()
+        except CatalogueUnavailableError as error:
+            # Somebody else is writing: the next turn finds the same changes.
+            complain(str(error))
+            continue
+        failed = {(one.path, one.reason) for one in report.failed}
+        for path, reason in sorted(failed - told):
+            if not json_lines:
+                print(f"failed: {one_line(path)}: {one_line(reason)}", file=sys.stderr)
+        news = bool(report.registered or report.updated or failed != told or turn == 0)
+        told = failed
+        if news:
+            print(json.dumps(as_json(report)) if json_lines else _line(report), flush=True)
+        if stop.is_set():
+            return
+
+
+def _line(report: ScanReport) -> str:
+    counts = {
+        "registered": report.registered,
+        "updated": report.updated,
+        "unchanged": report.unchanged,
+        "missing": report.missing,
+        "failed": len(report.failed),
+    }
+    return (
+        ", ".join(f"{number} {what}" for what, number in counts.items() if number) or "no dataset"
+    )
