@@ -28,12 +28,16 @@ class NearfieldExtension(ExtensionApp):
             # Late: whatever is missing, the server itself starts, and says what it is.
             from nearfield_server.access import CatalogueAccess
             from nearfield_server.events import Events
+            from nearfield_server.inside.looker import Looker
+            from nearfield_server.preview import Pictures
             from nearfield_server.routes import tornado_routes
             from nearfield_server.runs import RunManager
 
             root = Path(self.serverapp.root_dir) / self.runs_folder
             self.settings["nearfield_runs"] = RunManager(root)
             self.settings["nearfield_access"] = CatalogueAccess()
+            self.settings["nearfield_looker"] = Looker()
+            self.settings["nearfield_pictures"] = Pictures()
             self.settings["nearfield_events"] = Events(self.serverapp.event_logger)
             self._routes: list[tuple[str, Any]] = list(tornado_routes())
             self._working = True
@@ -50,6 +54,7 @@ class NearfieldExtension(ExtensionApp):
         if self._working:
             await self.settings["nearfield_runs"].stop_all()
             await self.settings["nearfield_access"].aclose()
+            await self.settings["nearfield_looker"].aclose()
 
 
 class BlockedHandler(APIHandler):

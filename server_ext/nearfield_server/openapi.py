@@ -64,6 +64,17 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("/datasets/{pid}/related", "get"): Operation(
         "What it was made from, what was made from it", models.RelatedAnswer, query=models.OneAsked
     ),
+    ("/datasets/{pid}/thumbnail", "get"): Operation(
+        "A small picture of it",
+        query=models.OneAsked,
+        media=("image/png", "image/jpeg", "image/webp"),
+    ),
+    ("/datasets/{pid}/tree", "get"): Operation(
+        "Groups, arrays and attributes of a file", models.TreeAnswer, query=models.TreeAsked
+    ),
+    ("/datasets/{pid}/slice", "get"): Operation(
+        "Values of an array, 1 MB at most", models.SliceAnswer, query=models.SliceAsked
+    ),
     ("/templates", "get"): Operation("The templates that can be run", models.TemplatesAnswer),
     ("/session", "get"): Operation("What this session is and has", models.SessionAnswer),
     ("/session/datasets", "get"): Operation(

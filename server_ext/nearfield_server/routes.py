@@ -11,6 +11,7 @@ from nearfield_server.datasets import (
     SearchHandler,
 )
 from nearfield_server.handler import Handler
+from nearfield_server.preview import SliceHandler, ThumbnailHandler, TreeHandler
 from nearfield_server.run_routes import PublishHandler, RunHandler, RunsHandler
 from nearfield_server.session import SessionDatasetsHandler, SessionHandler
 from nearfield_server.templates import TemplatesHandler
@@ -30,6 +31,9 @@ ROUTES: tuple[tuple[str, type[Handler]], ...] = (
     ("/datasets/{pid}", DatasetHandler),
     ("/datasets/{pid}/files", FilesHandler),
     ("/datasets/{pid}/related", RelatedHandler),
+    ("/datasets/{pid}/thumbnail", ThumbnailHandler),
+    ("/datasets/{pid}/tree", TreeHandler),
+    ("/datasets/{pid}/slice", SliceHandler),
     ("/templates", TemplatesHandler),
     ("/session", SessionHandler),
     ("/session/datasets", SessionDatasetsHandler),

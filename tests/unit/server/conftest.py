@@ -129,6 +129,8 @@ async def bare_server(
     for client in clients:
         await client.aclose()
     for app in apps:
+        if looker := app.web_app.settings.get("nearfield_looker"):
+            await looker.aclose()
         await app.http_server.close_all_connections()
         app.http_server.stop()
 
