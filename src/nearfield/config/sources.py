@@ -84,6 +84,11 @@ class InvenioSource(_Source):
     max_file: int = Field(default=50 * 2**30, gt=0)
     max_dataset: int = Field(default=100 * 2**30, gt=0)
     """Bytes of a file and of all of a dataset's; RODARE's limits."""
+    max_files: int = Field(default=100, gt=1)
+    creator: str | None = None
+    """Who is named as the creator of results: ``Family, Given``, or an organisation."""
+    license: str | None = None
+    """Its identifier at the repository: ``cc-by-4.0``."""
 
 
 class ServiceSource(_Source):
