@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -24,6 +24,7 @@ MAX_DEPTH = 12
 MAX_NODES = 1000
 MAX_LIMIT = 1000
 DEFAULT_LIMIT = 100
+MAX_RELATED = 10_000
 MAX_SKIP = 2**31
 
 
@@ -166,7 +167,11 @@ def _inclusions(said: Any) -> Iterator[Inclusion]:
             raise FilterError("include: each entry has a relation")
         if unknown := sorted(entry.keys() - {"relation", "scope"}):
             raise FilterError(f"include: unknown part {unknown[0]!r}")
-        yield Inclusion(entry["relation"], _filter_of(entry.get("scope") or {}))
+        scope = _object(entry.get("scope") or {}, "scope")
+        # All of a relation, as LoopBack has it, unless it is limited.
+        limit = {} if scope.get("limit") else {"limit": None}
+        found = _filter_of({**scope, **limit})
+        yield Inclusion(entry["relation"], replace(found, limit=MAX_RELATED) if limit else found)
 
 
 def terms_of(where: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -8,10 +8,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from nearfield.catalogue._store import CatalogueStore
-from nearfield.catalogue.serving.loopback import Filter, FilterError, compiled, read_where
+from nearfield.catalogue.serving.loopback import (
+    MAX_LIMIT,
+    Filter,
+    FilterError,
+    Inclusion,
+    compiled,
+    read_where,
+)
 from nearfield.catalogue.serving.panosc_choice import Choice, choose
 from nearfield.catalogue.serving.panosc_records import (
     DOCUMENT,
@@ -25,6 +33,7 @@ from nearfield.catalogue.sqlite import SqliteCatalogue
 from nearfield.datasets import Dataset, Principal
 from nearfield.errors import DatasetNotFoundError, DatasetNotPermittedError
 from nearfield.querying import Query
+from nearfield.querying.matching import holds
 
 # No account has this name: of what is not public it sees nothing.
 EVERYBODY = Principal(name="(everybody)")
@@ -188,8 +197,6 @@ class PanoscApi:
                 )
 
     async def _in_query(self, query: Query, dataset: Dataset) -> bool:
-        from nearfield.querying.matching import holds
-
         return await asyncio.to_thread(holds, query, dataset)
 
     async def _all(self, name: str) -> list[str]:
@@ -249,12 +256,8 @@ class PanoscApi:
 
 
 def _including(scope: Filter, relation: dict[str, Any]) -> Filter:
-    from dataclasses import replace
-
-    from nearfield.catalogue.serving.loopback import Inclusion
-
     inner = Inclusion(relation["relation"], Filter(where=relation["scope"]["where"]))
-    return replace(scope, include=(*scope.include, inner))
+    return replace(scope, include=(*scope.include, inner), limit=min(scope.limit, MAX_LIMIT))
 
 
 def _with_query(wanted: Filter) -> dict[str, Any]:

@@ -1,0 +1,133 @@
+"""A query as a filter of the PaNOSC search API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nearfield.querying import Condition, Query
+from nearfield.querying.words import words_of
+from nearfield.techniques import label_of, names_of, technique_ids
+
+# What is always wanted of a dataset, but for its files, of which there may be many.
+_SHOWN = ("techniques", "instrument", "parameters", "samples", "document")
+# Of each dataset in a list; one that is asked for by its PID has all of them.
+MAX_FILES = 1000
+FILTERS = frozenset(
+    {
+        "text",
+        "technique",
+        "instrument",
+        "facility",
+        "sample",
+        "proposal",
+        "since",
+        "until",
+        "conditions",
+        "source",
+    }
+)
+_OPERATORS = {"<": "lt", "<=": "lte", ">": "gt", ">=": "gte"}
+
+
+def search_filter(query: Query, limit: int, skip: int) -> dict[str, Any]:
+    """Everything of ``query`` that this API can be asked, with the relations that are shown."""
+    scopes = _scopes(query)
+    include: list[dict[str, Any]] = [
+        {"relation": name, "scope": {"where": where}} for name, where in scopes
+    ]
+    chosen = {name for name, _ in scopes}
+    # A parameter condition shows its own parameter alone: all of them are one relation more.
+    include += [{"relation": name} for name in _SHOWN if name not in chosen]
+    if "parameters" in chosen:
+        include.append({"relation": "parameters"})
+    include.append({"relation": "files", "scope": {"limit": MAX_FILES}})
+    said: dict[str, Any] = {"include": include, "limit": limit, "skip": skip}
+    if where := search_where(query):
+        said["where"] = where
+    return said
+
+
+def only_where(query: Query) -> bool:
+    """Can ``count`` be asked, which knows no relations?"""
+    return not _scopes(query)
+
+
+def search_where(query: Query) -> dict[str, Any]:
+    """The conditions on the dataset itself."""
+    terms: list[dict[str, Any]] = [{"text": word} for word in words_of(query.text)]
+    if query.since is not None:
+        terms.append({"creationDate": {"gte": query.since.isoformat()}})
+    if query.until is not None:
+        terms.append({"creationDate": {"lte": query.until.isoformat()}})
+    if len(terms) > 1:
+        return {"and": terms}
+    return terms[0] if terms else {}
+
+
+def one_filter() -> dict[str, Any]:
+    """What is wanted of one dataset."""
+    return {"include": [{"relation": name} for name in (*_SHOWN, "files")]}
+
+
+def _scopes(query: Query) -> list[tuple[str, dict[str, Any]]]:
+    """Relations, each with what one of a dataset's must be."""
+    found: list[tuple[str, dict[str, Any]]] = []
+    if query.technique:
+        found.append(("techniques", _techniques(query.technique)))
+    instrument = [
+        _one_of(name, values)
+        for name, values in (("name", query.instrument), ("facility", query.facility))
+        if values
+    ]
+    if instrument:
+        found.append(("instrument", {"and": instrument} if len(instrument) > 1 else instrument[0]))
+    if query.sample:
+        found.append(("samples", _one_of("name", query.sample)))
+    if query.proposal:
+        found.append(("document", _one_of("title", query.proposal)))
+    return found + [("parameters", _parameter(one)) for one in query.conditions]
+
+
+def _one_of(name: str, values: tuple[str, ...]) -> dict[str, Any]:
+    # ilike: case does not count. A "%" in a name would stand for anything: such a name is asked
+    # for as it is written.
+    terms = [{name: value if "%" in value else {"ilike": value}} for value in values]
+    return {"or": terms} if len(terms) > 1 else terms[0]
+
+
+def _techniques(values: tuple[str, ...]) -> dict[str, Any]:
+    """Identifiers and names, the narrower ones too, for servers that know no ontology."""
+    pids: dict[str, None] = {}
+    names: dict[str, None] = {}
+    for value in values:
+        names[value] = None
+        ids = technique_ids(name for name in names_of(value) if name.startswith("http"))
+        pids.update(dict.fromkeys(ids))
+        names.update({label: None for one in ids if (label := label_of(one))})
+        if value.startswith("http"):
+            pids[value] = None
+    by_name = {"name": {"inq": list(names)}}
+    return {"or": [{"pid": {"inq": list(pids)}}, by_name]} if pids else by_name
+
+
+def _parameter(condition: Condition) -> dict[str, Any]:
+    value: Any = condition.value
+    if condition.op != "=":
+        value = {_OPERATORS[condition.op]: value}
+    terms: list[dict[str, Any]] = [{"name": condition.name}, {"value": value}]
+    if condition.unit is not None:
+        terms.append({"unit": condition.unit})
+    return {"and": terms}
+
+
+def finds_nothing(query: Query) -> bool:
+    """A text is compared with ``=`` and without a unit; asked otherwise it is never found.
+
+    A text of signs alone is not found either.
+    """
+    if query.text.strip() and not words_of(query.text):
+        return True
+    return any(
+        isinstance(one.value, str) and (one.op != "=" or one.unit is not None)
+        for one in query.conditions
+    )
