@@ -13,8 +13,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from asgi import in_thread, serving
 
+from asgi import in_thread, serving
 from nearfield.catalogue import Catalogue, CatalogueStore
 from nearfield.catalogue.panosc import PanoscCatalogue
 from nearfield.catalogue.service import make_app

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -27,6 +27,11 @@ _SUMMARIES: TypeAdapter[SummaryPage] = TypeAdapter(SummaryPage)
 _DATASET: TypeAdapter[Dataset] = TypeAdapter(Dataset)
 _T = TypeVar("_T")
 _D = TypeVar("_D", Dataset, DatasetSummary)
+_PICTURES: tuple[Literal["image/png", "image/jpeg", "image/webp"], ...] = (
+    "image/png",
+    "image/jpeg",
+    "image/webp",
+)
 
 
 class ServiceCatalogue:
@@ -105,13 +110,49 @@ class ServiceCatalogue:
         return self._read(_PID, answer)["pid"]
 
     async def thumbnail(self, pid: str) -> Thumbnail | None:
-        await self.get(pid)
+        answer = await self._response("GET", f"{_path_of(pid)}/thumbnail")
+        media_type = answer.headers.get("content-type", "").partition(";")[0]
+        for known in _PICTURES:
+            if media_type == known and answer.content:
+                return Thumbnail(known, answer.content)
+        if answer.status_code != 204:
+            raise self._strange()
         return None
+
+    async def register(self, dataset: Dataset) -> None:
+        """Write a raw record, replacing one of its PID: for who may write in this catalogue.
+
+        Raises:
+            DatasetNotPermittedError: the token's owner is no writer.
+            UsageError: the record is not one that is taken.
+        """
+        # The service says where a record came from, how large it is and what is wrong with it.
+        said = dataset.model_dump_json(
+            exclude_defaults=True, exclude={"source", "size", "warnings", "thumbnail"}
+        )
+        await self._ask(
+            "PUT",
+            _path_of(dataset.pid),
+            content=said.encode(),
+            headers={"Content-Type": "application/json"},
+        )
+
+    async def delete(self, pid: str) -> None:
+        """Take a record out: a writer any, others their own results.
+
+        Raises:
+            DatasetNotFoundError, DatasetNotPermittedError, CatalogueError: it is not there, not
+            yours, or results refer to it.
+        """
+        await self._ask("DELETE", _path_of(pid))
 
     async def aclose(self) -> None:
         await self._client.aclose()
 
     async def _ask(self, method: str, path: str, **options: Any) -> bytes:
+        return (await self._response(method, path, **options)).content
+
+    async def _response(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:
             answer = await self._client.request(method, self.url + path, **options)
         except httpx.HTTPError as error:
@@ -122,7 +163,7 @@ class ServiceCatalogue:
         except httpx.InvalidURL as error:
             raise CatalogueError(f"catalogue {self.url}: not a URL: {error}") from error
         if answer.is_success:
-            return answer.content
+            return answer
         raise self._failure(answer)
 
     def _failure(self, answer: httpx.Response) -> Exception:

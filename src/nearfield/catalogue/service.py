@@ -24,13 +24,14 @@ from pydantic import TypeAdapter, ValidationError
 from nearfield.catalogue._hub_auth import HubAuthenticator, NotLoggedInError, hub_tls
 from nearfield.catalogue._store import CatalogueStore
 from nearfield.catalogue._wire import (
-    error_body,
     explain_validation,
     links_body,
     query_from_params,
     status_of,
 )
 from nearfield.catalogue.serving.public import public_routes
+from nearfield.catalogue.serving.replies import SEE, answer, refused
+from nearfield.catalogue.serving.write_routes import write_handlers
 from nearfield.catalogue.sqlite import SqliteCatalogue
 from nearfield.config.serving import ServeConfig
 from nearfield.datasets import DataFile, DerivedDataset
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
 MAX_BODY = 4 * 1024 * 1024
 MAX_PIDS = 200
+_PARTS = frozenset({"files", "links", "thumbnail"})
 _FILES: TypeAdapter[tuple[DataFile, ...]] = TypeAdapter(tuple[DataFile, ...])
 
 
@@ -65,18 +67,6 @@ def make_app(
 
     base = "/" + prefix.strip("/")
     serve = serve or ServeConfig()
-
-    def answer(body: str | bytes, status: int = 200) -> Response:
-        # Answers hold one user's view: no cache on the way may keep them.
-        return Plain(
-            body, status, media_type="application/json", headers={"Cache-Control": "no-store"}
-        )
-
-    def refused(status: int, message: str, hint: str | None = None) -> Response:
-        extra = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
-        return JSONResponse(
-            error_body(message, hint), status, headers={"Cache-Control": "no-store", **extra}
-        )
 
     def guarded(
         work: Callable[[Request, SqliteCatalogue], Awaitable[Response]],
@@ -127,6 +117,12 @@ def make_app(
 
     async def one(request: Request, catalogue: SqliteCatalogue) -> Response:
         pid, part = _pid_of(request, base)
+        if part == "thumbnail":
+            picture = await catalogue.thumbnail(pid)
+            if picture is None:
+                return Plain(status_code=204, headers={"Cache-Control": "no-store"})
+            headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+            return Plain(picture.content, media_type=picture.media_type, headers=headers)
         if part == "links":
             found = links_body(await catalogue.links(pid))
             return JSONResponse(found, headers={"Cache-Control": "no-store"})
@@ -143,7 +139,7 @@ def make_app(
     async def nowhere(request: Request, error: Exception) -> Response:
         status = getattr(error, "status_code", 404)
         message = "no such route" if status == 404 else "this route takes no such method"
-        return refused(status, message, "see docs/reference/catalogue.md")
+        return refused(status, message, SEE)
 
     async def crashed(request: Request, error: Exception) -> Response:
         # The traceback goes to the service's log, not to the user.
@@ -155,6 +151,7 @@ def make_app(
         if hub is not None:
             await hub.aclose()
 
+    register, delete = write_handlers(store, serve, lambda request: _pid_of(request, base), _body)
     routes = [
         Route("/health", health),
         *public_routes(store, serve),
@@ -162,7 +159,9 @@ def make_app(
         Route("/summaries", guarded(summaries)),
         Route("/datasets", guarded(search), methods=["GET"]),
         Route("/datasets", guarded(derive), methods=["POST"]),
-        Route("/datasets/{rest:path}", guarded(one)),
+        Route("/datasets/{rest:path}", guarded(one), methods=["GET"]),
+        Route("/datasets/{rest:path}", guarded(register), methods=["PUT"]),
+        Route("/datasets/{rest:path}", guarded(delete), methods=["DELETE"]),
     ]
     return Starlette(
         routes=routes if base == "/" else [Mount(base, routes=routes)],
@@ -183,7 +182,7 @@ def _pid_of(request: Request, base: str) -> tuple[str, str | None]:
     # A proxy may have encoded the prefix in its own way: then what the router found must do.
     rest = path[len(above) :] if path.startswith(above) else quote(request.path_params["rest"])
     segments = rest.split("/")
-    part = segments[-1] if len(segments) > 1 and segments[-1] in ("files", "links") else None
+    part = segments[-1] if len(segments) > 1 and segments[-1] in _PARTS else None
     return unquote("/".join(segments[:-1] if part else segments)), part
 
 
