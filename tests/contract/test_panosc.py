@@ -96,6 +96,9 @@ class TestPanosc(CatalogueContract):
     def held(self, dataset: Dataset) -> Dataset:
         return as_panosc_has_it(dataset)
 
+    def listed(self, dataset: Dataset) -> Dataset:
+        return self.held(dataset).model_copy(update={"access": Access(public=True)})
+
     def assert_held(self, catalogue: Catalogue, found: Dataset, seeded: Dataset) -> None:
         assert found.access == Access(public=True)
         as_seeded = found.model_copy(update={"access": seeded.access})

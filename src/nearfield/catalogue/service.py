@@ -96,9 +96,6 @@ def make_app(
 
         return handle
 
-    async def health(request: Request) -> Response:
-        return answer('{"status":"ok"}')
-
     async def search(request: Request, catalogue: SqliteCatalogue) -> Response:
         page = await catalogue.search(query_from_params(request.query_params.multi_items()))
         return answer(page.model_dump_json())
@@ -136,15 +133,6 @@ def make_app(
         wanted = await asyncio.to_thread(DerivedDataset.model_validate_json, body)
         return JSONResponse({"pid": await catalogue.derive(wanted)}, 201)
 
-    async def nowhere(request: Request, error: Exception) -> Response:
-        status = getattr(error, "status_code", 404)
-        message = "no such route" if status == 404 else "this route takes no such method"
-        return refused(status, message, SEE)
-
-    async def crashed(request: Request, error: Exception) -> Response:
-        # The traceback goes to the service's log, not to the user.
-        return refused(500, "the catalogue failed", "the service's log says why")
-
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
@@ -153,7 +141,7 @@ def make_app(
 
     register, delete = write_handlers(store, serve, lambda request: _pid_of(request, base), _body)
     routes = [
-        Route("/health", health),
+        Route("/health", _health),
         *public_routes(store, serve),
         Route("/facets", guarded(facets)),
         Route("/summaries", guarded(summaries)),
@@ -165,9 +153,24 @@ def make_app(
     ]
     return Starlette(
         routes=routes if base == "/" else [Mount(base, routes=routes)],
-        exception_handlers={404: nowhere, 405: nowhere, 500: crashed},
+        exception_handlers={404: _nowhere, 405: _nowhere, 500: _crashed},
         lifespan=lifespan,
     )
+
+
+async def _health(request: Request) -> Response:
+    return answer('{"status":"ok"}')
+
+
+async def _nowhere(request: Request, error: Exception) -> Response:
+    status = getattr(error, "status_code", 404)
+    message = "no such route" if status == 404 else "this route takes no such method"
+    return refused(status, message, SEE)
+
+
+async def _crashed(request: Request, error: Exception) -> Response:
+    # The traceback goes to the service's log, not to the user.
+    return refused(500, "the catalogue failed", "the service's log says why")
 
 
 def _pid_of(request: Request, base: str) -> tuple[str, str | None]:

@@ -1,4 +1,4 @@
-"""What the public has been shown, when, and what was taken back: the memory of the OAI provider.
+"""What the public has been shown, when, and what was taken back: the memory of the service.
 
 A harvester that asks "what has changed since" must be told of records that are public no more,
 and must not be told that a record exists which never was public. Triggers keep the table, so
@@ -24,10 +24,14 @@ CREATE TABLE IF NOT EXISTS announced (
     state TEXT NOT NULL,
     opens INTEGER,
     type TEXT NOT NULL,
-    instrument TEXT
+    instrument TEXT,
+    facility TEXT,
+    proposal TEXT
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS announced_stamp ON announced (stamp, pid);
 CREATE INDEX IF NOT EXISTS announced_instrument ON announced (instrument, stamp, pid);
+CREATE INDEX IF NOT EXISTS announced_place ON announced (instrument, facility) WHERE state = 'open';
+CREATE INDEX IF NOT EXISTS announced_proposal ON announced (proposal) WHERE state = 'open';
 CREATE INDEX IF NOT EXISTS announced_opens ON announced (opens) WHERE opens IS NOT NULL
 """
 # state: 'open'; 'gone': was open once; 'waiting': public, its embargo not over, never shown.
@@ -38,15 +42,17 @@ _OPENS = (
     " '$.access.embargo_until')) AS INTEGER) + 1 AS at) WHERE at > {now})"
 )
 _PUT = """
-INSERT INTO announced (pid, stamp, state, opens, type, instrument)
+INSERT INTO announced (pid, stamp, state, opens, type, instrument, facility, proposal)
 SELECT d.pid, {now}, CASE WHEN {opens} IS NULL THEN 'open' ELSE 'waiting' END, {opens},
-    d.type, d.instrument
+    d.type, d.instrument,
+    json_extract(NEW.document, '$.facility'), json_extract(NEW.document, '$.proposal')
 FROM dataset d WHERE d.id = NEW.id AND d.public = 1
 ON CONFLICT (pid) DO UPDATE SET
     stamp = excluded.stamp,
     state = CASE WHEN excluded.state = 'open' THEN 'open'
         WHEN state = 'waiting' THEN 'waiting' ELSE 'gone' END,
-    opens = excluded.opens, type = excluded.type, instrument = excluded.instrument
+    opens = excluded.opens, type = excluded.type, instrument = excluded.instrument,
+    facility = excluded.facility, proposal = excluded.proposal
 """
 _HIDE = """
 UPDATE announced SET stamp = {now}, state = 'gone', opens = NULL
@@ -72,9 +78,11 @@ _TRIGGERS = {
 }
 # What is public when the file is first served.
 _FILL = """
-INSERT OR IGNORE INTO announced (pid, stamp, state, opens, type, instrument)
+INSERT OR IGNORE INTO announced
+    (pid, stamp, state, opens, type, instrument, facility, proposal)
 SELECT d.pid, {now}, CASE WHEN {opens} IS NULL THEN 'open' ELSE 'waiting' END, {opens},
-    d.type, d.instrument
+    d.type, d.instrument,
+    json_extract(r.document, '$.facility'), json_extract(r.document, '$.proposal')
 FROM dataset d JOIN record r USING (id) WHERE d.public = 1
 """
 
@@ -171,6 +179,28 @@ class Announcements:
             rows = connection.execute(
                 "SELECT DISTINCT instrument FROM announced WHERE instrument IS NOT NULL"
                 " AND state != 'waiting' ORDER BY instrument LIMIT ?",
+                (limit,),
+            ).fetchall()
+        return [name for (name,) in rows]
+
+    def places(self, limit: int) -> list[tuple[str, str | None]]:
+        """The instruments of open records, each with a facility that a record of it names."""
+        self._open_what_is_due()
+        with self._store.reading() as connection:
+            rows = connection.execute(
+                "SELECT instrument, max(facility) FROM announced WHERE state = 'open'"
+                " AND instrument IS NOT NULL GROUP BY instrument ORDER BY instrument LIMIT ?",
+                (limit,),
+            ).fetchall()
+        return [(name, facility) for name, facility in rows]
+
+    def proposals(self, limit: int) -> list[str]:
+        """The proposals of open records, by name."""
+        self._open_what_is_due()
+        with self._store.reading() as connection:
+            rows = connection.execute(
+                "SELECT DISTINCT proposal FROM announced WHERE state = 'open'"
+                " AND proposal IS NOT NULL ORDER BY proposal LIMIT ?",
                 (limit,),
             ).fetchall()
         return [name for (name,) in rows]

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from nearfield.catalogue._store import CatalogueStore
+from nearfield.catalogue.serving.announced import Announcements
 from nearfield.catalogue.serving.loopback import (
     MAX_LIMIT,
     Filter,
@@ -53,8 +54,9 @@ class PanoscApi:
 
     def __init__(self, store: CatalogueStore, clock: Callable[[], float] = time.monotonic) -> None:
         self._catalogue, self._clock = SqliteCatalogue(store, EVERYBODY), clock
-        self._names: dict[str, tuple[float, list[str]]] = {}
-        self._facilities: dict[str, tuple[float, str | None]] = {}
+        self._known = Announcements(store)
+        self._names: tuple[float, list[str]] = (-1.0, [])
+        self._places: tuple[float, list[tuple[str, str | None]]] = (-1.0, [])
 
     async def datasets(self, wanted: Filter) -> list[dict[str, Any]]:
         """Raises FilterError."""
@@ -119,9 +121,9 @@ class PanoscApi:
 
     async def instrument(self, pid: str) -> dict[str, Any]:
         """Raises NotThereError."""
-        for name in await self._all("instrument"):
-            if (view := instrument_view(name, None))["pid"] == pid:
-                return instrument_view(name, await self._facility(name)) or view
+        for view in await self._instruments():
+            if view["pid"] == pid:
+                return view
         raise NotThereError(pid)
 
     async def documents(self, wanted: Filter) -> list[dict[str, Any]]:
@@ -145,7 +147,7 @@ class PanoscApi:
 
     async def document(self, pid: str, wanted: Filter) -> dict[str, Any]:
         """Raises NotThereError, FilterError."""
-        for name in await self._all("proposal"):
+        for name in await self._proposals():
             if document_view(name)["pid"] == pid:
                 found = await self._document(name, wanted)
                 if found is not None:
@@ -199,31 +201,22 @@ class PanoscApi:
     async def _in_query(self, query: Query, dataset: Dataset) -> bool:
         return await asyncio.to_thread(holds, query, dataset)
 
-    async def _all(self, name: str) -> list[str]:
-        """The instruments or proposals of public datasets; counted anew once a minute."""
-        until, known = self._names.get(name, (-1.0, []))
-        if self._clock() >= until:
-            counts = (await self._catalogue.facets(Query())).counts.get(name, {})
-            known = sorted(counts)[:MAX_NAMES]
-            self._names[name] = (self._clock() + NAMES_SECONDS, known)
-        return known
+    async def _instruments(self) -> list[dict[str, Any]]:
+        """Those of public datasets; looked up anew once a minute, and so are the proposals."""
+        if self._clock() >= self._places[0]:
+            found = await asyncio.to_thread(self._known.places, MAX_NAMES)
+            self._places = (self._clock() + NAMES_SECONDS, found)
+        return [instrument_view(name, facility) for name, facility in self._places[1]]
 
-    async def _facility(self, instrument: str) -> str | None:
-        until, known = self._facilities.get(instrument, (-1.0, None))
-        if self._clock() >= until:
-            page = await self._catalogue.search(Query(instrument=(instrument,), limit=1))
-            known = page.datasets[0].facility if page.datasets else None
-            if len(self._facilities) > MAX_NAMES:
-                self._facilities.clear()
-            self._facilities[instrument] = (self._clock() + NAMES_SECONDS, known)
-        return known
+    async def _proposals(self) -> list[str]:
+        if self._clock() >= self._names[0]:
+            found = await asyncio.to_thread(self._known.proposals, MAX_NAMES)
+            self._names = (self._clock() + NAMES_SECONDS, found)
+        return self._names[1]
 
     async def _chosen_instruments(self, wanted: Filter) -> list[dict[str, Any]]:
         test = compiled(_with_query(wanted), INSTRUMENT)
-        views = [
-            instrument_view(name, await self._facility(name))
-            for name in await self._all("instrument")
-        ]
+        views = await self._instruments()
         return [view for view in views if test(view)]
 
     async def _chosen_documents(self, wanted: Filter) -> list[str]:
@@ -231,7 +224,7 @@ class PanoscApi:
             if inclusion.relation not in ("datasets", "members", "parameters"):
                 raise FilterError("Document has: datasets, members, parameters")
         test = compiled(_with_query(wanted), DOCUMENT)
-        return [name for name in await self._all("proposal") if test(document_view(name))]
+        return [name for name in await self._proposals() if test(document_view(name))]
 
     async def _document(self, proposal: str, wanted: Filter) -> dict[str, Any] | None:
         """One document; ``None`` where no dataset of it is what its scope wants."""
