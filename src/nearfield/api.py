@@ -13,72 +13,107 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from nearfield.catalogue._protocol import Catalogue
+    from nearfield.catalogue import Catalogue, Thumbnail
     from nearfield.config import Config
     from nearfield.datasets import Dataset, DatasetFiles
     from nearfield.provenance.record import Record
     from nearfield.publishing.publication import Publication
-    from nearfield.querying import Page
     from nearfield.session_data import SessionDataset
+    from nearfield.showing import ShownDataset, ShownPage
     from nearfield.templates.execution import OnCell
     from nearfield.templates.runner import Plan
 
 T = TypeVar("T")
+_MOMENT = 5.0
+"""Seconds that a card waits for its picture."""
 
 
-def dataset(pid: str, *, catalogue: str | Path | None = None) -> Dataset:
-    """One dataset: its metadata, files and arrays.
+def dataset(
+    pid: str, *, source: str | None = None, catalogue: str | Path | None = None
+) -> ShownDataset:
+    """One dataset: its metadata, files and arrays. A notebook shows it as a card.
 
     Inside a notebook that ``nearfield run`` executes, the run's own inputs answer, and no
     catalogue is asked.
 
     Args:
-        pid: The dataset's persistent identifier.
-        catalogue: A catalogue file instead of the configured catalogue.
+        pid: The dataset's persistent identifier; a DOI with or without ``https://doi.org/``.
+        source: The catalogue that holds it, where several are configured.
+        catalogue: A catalogue file instead of the configured catalogues.
 
     Raises:
         DatasetNotFoundError: there is none, or the run was not given it.
         DatasetNotPermittedError: you may not see it.
+        UnknownNameError: there is no such source.
     """
+    from nearfield.showing import ShownDataset
+
     if catalogue is None and (inputs := os.environ.get("NEARFIELD_RUN")):
         from nearfield.templates.inputs import dataset_of_run
 
-        return dataset_of_run(Path(inputs), pid)
+        return ShownDataset.of(dataset_of_run(Path(inputs), pid))
+    from nearfield.catalogue import only
     from nearfield.templates.inputs import resolve
 
-    async def ask(source: Catalogue) -> Dataset:
-        return (await resolve(source, [pid]))[0]
+    async def ask(all_sources: Catalogue) -> Dataset:
+        return (await resolve(only(all_sources, source), [pid]))[0]
+
+    found = _with_catalogue(None, catalogue, ask)
+    return ShownDataset.of(found, lambda: _picture(found, catalogue))
+
+
+def _picture(found: Dataset, catalogue: str | Path | None) -> Thumbnail | None:
+    """For the card; one that takes longer than a moment is left out."""
+    from nearfield.catalogue import FederatedCatalogue
+
+    async def ask(source: Catalogue) -> Thumbnail | None:
+        async with asyncio.timeout(_MOMENT):
+            if isinstance(source, FederatedCatalogue):
+                return await source.thumbnail(found.pid, source=found.source)
+            return await source.thumbnail(found.pid)
 
     return _with_catalogue(None, catalogue, ask)
 
 
-def search(text: str = "", *, catalogue: str | Path | None = None, **conditions: Any) -> Page:
-    """Datasets that match, newest first.
+def search(text: str = "", *, catalogue: str | Path | None = None, **conditions: Any) -> ShownPage:
+    """Datasets that match, newest first, from all configured catalogues.
 
     Args:
-        text: Words, each of which must be found.
-        catalogue: A catalogue file instead of the configured catalogue.
-        **conditions: Further fields of :class:`nearfield.datasets.Query`: ``type``,
-            ``technique``, ``instrument``, ``input_dataset``, ``since``, ``until``, ``limit``,
-            ``offset``.
+        text: The query language: ``technique:saxs year:2024 energy>8keV "silver behenate"``.
+        catalogue: A catalogue file instead of the configured catalogues.
+        **conditions: Fields of :class:`nearfield.querying.Query`, instead of what the text says
+            of them: ``type``, ``technique``, ``instrument``, ``source``, ``since``, ``until``,
+            ``order``, ``limit``, ``cursor`` (``next`` of the page before), …
 
     Raises:
+        QuerySyntaxError: the text cannot be understood; it points at the character.
         UsageError: a condition does not exist or does not fit.
+        CatalogueUnavailableError: no catalogue answered.
     """
     from pydantic import ValidationError
 
+    from nearfield.catalogue import find
     from nearfield.errors import UnknownNameError, UsageError
     from nearfield.querying import Query
+    from nearfield.querying.language import parse
+    from nearfield.showing import ShownPage
 
     for name in conditions:
         if name not in Query.model_fields:
             raise UnknownNameError("condition", name, Query.model_fields)
     try:
-        query = Query(text=text, **conditions)
+        query = Query.model_validate({**dict(parse(text)), **conditions})
     except ValidationError as error:
         first = error.errors()[0]
         raise UsageError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-    return _with_catalogue(None, catalogue, lambda source: source.search(query))
+    return ShownPage.of(_with_catalogue(None, catalogue, lambda source: find(source, query)))
+
+
+def snippet(dataset: Dataset) -> str:
+    """Code for a notebook's cell that gives this dataset and opens its signal."""
+    from nearfield.showing import snippet as code
+
+    return code(dataset)
 
 
 def run(

@@ -17,6 +17,7 @@ from nearfield.catalogue._protocol import (
     Thumbnail,
     check_supported,
 )
+from nearfield.catalogue._related import Related, related
 from nearfield.catalogue._scan_report import ScanReport
 from nearfield.catalogue._store import CatalogueStore
 from nearfield.catalogue._tree import DATA_SUFFIXES, Failure
@@ -36,6 +37,7 @@ __all__ = [
     "Failure",
     "FederatedCatalogue",
     "FederatedSource",
+    "Related",
     "ScanReport",
     "ServiceCatalogue",
     "SqliteCatalogue",
@@ -45,6 +47,7 @@ __all__ = [
     "find",
     "only",
     "open_catalogue",
+    "related",
     "scan",
     "scan_into",
     "stream_search",

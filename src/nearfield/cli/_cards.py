@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from nearfield.cli._output import one_line
+from nearfield.showing.facts import size_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +28,7 @@ def print_datasets(datasets: Sequence[Dataset]) -> None:
                 one_line(dataset.name),
                 one_line(", ".join(dataset.techniques)) or "-",
                 _time(dataset),
-                human_size(dataset.size),
+                size_of(dataset.size),
             ]
             for dataset in datasets
         ],
@@ -60,7 +61,7 @@ def print_dataset(dataset: Dataset) -> None:
         ("storage", dataset.storage),
         ("its data", dataset.availability),
         ("folder", dataset.source_folder),
-        ("size", f"{human_size(dataset.size)} in {_files(len(dataset.files))}"),
+        ("size", f"{size_of(dataset.size)} in {_files(len(dataset.files))}"),
         ("visible to", visible_to(dataset)),
         ("run", dataset.run_id),
     ]
@@ -79,7 +80,7 @@ def print_dataset(dataset: Dataset) -> None:
     typer.echo("files:")
     for file in dataset.files:
         checksum = f"  sha256:{file.sha256}" if file.sha256 else ""
-        typer.echo(f"  {file.role:<7}{human_size(file.size):>10}  {one_line(file.path)}{checksum}")
+        typer.echo(f"  {file.role:<7}{size_of(file.size):>10}  {one_line(file.path)}{checksum}")
     if dataset.arrays:
         typer.echo("arrays:")
     for array in dataset.arrays:
@@ -110,13 +111,3 @@ def _time(dataset: Dataset) -> str:
 
 def _files(number: int) -> str:
     return "1 file" if number == 1 else f"{number} files"
-
-
-def human_size(size: int) -> str:
-    """Bytes for a person: ``1.9 MB``, powers of ten as storage is sold."""
-    number = float(size)
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        if number < 1000:
-            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
-        number /= 1000
-    return f"{number:.1f} PB"

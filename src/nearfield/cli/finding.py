@@ -187,12 +187,12 @@ def _stream(config: Config, query: Query) -> None:
 
 
 def _line(dataset: DatasetSummary, width: int) -> str:
-    from nearfield.cli._cards import human_size
+    from nearfield.showing.facts import size_of
 
     time = dataset.created
     when = time.isoformat(sep=" ", timespec="minutes")[:16] if time else "-"
     title = one_line(dataset.title or "-")
-    size = human_size(dataset.size) if dataset.size else "-"
+    size = size_of(dataset.size) if dataset.size else "-"
     return f"{dataset.pid:<36}  {dataset.source or '-':<{width}}  {when:<16}  {size:>8}  {title}"
 
 

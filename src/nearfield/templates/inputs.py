@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from nearfield.catalogue._protocol import Catalogue
+from nearfield.catalogue import Catalogue, FederatedCatalogue, only
 from nearfield.datasets import DataFile, Dataset
 from nearfield.errors import DataFileError, DatasetNotFoundError, RunError, UsageError
 from nearfield.provenance.record import Input, InputFile
@@ -47,7 +47,11 @@ async def resolve(catalogue: Catalogue, pids: Sequence[str]) -> list[Dataset]:
     found = []
     for pid in pids:
         dataset = await catalogue.get(pid)
-        files = await catalogue.files(pid)
+        # Of the source that gave it: a PID may be another dataset's in the next one.
+        holder = catalogue
+        if isinstance(catalogue, FederatedCatalogue):
+            holder = only(catalogue, dataset.source)
+        files = await holder.files(dataset.pid)
         found.append(dataset.model_copy(update={"files": files}))
     return found
 

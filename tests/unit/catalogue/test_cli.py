@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from nearfield.cli import run_command
-from nearfield.cli._cards import human_size
 from nearfield.cli._output import one_line
 from nearfield.datasets import DataFile, Dataset
+from nearfield.showing.facts import size_of
 from nearfield.testing.catalogue_contract import a_result
 from nearfield.testing.synthetic import DAY_ONE, make_sample_data, make_stack
 
@@ -200,7 +200,7 @@ def test_the_command_line_imports_little() -> None:
     ("size", "text"), [(0, "0 B"), (999, "999 B"), (1_944_569, "1.9 MB"), (3 * 10**15, "3.0 PB")]
 )
 def test_sizes(size: int, text: str) -> None:
-    assert human_size(size) == text
+    assert size_of(size) == text
 
 
 def test_a_record_of_many_files_can_be_shown(command: Command, tmp_path: Path) -> None:
