@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nearfield.errors import BlockedError, ConfigError, SourceLoginError, UnknownNameError
+from nearfield.errors import BlockedError, ConfigError, SourceLoginError
 
 if TYPE_CHECKING:
     from nearfield.catalogue import Catalogue
@@ -135,14 +135,3 @@ def _stamp() -> Any:
     except (OSError, ConfigError):
         return None
     return file, found.st_mtime_ns, found.st_ino, found.st_size
-
-
-def only(catalogue: Catalogue, source: str | None) -> Catalogue:
-    """The one source that is named, or all of them.
-
-    Raises:
-        UnknownNameError: there is none of that name.
-    """
-    if source is None or source == catalogue.name:
-        return catalogue
-    raise UnknownNameError("source", source, [catalogue.name])

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from contextlib import aclosing
 from datetime import UTC, datetime
+from typing import Any
 
 from jupyter_server.auth.decorator import authorized
 from pydantic import TypeAdapter, ValidationError
 from tornado import web
 from tornado.iostream import StreamClosedError
 
-from nearfield.catalogue import Catalogue
+from nearfield.catalogue import Catalogue, complete_in, only, stream_search
 from nearfield.datasets import Dataset, Pid
-from nearfield.errors import DatasetNotFoundError, DatasetNotPermittedError
-from nearfield.querying import DatasetSummary, Query, summary_of
-from nearfield_server.access import only
+from nearfield.errors import DatasetNotFoundError, DatasetNotPermittedError, NearfieldError
+from nearfield.querying import (
+    DatasetSummary,
+    EndEvent,
+    Query,
+    SearchEvent,
+    SourceEvent,
+    SourceState,
+    summary_of,
+)
 from nearfield_server.handler import Handler
 from nearfield_server.models import (
     CompletionsAsked,
@@ -26,7 +35,7 @@ from nearfield_server.models import (
     RelatedAnswer,
     SearchAsked,
 )
-from nearfield_server.searching import Told, complete, query_of, stream, used
+from nearfield_server.searching import Told, query_of, used
 from nearfield_server.snippets import snippet_of
 
 NDJSON = "application/x-ndjson"
@@ -37,6 +46,14 @@ _PID: TypeAdapter[str] = TypeAdapter(Pid)
 class SearchHandler(Handler):
     """``GET datasets``: all at once, or line by line as it is found."""
 
+    _asking: asyncio.Task[Any] | None = None
+    _gone = False
+
+    def on_connection_close(self) -> None:
+        self._gone = True
+        if self._asking is not None:
+            self._asking.cancel()
+
     @web.authenticated
     @authorized
     async def get(self) -> None:
@@ -44,10 +61,13 @@ class SearchHandler(Handler):
         query = query_of(asked.q, asked)
         streamed = NDJSON in self.request.headers.get("Accept", "")
         told, began = Told(), time.monotonic()
+        self._asking = asyncio.current_task()
         try:
             async with self.access.catalogue() as catalogue:
                 await self._tell(catalogue, query, told, streamed=streamed)
-        except StreamClosedError:
+        except (StreamClosedError, asyncio.CancelledError) as ended:
+            if isinstance(ended, asyncio.CancelledError) and not self._gone:
+                raise
             # Nobody listens any more: another search was typed. What is still asked is given up.
             return
         finally:
@@ -66,19 +86,30 @@ class SearchHandler(Handler):
     async def _tell(
         self, catalogue: Catalogue, query: Query, told: Told, *, streamed: bool
     ) -> None:
-        async with aclosing(stream(catalogue, query)) as events:
-            async for event in events:
+        try:
+            async with aclosing(stream_search(catalogue, query)) as events:
+                async for event in events:
+                    told.hear(event)
+                    if streamed:
+                        await self._line(event)
+        except NearfieldError as error:
+            if not self._headers_written:
+                raise
+            # Too late for a status: told as what it is, the end of the search.
+            failed = SourceState(
+                source=catalogue.name, state="failed", message=error.message, hint=error.hint
+            )
+            for event in (SourceEvent.of(failed), EndEvent(total=0, total_exact=False)):
                 told.hear(event)
-                if streamed:
-                    await self._line(event.model_dump_json())
+                await self._line(event)
 
-    async def _line(self, text: str) -> None:
+    async def _line(self, event: SearchEvent) -> None:
         if not self._headers_written:
             self.set_header("Content-Type", NDJSON)
             self.set_header("Cache-Control", "no-store")
             # nginx would keep the lines back until it has many.
             self.set_header("X-Accel-Buffering", "no")
-        self.write(text + "\n")
+        self.write(event.model_dump_json() + "\n")
         await self.flush()
 
 
@@ -100,8 +131,9 @@ class CompletionsHandler(Handler):
     @authorized
     async def get(self) -> None:
         asked = self.asked(CompletionsAsked)
+        at = len(asked.q) if asked.at is None else min(asked.at, len(asked.q))
         async with self.access.catalogue() as catalogue:
-            self.answer(await complete(catalogue, asked.q, asked.at))
+            self.answer(await complete_in(catalogue, asked.q, at))
 
 
 class OfOneHandler(Handler):
@@ -128,7 +160,10 @@ class DatasetHandler(OfOneHandler):
     async def get(self, pid: str) -> None:
         pid, asked = self.pid(pid), self.asked(OneAsked)
         async with self.access.catalogue() as catalogue:
-            dataset = await only(catalogue, asked.source).get(pid)
+            source = only(catalogue, asked.source)
+            dataset = await source.get(pid)
+        if dataset.source is None:
+            dataset = dataset.model_copy(update={"source": source.name})
         self.tell_opened(dataset, "record")
         self.answer({**dataset.model_dump(mode="json"), "snippet": snippet_of(dataset)})
 

@@ -13,11 +13,10 @@ from pathlib import PurePosixPath
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from nearfield.catalogue import Catalogue, Thumbnail
+from nearfield.catalogue import Catalogue, Thumbnail, only
 from nearfield.config import Config
 from nearfield.datasets import Dataset, path_problem
 from nearfield.errors import DataFileError, UnknownNameError
-from nearfield_server.access import only
 from nearfield_server.datasets import OfOneHandler
 from nearfield_server.inside.looker import Looker
 from nearfield_server.models import Node, OneAsked, SliceAnswer, SliceAsked, TreeAnswer, TreeAsked

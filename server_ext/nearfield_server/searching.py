@@ -1,47 +1,25 @@
-"""What people type, asked of the configured catalogue, told as it comes."""
+"""What people type, as a query; and what a search has told, all at once."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import AsyncGenerator, Iterable
-from datetime import UTC, datetime
+from collections.abc import Iterable
 
-from nearfield.catalogue import Catalogue
-from nearfield.errors import CatalogueError, UnsupportedQueryError
-from nearfield.querying import Query, SourceState, summary_of
-from nearfield.querying.complete import Completions, field_at
-from nearfield.querying.complete import complete as proposals
-from nearfield.querying.events import DatasetsEvent, EndEvent, SearchEvent, SourceEvent
+from nearfield.querying import (
+    DatasetsEvent,
+    EndEvent,
+    Query,
+    SearchEvent,
+    SourceEvent,
+    SourceState,
+)
 from nearfield.querying.language import parse
 from nearfield_server.models import SearchAnswer, SearchAsked
-
-log = logging.getLogger("nearfield.search")
 
 
 def query_of(text: str, asked: SearchAsked | None = None) -> Query:
     """The query that a text stands for. Raises QuerySyntaxError, UsageError."""
     said = {} if asked is None else asked.model_dump(exclude={"q"}, exclude_none=True)
     return parse(text).model_copy(update=said)
-
-
-async def stream(catalogue: Catalogue, query: Query) -> AsyncGenerator[SearchEvent, None]:
-    """The events of a search."""
-    name = catalogue.name
-    yield SourceEvent(source=name, state="asking")
-    try:
-        page = await catalogue.search(query)
-    except CatalogueError as error:
-        yield SourceEvent(source=name, state="failed", message=error.message, hint=error.hint)
-        yield EndEvent(total=0, total_exact=False)
-        return
-    except UnsupportedQueryError as error:
-        yield SourceEvent(source=name, state="unsupported", message=error.message, hint=error.hint)
-        yield EndEvent(total=0, total_exact=False)
-        return
-    now = datetime.now(UTC)
-    yield DatasetsEvent(source=name, datasets=tuple(summary_of(d, now) for d in page.datasets))
-    yield SourceEvent(source=name, state="answered", total=page.total, total_exact=page.total_exact)
-    yield EndEvent(total=page.total, total_exact=page.total_exact, next=page.next)
 
 
 class Told:
@@ -76,18 +54,3 @@ class Told:
 def used(query: Query) -> Iterable[str]:
     """The names of the conditions of a query, without what was looked for."""
     return sorted(query.model_dump(exclude_defaults=True).keys() - {"limit", "cursor", "order"})
-
-
-async def complete(catalogue: Catalogue, text: str, at: int | None) -> Completions:
-    """What may stand at the cursor: fields, and values as the catalogue counts them.
-
-    A catalogue that does not answer costs the values alone: one can go on typing.
-    """
-    at = len(text) if at is None else min(at, len(text))
-    counts: dict[str, dict[str, int]] = {}
-    if field_at(text, at) is not None:
-        try:
-            counts = (await catalogue.facets(Query())).counts
-        except (CatalogueError, UnsupportedQueryError) as error:
-            log.info("no values to propose: %s", error.message)
-    return proposals(text, at, values=counts)

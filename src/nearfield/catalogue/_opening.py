@@ -14,6 +14,7 @@ from nearfield.catalogue.remote import ServiceCatalogue
 from nearfield.catalogue.sqlite import SqliteCatalogue
 from nearfield.config import Config
 from nearfield.errors import BlockedError, NearfieldError
+from nearfield.hub_access import TOKEN_FILE, HubAccess
 
 
 def open_catalogue(
@@ -51,18 +52,20 @@ def open_home(config: Config, *, file: Path | None = None, create: bool = False)
     """``catalogue:`` alone, or the embedded one in ``file``.
 
     An embedded file belongs to one user, who sees all of it. A service is asked with the token
-    in ``$JUPYTERHUB_API_TOKEN``. In a session ``$NEARFIELD_CATALOGUE_URL`` names the hub's
-    service, whatever the configuration of the node or image says.
+    in ``$JUPYTERHUB_API_TOKEN``, or a batch's own. In a session ``$NEARFIELD_CATALOGUE_URL`` names
+    the hub's service, whatever the configuration of the node or image says.
 
     Raises:
-        BlockedError: a service is configured and there is no token.
+        BlockedError: a service is configured and there is no token, or a batch's token file
+            cannot be used.
         CatalogueError: the embedded file is not there (without ``create``) or cannot be used.
     """
     settings = config.catalogue
-    told = os.environ.get("NEARFIELD_CATALOGUE_URL")
+    batch = HubAccess.current() if os.environ.get(TOKEN_FILE) else None
+    told = (batch and batch.catalogue_url) or os.environ.get("NEARFIELD_CATALOGUE_URL")
     url = told or (settings.url if settings.driver == "service" else None)
     if file is None and url:
-        token = os.environ.get("JUPYTERHUB_API_TOKEN")
+        token = batch.token if batch else os.environ.get("JUPYTERHUB_API_TOKEN")
         if not token:
             raise BlockedError(
                 f"catalogue {url}: there is no token to ask with",

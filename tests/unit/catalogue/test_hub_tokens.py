@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from nearfield.catalogue import _hub_tokens
+from nearfield.catalogue import ServiceCatalogue, _hub_tokens, open_catalogue
 from nearfield.catalogue._hub_tokens import HubTokens
 from nearfield.catalogue._tokens import TokenSource
+from nearfield.config import Config
 from nearfield.errors import (
     BlockedError,
     CatalogueUnavailableError,
@@ -151,3 +153,19 @@ def test_a_new_loop_is_no_trouble(hub: Hub) -> None:
     tokens = hub.tokens()
     assert asyncio.run(tokens.token()) == "secret-1"
     assert asyncio.run(tokens.token(fresh=True)) == "secret-2"
+
+
+def test_a_batch_asks_the_hubs_catalogue_with_its_own_token(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "token"
+    HubAccess("http://hub/hub/api", "batch-secret", "http://hub/services/catalogue").write(file)
+    monkeypatch.setenv("NEARFIELD_HUB_TOKEN_FILE", str(file))
+    monkeypatch.setenv("JUPYTERHUB_API_TOKEN", "of-a-session-that-ended")
+    catalogue = open_catalogue(Config())
+    assert isinstance(catalogue, ServiceCatalogue)
+    assert catalogue.url == "http://hub/services/catalogue"
+    assert catalogue._client.headers["Authorization"] == "Bearer batch-secret"
+    file.chmod(0o644)
+    with pytest.raises(BlockedError, match="others may read"):
+        open_catalogue(Config())

@@ -141,13 +141,15 @@ RIGHTS = {
     "owner": Access(owner="alice"),
     "group": Access(owner="bob", access_groups=("beam7",)),
     "public": Access(owner="bob", public=True),
+    "embargoed": Access(owner="bob", public=True, embargo_until=datetime(2999, 1, 1, tzinfo=UTC)),
+    "lifted": Access(owner="bob", public=True, embargo_until=datetime(2000, 1, 1, tzinfo=UTC)),
     "theirs": Access(owner="bob"),
 }
 PEOPLE = {
-    "owner": (Principal(name="alice"), {"owner", "public"}),
-    "group": (Principal(name="carol", groups=frozenset({"beam7"})), {"group", "public"}),
+    "owner": (Principal(name="alice"), {"owner", "public", "lifted"}),
+    "group": (Principal(name="carol", groups=frozenset({"beam7"})), {"group", "public", "lifted"}),
     "other": (Principal(name="bob"), set(RIGHTS) - {"owner"}),
-    "stranger": (Principal(name="mallory"), {"public"}),
+    "stranger": (Principal(name="mallory"), {"public", "lifted"}),
 }
 
 

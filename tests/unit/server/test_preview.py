@@ -260,6 +260,8 @@ RIGHTS = {
     "owner": Access(owner="alice"),
     "group": Access(owner="bob", access_groups=("beam7",)),
     "public": Access(owner="bob", public=True),
+    "embargoed": Access(owner="bob", public=True, embargo_until=datetime(2999, 1, 1, tzinfo=UTC)),
+    "lifted": Access(owner="bob", public=True, embargo_until=datetime(2000, 1, 1, tzinfo=UTC)),
     "theirs": Access(owner="bob"),
 }
 
@@ -267,9 +269,9 @@ RIGHTS = {
 @pytest.mark.parametrize(
     ("user", "sees"),
     [
-        (Principal(name="alice"), {"owner", "public"}),
-        (Principal(name="carol", groups=frozenset({"beam7"})), {"group", "public"}),
-        (Principal(name="mallory"), {"public"}),
+        (Principal(name="alice"), {"owner", "public", "lifted"}),
+        (Principal(name="carol", groups=frozenset({"beam7"})), {"group", "public", "lifted"}),
+        (Principal(name="mallory"), {"public", "lifted"}),
     ],
 )
 async def test_who_may_not_see_the_record_gets_nothing_of_its_files(
