@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from nearfield.config._base import ConfigModel
 
@@ -36,6 +37,23 @@ class SciCatSource(_Source):
 
     driver: Literal["scicat"]
     api: Literal["auto", "v3", "v4"] = "auto"
+    frontend: Url | None = None
+    """What comes before ``/datasets/PID`` in the pages for people."""
+    account: Path | None = None
+    """A functional account for services and batches, instead of ``token``: a file of mode 0600
+    with ``username`` and ``password``."""
+    client_pids: bool = True
+    """May its users name the PIDs of their datasets? A refusal is taken for ``false``."""
+    pid_prefix: Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]+$")] | None = None
+    """What the PIDs that Nearfield names begin with: ``20.500.12345``."""
+    owner_group: str | None = None
+    """The group that owns results of public data; without one a group of the user's own."""
+
+    @model_validator(mode="after")
+    def _one_log_in(self) -> Self:
+        if self.account is not None and self.token != "none":  # noqa: S105
+            raise ValueError("account and token: give one of them")
+        return self
 
 
 class PanoscSource(_Source):
