@@ -33,6 +33,8 @@ LIST_FIELDS = (
     *("startTime", "endTime", "creationTime", "keywords", "datasetlifecycle", "sourceFolder"),
     *("size", "owner", "ownerGroup", "accessGroups", "isPublished", "inputDatasets"),
     "usedSoftware",
+    # Of no interest here; the document of the public route wants them.
+    *("contactEmail", "createdBy", "updatedBy", "createdAt", "updatedAt", "version"),
 )
 
 

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from nearfield.catalogue.scicat.mapping import OURS
+from nearfield.catalogue.scicat.mapping import FACTS, OURS
 from nearfield.catalogue.scicat.metadata import with_safe_keys
 from nearfield.catalogue.scicat.pids import inside
 from nearfield.datasets import DataFile, Dataset
+from nearfield.techniques import technique_ids
 
 BLOCK_FILES = 1000
 BLOCK_BYTES = 2_000_000
@@ -47,7 +48,13 @@ def dataset_body(
         "usedSoftware": list(made.used_software),
         "jobParameters": {
             **with_safe_keys(made.job_parameters),
-            OURS: {"run_id": made.run_id, "request": digest, "by": made.access.owner},
+            OURS: {
+                "run_id": made.run_id,
+                "request": digest,
+                "by": made.access.owner,
+                # For what one version or the other has no word.
+                "facts": {name: getattr(made, name) for name in FACTS if getattr(made, name)},
+            },
         },
     }
     if pid is not None:
@@ -119,9 +126,12 @@ def _file(file: DataFile, folder: str) -> dict[str, Any]:
 
 
 def _techniques(made: Dataset) -> list[dict[str, str]]:
-    known = made.technique_ids
-    paired = known if len(known) == len(made.techniques) else made.techniques
-    return [{"pid": key, "name": name} for name, key in zip(made.techniques, paired, strict=True)]
+    """Each with its own identifier where it has one; SciCat wants one of each."""
+    found = []
+    for name in made.techniques:
+        own = [key for key in technique_ids([name]) if key in made.technique_ids]
+        found.append({"pid": own[0] if own else name, "name": name})
+    return found
 
 
 def _groups(made: Dataset) -> list[str]:

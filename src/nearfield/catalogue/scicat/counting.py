@@ -19,7 +19,10 @@ Counts = dict[str, Counter[str]]
 
 async def facets_of(searcher: Searcher, query: Query) -> Facets:
     """Counts by value; over a part of the matches where the source cannot tell them all."""
-    where = await searcher.plan(query)
+    return await searcher.planned(query, lambda asked, where: _facets(searcher, asked, where))
+
+
+async def _facets(searcher: Searcher, query: Query, where: Where) -> Facets:
     total = await searcher.counted(where)
     if total is None:
         found, whole = await searcher.scan(query, where)

@@ -15,6 +15,7 @@ from nearfield.datasets import MAX_TITLE, Access, DataFile, Dataset
 
 OURS = "nearfield"
 """The key in ``jobParameters`` that holds what Nearfield has no other place for."""
+FACTS = ("instrument", "facility", "sample")
 MAX_TEXT = 20_000
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _IDENTIFIER = re.compile(r"(?:^|[/:])(PaNET\d{5})$", re.IGNORECASE)
@@ -43,6 +44,8 @@ def dataset_of(
     facility, place = location_of(text_of(record, "creationLocation"))
     ours, parameters = job_parameters_of(record)
     derived = record.get("type") == "derived"
+    facts = ours.get("facts")
+    known: Record = facts if derived and isinstance(facts, dict) else {}
     return Dataset(
         pid=outside(pid),
         type="derived" if derived else "raw",
@@ -51,9 +54,9 @@ def dataset_of(
         techniques=tuple(name for name, _ in names),
         technique_ids=tuple(key for _, key in names if _IDENTIFIER.search(key)),
         format=text_of(record, "dataFormat"),
-        instrument=_instrument(record, instruments) or place,
-        facility=facility,
-        sample=_joined(record, "sampleIds", "sampleId"),
+        instrument=_instrument(record, instruments) or place or text_of(known, "instrument"),
+        facility=facility or text_of(known, "facility"),
+        sample=_joined(record, "sampleIds", "sampleId") or text_of(known, "sample"),
         proposal=_joined(record, "proposalIds", "proposalId"),
         creators=_people(record),
         license=text_of(record, "license"),

@@ -7,9 +7,9 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from nearfield.catalogue.scicat.backend import Backend, both
 from nearfield.catalogue.scicat.mapping import Record, dataset_of, text_of
@@ -22,6 +22,7 @@ from nearfield.querying.matching import holds
 MAX_SCAN = 2000
 """Records that are looked through here where the source cannot tell for certain."""
 SCAN_PAGE = 200
+_T = TypeVar("_T")
 
 
 @dataclass
@@ -38,7 +39,7 @@ class Searcher:
 
     def __init__(self, backend: Backend, frontend: str | None) -> None:
         self.backend, self._frontend = backend, frontend
-        self._compute_times = True
+        self._computes = True
 
     async def plan(self, query: Query) -> Where:
         """The conditions that the source is given."""
@@ -48,7 +49,7 @@ class Searcher:
             backend.instruments(), asyncio.gather(*map(self._keys, sorted(names)))
         )
         paths = dict(zip(sorted(names), keys, strict=True))
-        known = Known(instruments, paths, self._compute_times)
+        known = Known(instruments, paths, self._computes)
         return where_of(query, backend.names, known)
 
     async def search(self, query: Query) -> Page:
@@ -56,15 +57,25 @@ class Searcher:
 
         Raises as :meth:`SourceClient.json`.
         """
+        return await self.planned(query, self._search)
+
+    async def planned(self, query: Query, work: Callable[[Query, Where], Awaitable[_T]]) -> _T:
+        """Do ``work`` with the conditions; once more where they were meant for another backend."""
+        version = self.backend.version
         try:
-            return await self._search(query, await self.plan(query))
+            found = await work(query, await self.plan(query))
         except SourceStatusError as error:
-            # A backend that computes nothing in filters: times are then looked at here.
-            timed = query.since or query.until or query.cursor
-            if error.status != 400 or not timed or not self._compute_times:
-                raise
-            self._compute_times = False
-            return await self._search(query, await self.plan(query))
+            # A backend that computes nothing in filters: it is looked through here instead.
+            told = query.since or query.until or query.cursor or query.conditions
+            if self.backend.version == version:
+                if error.status != 400 or not told or not self._computes:
+                    raise
+                self._computes = False
+        else:
+            if self.backend.version == version:
+                return found
+        # Else it turned out to be an older one, whose fields have other names.
+        return await work(query, await self.plan(query))
 
     async def counted(self, where: Where) -> int | None:
         """How many match, where the source can tell; ``None`` where it cannot."""
@@ -113,39 +124,42 @@ class Searcher:
         return found
 
     async def _search(self, query: Query, where: Where) -> Page:
-        start = _place(self.backend.name, query)
-        total = await self.counted(where) if start is None else start["n"]
-        if total is None or (start is not None and "o" in start):
-            return await self._scanned(query, where, 0 if start is None else start["o"])
-        conditions, skip = where.maybe, query.offset
-        if start is not None:
+        start = _place(self.backend.name, query) or {}
+        if "t" in start and not self._computes:
+            start = {"o": start["s"], "n": start["n"]}
+        skip = start.get("o", query.offset)
+        total = start["n"] if "t" in start else await self.counted(where)
+        if total is None:
+            return await self._scanned(query, where, skip)
+        conditions = where.maybe
+        if "t" in start:
             conditions = all_of([c for c in (where.maybe, after(start["t"], start["p"])) if c])
         page = await self.backend.page(conditions, limit=query.limit, skip=skip)
         found = await self.read(page)
-        seen = query.offset if start is None else start["s"]
+        seen = start.get("s", skip) + len(page)
         return Page(
             datasets=tuple(found.datasets),
-            total=max(total, 0),
+            total=total,
             offset=query.offset,
-            next=self._next(query, page, total, seen + len(page)),
+            next=self._next(query, page, total, seen),
             sources=self._states(found.bad, total, None),
         )
 
     def _next(self, query: Query, page: list[Any], total: int, seen: int) -> str | None:
         """Where the next page begins: after the last record of this one, whatever is added."""
-        last = page[-1] if page and isinstance(page[-1], dict) else {}
+        if len(page) < query.limit or seen >= total:
+            return None
+        last = page[-1] if isinstance(page[-1], dict) else {}
         made, pid = text_of(last, "creationTime"), text_of(last, "pid")
-        if len(page) < query.limit or seen >= total or made is None or pid is None:
-            return None
-        if self.backend.version == "v3" or not self._compute_times:
-            return None
+        if self.backend.version == "v3" or not self._computes or made is None or pid is None:
+            # Such a source can only count off.
+            return _written(query, {"o": seen, "n": total})
         return _written(query, {"t": made, "p": pid, "n": total, "s": seen})
 
     async def _scanned(self, query: Query, where: Where, skip: int) -> Page:
         found, whole = await self.scan(query, where)
-        offset = query.offset or skip
-        shown = found.datasets[offset : offset + query.limit]
-        after_it = offset + len(shown)
+        shown = found.datasets[skip : skip + query.limit]
+        after_it = skip + len(shown)
         more = after_it < len(found.datasets)
         note = None if whole else f"only the newest {MAX_SCAN} that may fit were looked through"
         return Page(
@@ -195,6 +209,8 @@ def _place(name: str, query: Query) -> Mapping[str, Any] | None:
     """
     if query.cursor is None:
         return None
+    if query.offset:
+        raise UsageError(f"{name}: a cursor and an offset", hint="give one of them")
     wrong = UsageError(f"{name}: a cursor of another search", hint="search again from the start")
     try:
         said = json.loads(base64.urlsafe_b64decode(query.cursor.encode()))

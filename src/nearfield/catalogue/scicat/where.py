@@ -60,8 +60,8 @@ class Known:
     """By identifier."""
     paths: Mapping[str, tuple[str, ...]]
     """Names as the source writes them, by the name that a condition asks for."""
-    compute_times: bool = True
-    """Does the source compare times in a filter?"""
+    computes: bool = True
+    """Does the source compute in a filter (``$expr``): times from texts, one field from another?"""
 
 
 def where_of(query: Query, names: Names, known: Known) -> Where:
@@ -207,7 +207,7 @@ def _times(query: Query, known: Known) -> list[Where]:
     said = {sign: _instant(time) for sign, time in bounds.items() if time is not None}
     if not said:
         return []
-    if not known.compute_times:
+    if not known.computes:
         return [Where({}, None)]
     started = all_of(
         [{"startTime": {"$ne": None}}, *(_time("startTime", *b) for b in said.items())]
@@ -244,11 +244,11 @@ def _condition(condition: Condition, known: Known) -> Where:
     ways: list[dict[str, Any]] = []
     for name in known.paths.get(condition.name, ()):
         for path in stored_paths(name):
-            ways += _value(condition, path)
+            ways += _value(condition, path, known.computes)
     return Where(any_of(ways), NOTHING if not ways else None)
 
 
-def _value(condition: Condition, path: str) -> list[dict[str, Any]]:
+def _value(condition: Condition, path: str, computes: bool) -> list[dict[str, Any]]:
     if isinstance(condition.value, str):
         pattern = patterns.exactly((condition.value,))
         return [like(f"{path}{suffix}", pattern) for suffix in ("", ".value", ".v")]
@@ -258,6 +258,8 @@ def _value(condition: Condition, path: str) -> list[dict[str, Any]]:
     asked = base_value(condition.value, condition.unit)
     if asked is None:
         return []
+    if not computes:
+        return [{f"{path}.{name}": {"$exists": True}} for name in ("unit", "u")]
     return [
         {f"{path}.valueSI": _near(condition.op, asked[0])},
         # Units that the backend does not know, or older records: to be looked at here.
