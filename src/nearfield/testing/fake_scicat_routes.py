@@ -286,6 +286,14 @@ def _added(fake: FakeSciCat, request: Request, pid: str) -> Record:
     return fake.blocks[-1]
 
 
+def _delete_blocks(fake: FakeSciCat, request: Request, pid: str) -> Reply:
+    if not _known(request).admin:
+        raise AnswerError(403, "Unauthorized access")
+    before = len(fake.blocks)
+    fake.blocks[:] = [block for block in fake.blocks if block["datasetId"] != pid]
+    return 200, {"count": before - len(fake.blocks)}
+
+
 def _pictures_v4(fake: FakeSciCat, request: Request) -> Reply:
     user = None if "public" in request.segments else _known(request)
     records = [_attachment_v4(one) for one in fake.pictures if visible(one, user)]
@@ -417,6 +425,7 @@ _ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("DELETE", "/api/v3/datasets/{pid}", _delete),
     ("GET", "/api/v3/datasets/{pid}/origdatablocks", _blocks_v3),
     ("POST", "/api/v3/datasets/{pid}/origdatablocks", _add_block_v3),
+    ("DELETE", "/api/v3/datasets/{pid}/origdatablocks", _delete_blocks),
     ("GET", "/api/v3/datasets/{pid}/attachments", _pictures_v3),
     ("GET", "/api/v3/publisheddata", _published_v3),
 )
