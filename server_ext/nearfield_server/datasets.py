@@ -13,9 +13,15 @@ from pydantic import TypeAdapter, ValidationError
 from tornado import web
 from tornado.iostream import StreamClosedError
 
-from nearfield.catalogue import Catalogue, complete_in, only, stream_search
+from nearfield.catalogue import Catalogue, complete_in, find, only, stream_search
 from nearfield.datasets import Dataset, Pid
-from nearfield.errors import DatasetNotFoundError, DatasetNotPermittedError, NearfieldError
+from nearfield.errors import (
+    CatalogueError,
+    DatasetNotFoundError,
+    DatasetNotPermittedError,
+    NearfieldError,
+    UsageError,
+)
 from nearfield.querying import (
     DatasetSummary,
     EndEvent,
@@ -40,6 +46,7 @@ from nearfield_server.snippets import snippet_of
 
 NDJSON = "application/x-ndjson"
 MAX_RELATED = 100
+_NOT_THERE = (DatasetNotFoundError, DatasetNotPermittedError)
 _PID: TypeAdapter[str] = TypeAdapter(Pid)
 
 
@@ -189,25 +196,36 @@ class RelatedHandler(OfOneHandler):
     async def get(self, pid: str) -> None:
         pid, asked = self.pid(pid), self.asked(OneAsked)
         async with self.access.catalogue() as catalogue:
-            source = only(catalogue, asked.source)
-            dataset = await source.get(pid)
-            self.answer(await related(source, dataset))
+            dataset = await only(catalogue, asked.source).get(pid)
+            # What it was made from, or was made from it, may be in another catalogue.
+            self.answer(await related(catalogue, dataset))
 
 
 async def related(catalogue: Catalogue, dataset: Dataset) -> RelatedAnswer:
     """What ``dataset`` was made from and what was made from it, as this user may see it."""
     now = datetime.now(UTC)
-    inputs: list[DatasetSummary] = []
-    missing: list[str] = []
-    for pid in dataset.input_datasets[:MAX_RELATED]:
-        try:
-            inputs.append(summary_of(await catalogue.get(pid), now))
-        except (DatasetNotFoundError, DatasetNotPermittedError):
-            # Not told apart: that something exists is already a word about it.
-            missing.append(pid)
-    page = await catalogue.search(Query(input_dataset=dataset.pid, limit=MAX_RELATED))
+    at_once = asyncio.Semaphore(8)
+
+    async def look(pid: str) -> DatasetSummary | NearfieldError:
+        async with at_once:
+            try:
+                return summary_of(await catalogue.get(pid), now)
+            except CatalogueError as error:
+                return error
+
+    pids = dataset.input_datasets[:MAX_RELATED]
+    looked = dict(zip(pids, await asyncio.gather(*map(look, pids)), strict=True))
+    try:
+        page = await find(catalogue, Query(input_dataset=dataset.pid, limit=MAX_RELATED))
+        derived = page.datasets
+    except (UsageError, CatalogueError):
+        derived = ()  # a source that cannot be asked so, or does not answer
     return RelatedAnswer(
-        inputs=tuple(inputs),
-        derived=tuple(summary_of(one, now) for one in page.datasets),
-        missing=tuple(missing),
+        inputs=tuple(one for one in looked.values() if isinstance(one, DatasetSummary)),
+        derived=tuple(summary_of(one, now) for one in derived),
+        # Not told apart: that something exists is already a word about it.
+        missing=tuple(pid for pid, one in looked.items() if isinstance(one, _NOT_THERE)),
+        unknown=tuple(
+            pid for pid, one in looked.items() if not isinstance(one, (DatasetSummary, *_NOT_THERE))
+        ),
     )

@@ -127,6 +127,8 @@ class RelatedAnswer(_Model):
     derived: tuple[DatasetSummary, ...]
     missing: tuple[Pid, ...]
     """Inputs that do not exist, or that this user may not see."""
+    unknown: tuple[Pid, ...] = ()
+    """Inputs of which nobody can tell: a catalogue does not answer."""
 
 
 class Node(_Model):

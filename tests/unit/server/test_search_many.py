@@ -12,7 +12,12 @@ from nearfield.catalogue import Capabilities
 from nearfield.catalogue._asking import FederatedSource
 from nearfield.catalogue.federated import FederatedCatalogue
 from nearfield.datasets import Access, Dataset
-from nearfield.errors import CatalogueUnavailableError, SourceLoginError, UsageError
+from nearfield.errors import (
+    CatalogueUnavailableError,
+    DatasetNotFoundError,
+    SourceLoginError,
+    UsageError,
+)
 from nearfield.querying import Facets, Page
 
 Server = Any
@@ -144,3 +149,29 @@ async def test_a_record_of_the_source_that_is_named(server: Server) -> None:
     assert (answer.status_code, answer.json()["reason"]) == (404, "not-found")
     counts = (await server.get("datasets/facets")).json()["counts"]
     assert counts["instrument"] == {"a": 1, "b": 1}
+
+
+async def test_inputs_may_be_in_another_catalogue_or_in_one_that_is_silent(server: Server) -> None:
+    class Some(Source):
+        def __init__(self, name: str, *pids: str, error: Exception | None = None) -> None:
+            super().__init__(name, error)
+            self.pids = pids
+
+        async def get(self, pid: str) -> Dataset:
+            if self.error:
+                raise self.error
+            if pid not in self.pids:
+                raise DatasetNotFoundError(f"{self.name}: no {pid}")
+            more = {"type": "derived", "input_datasets": ("i", "gone")} if pid == "result" else {}
+            return Dataset(pid=pid, access=Access(public=True), **more)
+
+    home, other = Some("home", "result"), Some("other", "i")
+    server.use(all_of(home, other))
+    said = (await server.get("datasets/result/related", params={"source": "home"})).json()
+    assert [one["pid"] for one in said["inputs"]] == ["i"]
+    assert [one["source"] for one in said["inputs"]] == ["other"]
+    assert (said["missing"], said["unknown"]) == (["gone"], [])
+    other.error = CatalogueUnavailableError("other: no answer")
+    said = (await server.get("datasets/result/related")).json()
+    assert (said["inputs"], said["missing"]) == ([], [])
+    assert said["unknown"] == ["i", "gone"]
