@@ -52,13 +52,16 @@ def dataset(
         from nearfield.templates.inputs import dataset_of_run
 
         return ShownDataset.of(dataset_of_run(Path(inputs), pid))
+    from nearfield.availability import with_availability
     from nearfield.catalogue import only
+    from nearfield.config import load_config
     from nearfield.templates.inputs import resolve
 
     async def ask(all_sources: Catalogue) -> Dataset:
         return (await resolve(only(all_sources, source), [pid]))[0]
 
-    found = _with_catalogue(None, catalogue, ask)
+    config = load_config()
+    found = with_availability(config, _with_catalogue(config, catalogue, ask))
     return ShownDataset.of(found, lambda: _picture(found, catalogue))
 
 

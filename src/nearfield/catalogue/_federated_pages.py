@@ -18,8 +18,10 @@ from nearfield.catalogue._positions import (
     write_cursor,
 )
 from nearfield.catalogue._protocol import Catalogue
+from nearfield.config import Config
 from nearfield.datasets import Dataset
 from nearfield.errors import UsageError
+from nearfield.mapping import placed
 from nearfield.querying import (
     AlsoEvent,
     DatasetsEvent,
@@ -40,7 +42,9 @@ _ROUNDS = 3
 class PagedSearch:
     """One page of one search over ``sources``; made anew for each page."""
 
-    def __init__(self, sources: Sequence[FederatedSource], query: Query, now: datetime) -> None:
+    def __init__(
+        self, sources: Sequence[FederatedSource], query: Query, now: datetime, site: Config
+    ) -> None:
         if query.cursor and query.offset:
             raise UsageError("cursor and offset together", hint="leave out one of them")
         if query.offset + query.limit > MOST:
@@ -48,7 +52,7 @@ class PagedSearch:
                 f"offset: at most {MOST} datasets of several catalogues are passed over",
                 hint="go on from page to page with the cursor `next`",
             )
-        self.query, self.now = query, now
+        self.query, self.now, self.site = query, now, site
         self.first = query.cursor is None
         if query.cursor is None:
             self.start = Positions(sources={source.name: Position() for source in sources})
@@ -182,7 +186,7 @@ class PagedSearch:
         assert page is not None  # noqa: S101  # for mypy: only answers are read
         return Fetched(
             source=name,
-            datasets=page.datasets[position.skip :],
+            datasets=[placed(self.site, one) for one in page.datasets[position.skip :]],
             more=_after(page, position) is not None,
             before=position.before,
         )

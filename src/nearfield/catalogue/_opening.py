@@ -45,7 +45,7 @@ def open_catalogue(
     if file is not None or not config.catalogues:
         return home or open_home(config, file=file, create=create)
     sources = open_sources(config.catalogues, tokens)
-    return FederatedCatalogue([_home(config, home, create=create), *sources])
+    return FederatedCatalogue([_home(config, home, create=create), *sources], site=config)
 
 
 def open_home(config: Config, *, file: Path | None = None, create: bool = False) -> Catalogue:

@@ -17,6 +17,7 @@ from nearfield.catalogue._deriving import derive_in
 from nearfield.catalogue._federated_pages import PagedSearch
 from nearfield.catalogue._merging import labelled, merged_counts
 from nearfield.catalogue._protocol import Capabilities, Catalogue, Thumbnail
+from nearfield.config import Config
 from nearfield.datasets import DataFile, Dataset, DerivedDataset
 from nearfield.errors import (
     CatalogueUnavailableError,
@@ -25,6 +26,7 @@ from nearfield.errors import (
     UnknownNameError,
     UsageError,
 )
+from nearfield.mapping import placed, placed_file
 from nearfield.querying import Facets, Page, Query, SearchEvent
 from nearfield.querying.pids import is_unique, without_resolver
 
@@ -37,13 +39,20 @@ class FederatedCatalogue:
     """All ``sources`` as one catalogue; the first is the home, where results go.
 
     Where two sources hold the same dataset the one named first is preferred. It owns the sources:
-    :meth:`aclose` closes them.
+    :meth:`aclose` closes them. ``site`` names the storages on which datasets are found.
     """
 
-    def __init__(self, sources: Sequence[FederatedSource], *, name: str = "all") -> None:
+    def __init__(
+        self,
+        sources: Sequence[FederatedSource],
+        *,
+        name: str = "all",
+        site: Config | None = None,
+    ) -> None:
         if not sources:
             raise UsageError("a federation of no catalogues")
         self.name, self.sources = name, tuple(sources)
+        self.site = site or Config()
 
     def __repr__(self) -> str:
         return f"FederatedCatalogue({', '.join(source.name for source in self.sources)})"
@@ -103,11 +112,12 @@ class FederatedCatalogue:
             UnknownNameError: there is no such source.
         """
         found, dataset = await self._of_one(pid, source, lambda it, name: it.get(name))
-        return labelled(dataset, found)
+        return placed(self.site, labelled(dataset, found))
 
     async def files(self, pid: str, *, source: str | None = None) -> tuple[DataFile, ...]:
         """Its files. Raises as :meth:`get`."""
-        return (await self._of_one(pid, source, lambda it, name: it.files(name)))[1]
+        found = (await self._of_one(pid, source, lambda it, name: it.files(name)))[1]
+        return tuple(placed_file(self.site, file) for file in found)
 
     async def thumbnail(self, pid: str, *, source: str | None = None) -> Thumbnail | None:
         """Its picture. Raises as :meth:`get`."""
@@ -135,7 +145,7 @@ class FederatedCatalogue:
         """
         source = self.source_named(name)
         patient = replace(source, timeout=max(source.timeout, _PATIENCE))
-        return FederatedCatalogue([patient], name=source.name)
+        return FederatedCatalogue([patient], name=source.name, site=self.site)
 
     def source_named(self, name: str) -> FederatedSource:
         """Raises UnknownNameError."""
@@ -151,7 +161,7 @@ class FederatedCatalogue:
         return tuple(source for source in self.sources if source.name in names)
 
     def _paged(self, query: Query) -> PagedSearch:
-        return PagedSearch(self._chosen(query), query, datetime.now(UTC))
+        return PagedSearch(self._chosen(query), query, datetime.now(UTC), self.site)
 
     async def _all(
         self,

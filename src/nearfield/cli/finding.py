@@ -87,6 +87,7 @@ def show(
     as_json: _Json = False,
 ) -> None:
     """Show one dataset: what it is, where it lies, what it was made from."""
+    from nearfield.availability import with_availability
     from nearfield.catalogue import only
     from nearfield.cli._cards import print_dataset
     from nearfield.cli._output import emit_json
@@ -94,8 +95,9 @@ def show(
     async def ask(found: Catalogue) -> Dataset:
         return await only(found, source).get(pid)
 
+    config = settings(context).config
     with asking(catalogue):
-        dataset = _run(settings(context).config, catalogue, ask)
+        dataset = with_availability(config, _run(config, catalogue, ask))
     if as_json:
         emit_json(dataset.model_dump(mode="json"))
     else:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from nearfield.config._base import AbsolutePath, ConfigModel, Constraint, Name, SlurmWord
 from nearfield.config.serving import ServeConfig
@@ -45,6 +45,15 @@ class CatalogueConfig(ConfigModel):
         return self.path or user_data_dir() / "catalogue.sqlite"
 
 
+Elsewhere = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^(/|[A-Za-z][A-Za-z0-9+.-]*://[^\s/]|[\w.-]+:/([^\s/]|$))\S*$", max_length=2000
+    ),
+]
+"""A place as another machine names it."""
+
+
 class Place(ConfigModel):
     """Where in a cluster a storage is near."""
 
@@ -59,5 +68,8 @@ class Storage(ConfigModel):
     prefix: AbsolutePath
     places: tuple[Place, ...] = ()
     """Empty: near everywhere."""
+    also: tuple[Elsewhere, ...] = ()
+    """What catalogues write for ``prefix``: a path elsewhere, ``host:/path``, or the address of a
+    door (``https://…``, ``davs://…``, ``root://…``)."""
     read_only: bool = True
     """Raw areas stay read-only in every session; a processed area says ``read_only: false``."""
