@@ -17,9 +17,8 @@ from nearfield.catalogue.invenio._rdm_records import (
     RdmRecord,
     dataset_of,
     is_pid,
-    page_of,
 )
-from nearfield.catalogue.invenio._search import Fields
+from nearfield.catalogue.invenio._search import TEXT_FIELDS, Fields
 from nearfield.config.sources import InvenioSource
 from nearfield.datasets import Dataset
 from nearfield.errors import CatalogueError, SourceLoginError, SourceStatusError
@@ -49,6 +48,9 @@ FOUND: TypeAdapter[Found] = TypeAdapter(Found)
 class RdmServer:
     """What is asked of it, as records."""
 
+    page = "records"
+    text_fields = TEXT_FIELDS
+    accents = True
     fields = Fields(
         created="created",
         keyword="metadata.subjects.subject.keyword",
@@ -130,25 +132,16 @@ class RdmServer:
 
     async def names(self, pid: str) -> tuple[str, ...]:
         """What other records call this one when they are derived from it."""
-        record, draft = await self.record(pid)
+        record, _ = await self.record(pid)
         if record is None:
             return ()
-        return tuple(one for one in (record.doi, self.page(record, draft=draft)) if one)
-
-    def page(self, record: RdmRecord, *, draft: bool = False) -> str:
-        """Its page, also once it is published."""
-        return page_of(self.base, record.id)
+        page = f"{self.base}/{self.page}/{record.id}"
+        return tuple(one for one in (record.doi, page) if one)
 
     async def picture(self, pid: str) -> str | None:
         """Where its thumbnail is."""
         record, _ = await self.record(pid)
-        sizes = record.links.get("thumbnails") if record is not None else None
-        if not isinstance(sizes, dict):
-            return None
-        known = {int(s): url for s, url in sizes.items() if s.isdecimal() and isinstance(url, str)}
-        # The smallest that is no blur on a card.
-        big = sorted(size for size in known if size >= 250)
-        return known[big[0] if big else max(known)] if known else None
+        return picture_in(record) if record is not None else None
 
     async def _manifest(self, place: str) -> Manifest | None:
         try:
@@ -176,3 +169,13 @@ class RdmServer:
 
     def _unreadable(self, pid: str) -> CatalogueError:
         return CatalogueError(f"{self.name}: the record of {pid!r} cannot be read")
+
+
+def picture_in(record: RdmRecord) -> str | None:
+    """The smallest of its thumbnails that is no blur on a card."""
+    sizes = record.links.get("thumbnails")
+    if not isinstance(sizes, dict):
+        return None
+    known = {int(s): url for s, url in sizes.items() if s.isdecimal() and isinstance(url, str)}
+    big = sorted(size for size in known if size >= 250)
+    return known[big[0] if big else max(known)] if known else None

@@ -104,6 +104,7 @@ class RdmFile(_Model):
     size: int | float | None = None
     checksum: str | None = None
     status: str = "completed"
+    url: str | None = None
     updated: datetime | None = None
 
 
@@ -134,9 +135,8 @@ def is_pid(pid: str) -> bool:
     return len(pid) <= 60 and _PID.fullmatch(pid) is not None
 
 
-def page_of(base: str, pid: str) -> str:
-    """The record's page for people."""
-    return f"{base}/records/{quote(pid, safe='')}"
+DRAFT = "a draft: not published yet"
+"""What is said of one (``Dataset.warnings``)."""
 
 
 def dataset_of(
@@ -144,11 +144,14 @@ def dataset_of(
     *,
     source: str,
     base: str,
+    page: str = "records",
     files: Sequence[Mapping[str, Any]] | None = None,
     manifest: Manifest | None = None,
     draft: bool = False,
 ) -> Dataset:
     """One dataset; ``files`` are the entries of its list, ``None`` where it was not asked for.
+
+    ``page`` is the part of the address before the id, of the page for people.
 
     Raises:
         ValidationError: it cannot be one.
@@ -159,7 +162,7 @@ def dataset_of(
         warnings.append(f"its title has {len(title)} characters; {MAX_TITLE} are shown")
         title = title[:MAX_TITLE]
     if draft:
-        warnings.append("a draft: not published yet")
+        warnings.append(DRAFT)
     elif record.access.files == "restricted" and record.access.record == "public":
         warnings.append("its files are restricted")
     run_id = run_id_in(record.identifiers)
@@ -167,7 +170,7 @@ def dataset_of(
         # Somebody's copy of another record's file says nothing of this one.
         manifest = None
     read, checksums = _files(record, base, files or (), manifest, draft=draft)
-    inputs = inputs_of(record, base, manifest)
+    inputs = inputs_of(record, f"{base}/{page}/", manifest)
     scientific: dict[str, Any] = dict(manifest.scientific) if manifest else {}
     if metadata.publication_date:
         scientific["publication_date"] = metadata.publication_date
@@ -190,7 +193,8 @@ def dataset_of(
         ),
         license=next((one.id for one in metadata.rights if one.id), None),
         doi=record.doi,
-        landing_page=f"{base}/uploads/{record.id}" if draft else page_of(base, record.id),
+        # Where it is, or will be once it is published.
+        landing_page=f"{base}/{page}/{record.id}",
         source=source,
         thumbnail=bool(record.links.get("thumbnails")),
         size=sum(file.size for file in read)
@@ -208,7 +212,7 @@ def dataset_of(
     )
 
 
-def inputs_of(record: RdmRecord, base: str, manifest: Manifest | None) -> tuple[str, ...]:
+def inputs_of(record: RdmRecord, pages: str, manifest: Manifest | None) -> tuple[str, ...]:
     """PIDs of what it says that it is derived from; a foreign input is named as it is named there.
 
     The manifest knows the PIDs where it names as many inputs as the record does.
@@ -220,12 +224,12 @@ def inputs_of(record: RdmRecord, base: str, manifest: Manifest | None) -> tuple[
     ]
     if manifest is not None and len(manifest.inputs) == len(said):
         return manifest.inputs
-    named = (_own_pid(name, record, base) for name in said)
+    named = (_own_pid(name, record, pages) for name in said)
     return tuple(dict.fromkeys(pid for pid in named if 0 < len(pid) <= MAX_PID))
 
 
-def _own_pid(name: str, record: RdmRecord, base: str) -> str:
-    pid = name.removeprefix(f"{base}/records/") if name.startswith(f"{base}/records/") else ""
+def _own_pid(name: str, record: RdmRecord, pages: str) -> str:
+    pid = name.removeprefix(pages) if name.startswith(pages) else ""
     own = record.doi or ""
     stem = own.removesuffix(record.id)
     if not pid and own.endswith(record.id) and stem and name.startswith(stem):
@@ -285,7 +289,8 @@ def _files(
                     mtime=file.updated or record.created or datetime(1970, 1, 1, tzinfo=UTC),
                     sha256=told.sha256 if told is not None and told.size == size else None,
                     role="result" if manifest is not None else "linked" if found else "root",
-                    url=f"{base}/api/records/{record.id}/{part}/{quote(file.key, safe='')}/content",
+                    url=file.url
+                    or f"{base}/api/records/{record.id}/{part}/{quote(file.key, safe='')}/content",
                 )
             )
         except ValidationError:

@@ -77,11 +77,14 @@ def quoted(text: str) -> str:
 def _word(word: str) -> str:
     """A word as it stands, or as the beginning of one.
 
-    The index leaves signs out of titles, so that ``x-ray`` is ``xray`` there, and splits at them
+    InvenioRDM leaves signs out of titles, so that ``x-ray`` is ``xray`` there, and splits at them
     elsewhere: the phrase is analysed as each field is.
     """
-    beginning = _PUNCTUATION.sub("", word)
-    return f"({quoted(word)} OR {beginning}*)"
+    found = [quoted(word), _PUNCTUATION.sub("", word) + "*"]
+    parts = [part for part in re.split(r"\W+", word) if _PUNCTUATION.sub("", part)]
+    if len(parts) > 1:
+        found.append("(" + " AND ".join(f"{part}*" for part in parts) + ")")
+    return _any(found)
 
 
 def _any(conditions: Iterable[str]) -> str:

@@ -81,6 +81,11 @@ class Sending:
         """How long it may take."""
         return 60.0 + self.size / SLOWEST
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """What it is sent with: its length, as repositories want to know it before."""
+        return {"Content-Type": "application/octet-stream", "Content-Length": str(self.size)}
+
     async def stream(self) -> AsyncIterator[bytes]:
         """All of it.
 

@@ -11,9 +11,11 @@ from nearfield.catalogue._http import SourceClient
 from nearfield.catalogue._offsets import first_of, next_of
 from nearfield.catalogue._protocol import Capabilities, Thumbnail, check_supported
 from nearfield.catalogue._tokens import TokenSource
+from nearfield.catalogue.invenio._depositing import Deposits, deposit
+from nearfield.catalogue.invenio._legacy import LegacyServer
 from nearfield.catalogue.invenio._rdm import RdmServer
-from nearfield.catalogue.invenio._rdm_drafts import publish
-from nearfield.catalogue.invenio._search import FILTERS, TEXT_FIELDS, query_string
+from nearfield.catalogue.invenio._rdm_drafts import RdmDrafts
+from nearfield.catalogue.invenio._search import FILTERS, query_string
 from nearfield.config.sources import InvenioSource
 from nearfield.datasets import DataFile, Dataset, DerivedDataset
 from nearfield.errors import BlockedError, CatalogueError, DatasetNotFoundError, UsageError
@@ -46,7 +48,13 @@ class InvenioCatalogue:
         self._client = SourceClient(
             name, settings.url, token=token, timeout=settings.timeout, transport=transport
         )
-        self._server = RdmServer(self._client, settings)
+        self._server: RdmServer | LegacyServer
+        self._deposits: Deposits
+        if settings.api == "legacy":
+            self._server = self._deposits = LegacyServer(self._client, settings)
+        else:
+            self._server = RdmServer(self._client, settings)
+            self._deposits = RdmDrafts(self._server)
 
     @classmethod
     def from_settings(
@@ -68,7 +76,8 @@ class InvenioCatalogue:
         return Capabilities(
             derive=self._settings.publish != "no",
             filters=FILTERS,
-            text_fields=TEXT_FIELDS,
+            text_fields=self._server.text_fields,
+            accents=self._server.accents,
             run_ids="user",
             results_of="owner",
         )
@@ -173,7 +182,7 @@ class InvenioCatalogue:
             )
         request_digest(dataset)
         inputs = [await self.get(pid) for pid in dict.fromkeys(dataset.input_datasets)]
-        return await publish(self._server, self._settings, dataset, inputs)
+        return await deposit(self._deposits, self._settings, dataset, inputs)
 
     async def thumbnail(self, pid: str) -> Thumbnail | None:
         await self.get(pid)
