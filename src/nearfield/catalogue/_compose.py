@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from nearfield.catalogue._links import Groups, spelled
 from nearfield.catalogue._posix import AccessReader
+from nearfield.catalogue._stacks import stack_of
 from nearfield.catalogue._tree import Tree, on_tape
 from nearfield.catalogue.metadata import FileMetadata, Target, targets
 from nearfield.catalogue.metadata.walk import MAX_ARRAYS
@@ -94,6 +95,11 @@ class Composer:
             elif path in self.tree.files:
                 problems.append((draft.root, f"refers to {path!r}, which cannot be read"))
         arrays, missing = self._arrays(draft.root, root, found, reading)
+        if len(draft.files) > 1 and stack_of(draft.root) is not None:
+            arrays = tuple(
+                array.model_copy(update={"shape": (len(draft.files), *array.shape)})
+                for array in arrays
+            )
         notes = [*root.warnings, *missing]
         outside = [path for path, _ in draft.files if not self._in_tree(path)]
         if outside:

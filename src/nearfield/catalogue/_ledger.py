@@ -36,6 +36,8 @@ class Remembered:
     error: str | None = None
     data: bool = True
     """False for a file that is no data file at all."""
+    frame: bool = False
+    """A later image of a stack: known by its name, never opened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +158,11 @@ def forget_dataset(connection: sqlite3.Connection, root: str) -> None:
 def _links_text(known: Remembered) -> str:
     if not known.links and known.series is None:
         return ""
-    return json.dumps({"files": known.links, "series": known.series})
+    said = {"files": known.links, "series": known.series}
+    return json.dumps({**said, "frame": True} if known.frame else said)
 
 
 def _remembered(mark: str, links: str, error: str | None, *, data: bool) -> Remembered:
     said: dict[str, Any] = json.loads(links) if links else {"files": (), "series": None}
-    return Remembered(mark, tuple(said["files"]), said["series"], error, data)
+    frame = bool(said.get("frame"))
+    return Remembered(mark, tuple(said["files"]), said["series"], error, data, frame)

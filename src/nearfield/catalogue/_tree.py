@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 
 from nearfield.catalogue.metadata.reader import SIGNATURE, has_signature
 
-DATA_SUFFIXES = frozenset(
-    (".h5", ".hdf5", ".hdf", ".he5", ".nxs", ".nx5", ".nexus", ".nxspe", ".cxi", ".h5oina", ".nxs5")
-)
+_HDF5 = (".h5", ".hdf5", ".hdf", ".he5", ".nxs", ".nx5", ".nexus", ".nxspe", ".cxi", ".h5oina")
+IMAGE_SUFFIXES = frozenset((".edf", ".cbf", ".tif", ".tiff"))
+DATA_SUFFIXES = IMAGE_SUFFIXES | {*_HDF5, ".nxs5", ".orb", ".ort"}
 # What file systems call their snapshots: copies of everything, not more data.
 SNAPSHOT_FOLDERS = frozenset((".snapshot", ".snapshots", ".zfs"))
 # Below this a file system may keep the bytes in the inode: no blocks, and still on disk.

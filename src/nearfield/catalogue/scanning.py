@@ -13,7 +13,6 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,33 +24,19 @@ from nearfield.catalogue._ledger import (
     Remembered,
     fingerprint,
     forget_dataset,
-    remember,
-    same_content,
     save_dataset,
 )
 from nearfield.catalogue._links import Groups, Resolver, group
 from nearfield.catalogue._posix import AccessReader, AccessRule
-from nearfield.catalogue._reading import (
-    TOO_LONG,
-    WORTH_ANOTHER,
-    Outcome,
-    cores,
-    read_here,
-    read_in_workers,
-)
+from nearfield.catalogue._scan_files import BATCH_FILES, BATCH_SECONDS, FileScan
 from nearfield.catalogue._scan_report import OnProgress, ScanReport
 from nearfield.catalogue._store import CatalogueStore, fetch, is_input, put, remove
-from nearfield.catalogue._tree import Failure, Tree, list_tree, on_tape, shown
+from nearfield.catalogue._tree import Failure, Tree, list_tree, shown
 from nearfield.catalogue._unreadable import mark_unreadable, with_state
-from nearfield.catalogue._writers import open_for_writing
-from nearfield.catalogue.metadata import FileMetadata
-from nearfield.catalogue.metadata.reader import OPEN_FOR_WRITING, PERMISSION_DENIED
 from nearfield.config import Config
 from nearfield.datasets import Dataset
-from nearfield.errors import DataFileError, UsageError
+from nearfield.errors import UsageError
 
-BATCH_FILES = 100
-BATCH_SECONDS = 2.0
 _MISSING = "missing"
 ABSORBED = "now part of another dataset"
 
@@ -147,8 +132,9 @@ class _Scan:
             ),
         )
         self.failed.extend(tree.failed)
-        self._remember_plain(ledger, tree, before)
-        now = self._read(ledger, tree, before)
+        reading = FileScan(ledger, tree, before, self._say, self.recall, self.workers)
+        now = reading.run()
+        self.failed.extend(reading.failed)
         ledger.forget_files(
             path
             for path in before
@@ -184,109 +170,6 @@ class _Scan:
     def _say(self, done: int, total: int, what: str) -> None:
         if self.on_progress is not None:
             self.on_progress(done, total, what)
-
-    def _remember_plain(self, ledger: Ledger, tree: Tree, before: dict[str, Remembered]) -> None:
-        fresh = []
-        for path, status in tree.plain.items():
-            mark = fingerprint(status)
-            known = before.get(path)
-            if known is None or known.fingerprint != mark:
-                fresh.append((path, Remembered(mark, data=False), None))
-        if fresh:
-            ledger.save_files(fresh)
-
-    def _read(
-        self, ledger: Ledger, tree: Tree, before: dict[str, Remembered]
-    ) -> dict[str, Remembered]:
-        """What every data file says, read again only where it has changed."""
-        now: dict[str, Remembered] = {}
-        fresh: list[str] = []
-        for path, status in tree.files.items():
-            mark = fingerprint(status)
-            known = before.get(path)
-            if (
-                known is not None
-                and known.data
-                and (known.fingerprint == mark or (on_tape(status) and same_content(known, mark)))
-            ):
-                now[path] = known
-                if known.error is not None:
-                    self.failed.append(Failure(path, known.error))
-            else:
-                fresh.append(path)
-        batch: list[tuple[str, Remembered, FileMetadata | None]] = []
-        last = time.monotonic()
-        for path, outcome in self._outcomes(tree, fresh):
-            taken = self._take(path, fingerprint(tree.files[path]), outcome, before.get(path))
-            if taken is not None:
-                now[path] = taken[0]
-                batch.append((path, *taken))
-            if len(batch) >= BATCH_FILES or time.monotonic() - last > BATCH_SECONDS:
-                ledger.save_files(batch)
-                batch, last = [], time.monotonic()
-        if batch:
-            ledger.save_files(batch)
-        return now
-
-    def _outcomes(self, tree: Tree, fresh: list[str]) -> Iterator[tuple[str, Outcome]]:
-        """What each of these files says, read where :attr:`workers` wants it."""
-        empty: list[str] = []
-
-        def to_open() -> Iterator[str]:
-            # Asked one by one: right before a file is opened is when it counts.
-            known = len(tree.files) - len(fresh)
-            for done, path in enumerate(fresh, start=known):
-                self._say(done, len(tree.files), shown(path.rpartition("/")[2]))
-                status = tree.files[path]
-                if on_tape(status) and not self.recall:
-                    reason = "on tape: not opened; scan with --recall to fetch it"
-                    self.failed.append(Failure(path, reason))
-                elif status.st_size == 0:
-                    empty.append(path)
-                elif open_for_writing(status):
-                    self.failed.append(Failure(path, OPEN_FOR_WRITING))
-                else:
-                    yield path
-
-        workers = self.workers
-        if workers is None:
-            workers = 0 if len(fresh) < WORTH_ANOTHER else cores()
-        if workers and fresh:
-            yield from read_in_workers(to_open(), workers)
-        else:
-            yield from read_here(to_open())
-        for path in empty:
-            yield path, DataFileError(path, "empty: zero bytes")
-
-    def _take(
-        self, path: str, mark: str, outcome: Outcome, known: Remembered | None
-    ) -> tuple[Remembered, FileMetadata | None] | None:
-        """What is remembered of it; ``None`` where the next scan must try again anyway."""
-        try:
-            after = os.lstat(path)
-        except OSError:
-            return None  # gone meanwhile: nothing to say about it
-        if fingerprint(after) != mark:
-            self.failed.append(Failure(path, "changed while it was read; scan again later"))
-            return None
-        if isinstance(outcome, FileMetadata):
-            return remember(mark, outcome), outcome
-        if outcome.reason in (OPEN_FOR_WRITING, PERMISSION_DENIED) or outcome.reason.startswith(
-            TOO_LONG
-        ):
-            # Depends on others, not on the file.
-            self.failed.append(Failure(path, outcome.reason))
-            return None
-        return self._unreadable(path, mark, outcome.reason, known)
-
-    def _unreadable(
-        self, path: str, mark: str, reason: str, known: Remembered | None
-    ) -> tuple[Remembered, None]:
-        """What the file referred to when it was read stays its own."""
-        self.failed.append(Failure(path, reason))
-        if known is None:
-            return Remembered(mark, error=reason), None
-        return Remembered(mark, known.links, known.series, error=reason), None
 
     def _claimed_elsewhere(self, ledger: Ledger, resolver: Resolver) -> set[str]:
         """Files of this folder that belong to datasets registered from other folders."""

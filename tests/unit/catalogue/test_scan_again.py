@@ -15,9 +15,9 @@ from nearfield.testing.synthetic import make_linked
 HELD_SCAN = """
 import sys
 from pathlib import Path
-from nearfield.catalogue import CatalogueStore, scan, scanning
+from nearfield.catalogue import CatalogueStore, _scan_files, scan, scanning
 from nearfield.config import Config
-scanning.BATCH_FILES = 5
+scanning.BATCH_FILES = _scan_files.BATCH_FILES = 5
 store = CatalogueStore(Path(sys.argv[1]))
 def tell(done, total, what=""):
     print(done, what, flush=True)

@@ -165,12 +165,12 @@ def test_stubs_on_tape_are_not_recalled(folder: Path, rescan: Rescan, opens: lis
 def test_a_registered_file_that_moves_to_tape_stays_as_it_is(
     folder: Path, rescan: Rescan, monkeypatch: pytest.MonkeyPatch, datasets: Datasets, good: Path
 ) -> None:
-    from nearfield.catalogue import scanning
+    from nearfield.catalogue import _scan_files
 
     rescan()
     (before,) = datasets()
     good.chmod(0o600)  # migration touches the inode's time
-    monkeypatch.setattr(scanning, "on_tape", lambda status: True)
+    monkeypatch.setattr(_scan_files, "on_tape", lambda status: True)
     assert rescan().failed == ()
     assert datasets()[0].arrays == before.arrays
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from nearfield.catalogue.metadata import eiger
 from nearfield.catalogue.metadata.axes import axes_of
 from nearfield.catalogue.metadata.model import FileMetadata
 from nearfield.catalogue.metadata.values import (
@@ -94,7 +95,7 @@ def read_nexus(found: Walk) -> FileMetadata:
         end_time=end,
         arrays=arrays,
         signal_link=signal_link,
-        scientific=_scientific(found),
+        scientific={**_scientific(found), **eiger.facts(found)},
         links=tuple(found.links),
         warnings=tuple(warnings),
         problems=tuple(found.problems),
@@ -270,7 +271,8 @@ def _arrays(
             axes = axes_of(plot, name, len(first.shape)) if name else ()
             first = first.model_copy(update={"signal": True, "path": path, "axes": axes})
             return (first, *arrays.values()), None
-    return tuple(arrays.values()), elsewhere
+    # A master file of frames names none, and means them all the same.
+    return tuple(arrays.values()), elsewhere or eiger.first_frames(found)
 
 
 def _scientific(found: Walk) -> dict[str, Any]:

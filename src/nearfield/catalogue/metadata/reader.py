@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from nearfield.catalogue.metadata.cxi import is_cxi, read_cxi
+from nearfield.catalogue.metadata.headers import read_cbf, read_edf, read_tiff
 from nearfield.catalogue.metadata.model import FileMetadata
 from nearfield.catalogue.metadata.nexus import is_nexus, read_nexus
 from nearfield.catalogue.metadata.openpmd import is_openpmd, read_openpmd
+from nearfield.catalogue.metadata.orso import read_orso
 from nearfield.catalogue.metadata.values import text_of, time_of
 from nearfield.catalogue.metadata.walk import (
     READ_ERRORS,
@@ -26,6 +29,13 @@ from nearfield.errors import BlockedError, DataFileError, NearfieldError
 # https://docs.hdfgroup.org/hdf5/v1_14/_f_m_t3.html, "Format Signature"
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _HDF4 = b"\x0e\x03\x13\x01"
+_OTHERS: dict[str, Callable[[str], FileMetadata]] = {
+    ".ort": read_orso,
+    ".edf": read_edf,
+    ".cbf": read_cbf,
+    ".tif": read_tiff,
+    ".tiff": read_tiff,
+}
 OPEN_FOR_WRITING = "open for writing; scan again later"
 PERMISSION_DENIED = "permission denied"
 
@@ -38,14 +48,21 @@ def has_signature(head: bytes) -> bool:
 def read_file(path: str) -> FileMetadata:
     """Everything that the file at ``path`` says about itself; other files are not opened.
 
+    Which format it is its suffix says where that is not one of HDF5.
+
     Raises:
         BlockedError: h5py is not installed.
         DataFileError: the file cannot be read, with the reason.
     """
+    other = _OTHERS.get(path[path.rfind(".") :].lower())
+    if other is not None:
+        return other(path)
     with _opened(path) as file:
         found = walk(file)
         if is_openpmd(found):
             return read_openpmd(found)
+        if is_cxi(found):
+            return read_cxi(found)
         if is_nexus(found):
             return read_nexus(found)
         return _read_plain(found)
