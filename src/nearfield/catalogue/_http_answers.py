@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -86,8 +87,8 @@ def parsed(name: str, answer: Answer, adapter: TypeAdapter[Any] | None) -> Any:
                 hint="check its url: it may be the page for people, or lead to a log-in page",
             )
         try:
-            found = from_json(body)
-        except ValueError as error:
+            found = _read(body)
+        except (ValueError, RecursionError) as error:
             raise CatalogueError(
                 f"{name}: an answer that is cut off or is no JSON ({len(body)} bytes)",
                 hint="try again; if it stays so, check its url",
@@ -103,6 +104,25 @@ def parsed(name: str, answer: Answer, adapter: TypeAdapter[Any] | None) -> Any:
             f"{name}: an answer of another kind than expected: {where or 'all'}: {first['msg']}",
             hint="check its url, and which version of the interface it speaks",
         ) from error
+
+
+def _read(body: bytes) -> Any:
+    try:
+        return from_json(body)
+    except ValueError:
+        # Half a character in one title (a lone surrogate) is no reason to lose a whole page.
+        return _mendable(json.loads(body))
+
+
+def _mendable(said: Any) -> Any:
+    """The same with a question mark for each half character."""
+    if isinstance(said, str):
+        return said.encode("utf-8", "replace").decode()
+    if isinstance(said, list):
+        return [_mendable(one) for one in said]
+    if isinstance(said, dict):
+        return {_mendable(key): _mendable(value) for key, value in said.items()}
+    return said
 
 
 def mended(error: httpx.HTTPError) -> bool:

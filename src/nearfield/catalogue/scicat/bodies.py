@@ -47,7 +47,7 @@ def dataset_body(
         "inputDatasets": inputs,
         "usedSoftware": list(made.used_software),
         "jobParameters": {
-            **with_safe_keys(made.job_parameters),
+            **_parameters(made.job_parameters),
             OURS: {
                 "run_id": made.run_id,
                 "request": digest,
@@ -122,6 +122,14 @@ def _file(file: DataFile, folder: str) -> dict[str, Any]:
     }
     if file.sha256 is not None:
         found["chk"] = file.sha256
+    return found
+
+
+def _parameters(said: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = with_safe_keys(said)
+    if OURS in found:
+        # Somebody else's of the same name, which reads back as it was.
+        found[f"%{ord(OURS[0]):02X}{OURS[1:]}"] = found.pop(OURS)
     return found
 
 

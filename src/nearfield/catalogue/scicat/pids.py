@@ -9,7 +9,11 @@ _FITS = re.compile(r"[\x21-\x24\x26-\x7e]")  # all of visible ASCII but the perc
 
 
 def outside(pid: str) -> str:
-    """A PID of SciCat's as Nearfield has it: what does not fit and ``%`` are percent-encoded."""
+    """A PID of SciCat's as Nearfield has it: what does not fit and ``%`` are percent-encoded.
+
+    Raises:
+        ValueError: half a character (a lone surrogate), which no address can hold.
+    """
     return "".join(c if _FITS.fullmatch(c) else _encoded(c) for c in pid)
 
 
@@ -20,4 +24,4 @@ def inside(pid: str) -> str | None:
 
 
 def _encoded(character: str) -> str:
-    return "".join(f"%{byte:02X}" for byte in character.encode("utf-8", "surrogatepass"))
+    return "".join(f"%{byte:02X}" for byte in character.encode())

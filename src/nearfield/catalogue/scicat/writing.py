@@ -66,7 +66,7 @@ class Writer:
                     raise
                 # Users may not name PIDs there, or something else: the other way will say.
         folder = user_data_dir() / "leases"
-        async with lease(self._backend.name, wanted.run_id, folder):
+        async with lease(self._backend.name, wanted.run_id, folder, sleep=self.sleep):
             pid = await self._make_unnamed(wanted, digest, body, account)
         self.client_pids = False
         return pid

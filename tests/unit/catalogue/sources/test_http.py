@@ -120,6 +120,11 @@ async def test_half_a_document(content: bytes) -> None:
     assert len(said) < 300
 
 
+async def test_half_a_character_loses_no_page() -> None:
+    asked = Asked(always(200, content=b'[{"\\udc00": ["a\\ud800b", "\\ud83d\\ude00"]}]'))
+    assert await asked.client.json("GET", "/x") == [{"?": ["a?b", "\U0001f600"]}]
+
+
 async def test_another_kind_of_answer_names_the_field_and_not_the_value() -> None:
     asked = Asked(always(200, json=[{"pid": ["secret value"]}]))
     said = await asked.fails(CatalogueError, adapter=TypeAdapter(list[dict[str, str]]))
