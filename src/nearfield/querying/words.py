@@ -7,6 +7,7 @@ import unicodedata
 
 from nearfield.datasets import Dataset
 from nearfield.errors import UsageError
+from nearfield.techniques import also_called
 
 MAX_WORDS = 64
 # Names of so many files are searchable; a detector's thousandth data file is found by its PID.
@@ -19,6 +20,8 @@ def text_of_dataset(dataset: Dataset) -> tuple[str, str]:
     fields = (
         dataset.description,
         *dataset.techniques,
+        # Who types "stxm" or "small angle scattering" finds what the file calls NXstxm or NXsas.
+        *also_called((*dataset.techniques, *dataset.technique_ids)),
         dataset.instrument,
         dataset.facility,
         dataset.sample,

@@ -60,6 +60,15 @@ def label_of(name: str) -> str | None:
     return None if term is None else term.label
 
 
+def also_called(names: Iterable[str]) -> tuple[str, ...]:
+    """What else people call these techniques: PaNET's labels and the abbreviations, in order.
+
+    Of a technique itself, not of wider or narrower ones; unknown names give none.
+    """
+    terms = filter(None, (_index().get(_folded(name)) for name in names))
+    return tuple(dict.fromkeys(name for term in terms for name in (term.label, *term.also)))
+
+
 def known_names() -> tuple[tuple[str, str], ...]:
     """Names that people may type, each with its label: for completion. Sorted."""
     return tuple(

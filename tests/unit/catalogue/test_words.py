@@ -113,3 +113,18 @@ def test_few_endings_or_many(index: sqlite3.Connection, number: int) -> None:
         expression = match_expression(index, text)
         hits = index.execute("SELECT count(*) FROM words WHERE words MATCH ?", (expression,))
         assert hits.fetchone() == (wanted,), text
+
+
+@pytest.mark.parametrize(
+    ("said", "typed", "found"),
+    [
+        ("NXstxm", "stxm", True),
+        ("NXsas", "small angle scattering", True),
+        ("X-ray reflectivity", "xrr", True),
+        ("NXsas", "xrr", False),
+        ("something of their own", "saxs", False),
+    ],
+)
+def test_techniques_are_found_by_what_people_call_them(said: str, typed: str, found: bool) -> None:
+    text = "\n".join(text_of_dataset(synthetic_dataset(techniques=(said,))))
+    assert matches(words_of(typed), text) is found
