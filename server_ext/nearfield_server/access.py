@@ -8,22 +8,48 @@ has changed.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from nearfield.errors import BlockedError, ConfigError, SourceLoginError
 
 if TYPE_CHECKING:
     from nearfield.catalogue import Catalogue
     from nearfield.config import Config
+    from nearfield.querying import Facets, Query
+
+
+COUNTS_SECONDS = 60.0
+"""So long the counts that completions are made of may be old: they are asked for at each key."""
+
+
+class _Counted:
+    """A catalogue's counts of everything it has, asked for once a minute."""
+
+    def __init__(self, catalogue: Catalogue, clock: Callable[[], float]) -> None:
+        self.name = catalogue.name
+        self._catalogue, self._clock = catalogue, clock
+        self._until = 0.0
+        self._found: Facets | None = None
+        self._lock = asyncio.Lock()
+
+    async def facets(self, query: Query) -> Facets:
+        """As the catalogue's own; what fails is not remembered."""
+        async with self._lock:
+            if self._found is None or self._clock() >= self._until:
+                self._found = await self._catalogue.facets(query)
+                self._until = self._clock() + COUNTS_SECONDS
+            return self._found
 
 
 @dataclass
 class _Opened:
     catalogue: Catalogue
+    counted: _Counted
     stamp: object
     users: int = 0
     left: bool = False
@@ -36,7 +62,9 @@ class CatalogueAccess:
         self,
         config: Callable[[], Config] | None = None,
         opening: Callable[[Config], Catalogue] | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._clock = clock
         self._config = config or _load
         self._opening = opening or _open
         self._opened: _Opened | None = None
@@ -63,10 +91,21 @@ class CatalogueAccess:
         Raises:
             BlockedError: something that it needs is missing, and what.
         """
+        async with self._held() as opened:
+            yield opened.catalogue
+
+    @asynccontextmanager
+    async def counted(self) -> AsyncIterator[Catalogue]:
+        """As :meth:`catalogue`, for its counts alone, which may be a minute old."""
+        async with self._held() as opened:
+            yield cast("Catalogue", opened.counted)
+
+    @asynccontextmanager
+    async def _held(self) -> AsyncIterator[_Opened]:
         opened = await self._get()
         opened.users += 1
         try:
-            yield opened.catalogue
+            yield opened
         except SourceLoginError:
             self._leave(opened)
             raise
@@ -89,7 +128,8 @@ class CatalogueAccess:
                 await self._close_if_left(old)
             if self._opened is None:
                 config = await self.config()
-                self._opened = _Opened(await asyncio.to_thread(self._try, config), stamp)
+                catalogue = await asyncio.to_thread(self._try, config)
+                self._opened = _Opened(catalogue, _Counted(catalogue, self._clock), stamp)
             return self._opened
 
     def _try(self, config: Config) -> Catalogue:

@@ -139,7 +139,7 @@ class CompletionsHandler(Handler):
     async def get(self) -> None:
         asked = self.asked(CompletionsAsked)
         at = len(asked.q) if asked.at is None else min(asked.at, len(asked.q))
-        async with self.access.catalogue() as catalogue:
+        async with self.access.counted() as catalogue:
             self.answer(await complete_in(catalogue, asked.q, at))
 
 

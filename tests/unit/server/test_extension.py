@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -13,6 +14,7 @@ import pytest
 
 from nearfield.config import Config, parse_config
 from nearfield.errors import BlockedError, ConfigError, SourceLoginError
+from nearfield.querying import Facets, Query
 from nearfield_server import access
 from nearfield_server.access import CatalogueAccess
 
@@ -56,7 +58,11 @@ class Kept:
     name = "lab"
 
     def __init__(self) -> None:
-        self.closed = 0
+        self.closed = self.counted = 0
+
+    async def facets(self, _query: Any) -> Facets:
+        self.counted += 1
+        return Facets()
 
     async def aclose(self) -> None:
         self.closed += 1
@@ -100,6 +106,24 @@ async def test_it_is_opened_anew_when_its_token_is_refused() -> None:
     async with kept.catalogue():
         pass
     assert [one.closed for one in opening.made] == [1, 0]
+
+
+async def test_counts_for_completions_are_asked_for_once_a_minute() -> None:
+    now = [0.0]
+    opening = Counting()
+    kept = CatalogueAccess(Config, opening, lambda: now[0])
+
+    async def count() -> None:
+        async with kept.counted() as catalogue:
+            await catalogue.facets(Query())
+
+    await asyncio.gather(count(), count(), count())
+    now[0] = 59.0
+    await count()
+    assert opening.made[0].counted == 1
+    now[0] = 61.0
+    await count()
+    assert opening.made[0].counted == 2
 
 
 async def test_a_broken_configuration_is_not_the_users_fault() -> None:
