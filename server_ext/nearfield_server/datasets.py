@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from tornado import web
 from tornado.iostream import StreamClosedError
 
+from nearfield.availability import with_availability
 from nearfield.catalogue import Catalogue, complete_in, find, only, stream_search
 from nearfield.datasets import Dataset, Pid
 from nearfield.errors import (
@@ -171,6 +172,9 @@ class DatasetHandler(OfOneHandler):
             dataset = await source.get(pid)
         if dataset.source is None:
             dataset = dataset.model_copy(update={"source": source.name})
+        config = await self.access.config()
+        # It looks at files: in a thread, and for so long that nobody need wait for a dead storage.
+        dataset = await asyncio.to_thread(with_availability, config, dataset)
         self.tell_opened(dataset, "record")
         self.answer({**dataset.model_dump(mode="json"), "snippet": snippet_of(dataset)})
 

@@ -17,6 +17,7 @@ from nearfield.catalogue import Catalogue, Thumbnail, only
 from nearfield.config import Config
 from nearfield.datasets import Dataset, path_problem
 from nearfield.errors import DataFileError, UnknownNameError
+from nearfield.mapping import mapped
 from nearfield_server.datasets import OfOneHandler
 from nearfield_server.inside.looker import Looker
 from nearfield_server.models import Node, OneAsked, SliceAnswer, SliceAsked, TreeAnswer, TreeAsked
@@ -81,8 +82,11 @@ def allowed(dataset: Dataset, config: Config, file: str) -> dict[str, object]:
     return {"files": [one.path for one in dataset.files], "folders": folders, "file": file}
 
 
-def file_of(dataset: Dataset, name: str | None) -> str:
+def file_of(config: Config, dataset: Dataset, name: str | None) -> str:
     """The file that is meant: the root file, or the one named.
+
+    Where the site names its storages, only what lies on them: in another catalogue's record a
+    path may be anything, and a path of that name something else here.
 
     Raises:
         UnknownNameError: it is none of the record's.
@@ -95,7 +99,8 @@ def file_of(dataset: Dataset, name: str | None) -> str:
     file = name or (root.path if root else None)
     if file is None:
         raise DataFileError(dataset.pid, "has no files in the catalogue")
-    if path_problem(file) is not None:
+    here = path_problem(file) is None
+    if not here or (config.storages and mapped(config, file) is None):
         raise DataFileError(file, "is on no storage of this site", hint="see its landing page")
     if dataset.availability == "tape":
         raise DataFileError(file, "is on tape", hint="ask for its recall first, then look again")
@@ -110,7 +115,7 @@ class TreeHandler(_LookHandler):
     async def get(self, pid: str) -> None:
         pid, asked = self.pid(pid), self.asked(TreeAsked)
         dataset, config = await self.record(pid, asked.source)
-        file = file_of(dataset, asked.file)
+        file = file_of(config, dataset, asked.file)
         said = await self.looker.ask(
             {
                 **allowed(dataset, config, file),
@@ -131,7 +136,7 @@ class SliceHandler(_LookHandler):
     async def get(self, pid: str) -> None:
         pid, asked = self.pid(pid), self.asked(SliceAsked)
         dataset, config = await self.record(pid, asked.source)
-        file = file_of(dataset, asked.file)
+        file = file_of(config, dataset, asked.file)
         said = await self.looker.ask(
             {
                 **allowed(dataset, config, file),
@@ -173,8 +178,8 @@ class ThumbnailHandler(_LookHandler):
         known, picture = pictures.get(key)
         if known:
             return picture
-        file = file_of(dataset, None)
         config = await self.access.config()
+        file = file_of(config, dataset, None)
         asked = {**allowed(dataset, config, file), "do": "picture", "names": names}
         said = await self.looker.ask(asked)
         if said["png"] is not None:

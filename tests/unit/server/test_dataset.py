@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -168,3 +169,17 @@ async def test_who_sees_what(server: Server, who: str) -> None:
         assert seen == sees, part
     found = (await server.get("datasets")).json()
     assert {one["pid"] for one in found["datasets"]} == sees
+
+
+async def test_where_its_bytes_are(server: Server, tmp_path: Path) -> None:
+    here, stub = tmp_path / "here.h5", tmp_path / "stub.h5"
+    here.write_bytes(b"x" * 9000)
+    with stub.open("wb") as opened:
+        opened.truncate(10**7)
+    for pid, path in (("here", here), ("stub", stub), ("gone", tmp_path / "gone.h5")):
+        server.store.register([Dataset(pid=pid, access=MINE, files=(file(str(path)),))])
+    found = [
+        (await server.get(f"datasets/{pid}")).json()["availability"]
+        for pid in ("here", "stub", "gone")
+    ]
+    assert found == ["online", "tape", "unknown"]

@@ -25,7 +25,7 @@ from nearfield.errors import (
     SourceLoginError,
     UnknownNameError,
 )
-from nearfield_spawners.provider_tokens import EXCHANGE, ProviderTokens, UserTokens
+from nearfield_spawners.provider_tokens import EXCHANGE, ProviderTokens, UserTokens, tokens_of
 
 oauthenticator = pytest.importorskip("oauthenticator.generic")
 
@@ -312,6 +312,9 @@ async def test_another_user_gets_nothing_of_the_first(hub: Hub) -> None:
 async def test_the_hubs_own_page_gets_the_same_in_process(hub: Hub) -> None:
     found = await UserTokens(hub.user, CONFIG, "scicat").token()
     assert hub.provider.takes(found)
+    tokens = tokens_of(hub.user, CONFIG)
+    given = {name: tokens(name, source) for name, source in CONFIG.catalogues.items()}
+    assert given["open"] is None and isinstance(given["scicat"], UserTokens)
 
 
 async def test_no_secret_is_in_a_log_a_representation_or_an_error(
