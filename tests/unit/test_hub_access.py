@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from nearfield.cli import run_command
 from nearfield.errors import BlockedError, NearfieldError, UsageError
 from nearfield.hub_access import (
     TOKEN_FILE,
@@ -125,3 +126,30 @@ def test_what_is_no_token_file_is_not_used(tmp_path: Path) -> None:
     for path in (link, tmp_path / "nowhere", tmp_path):
         with pytest.raises(BlockedError):
             HubAccess.read(path)
+
+
+def test_the_command_makes_a_file_and_says_no_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hub = Hub(made_answer(), httpx.Response(204))
+    client = httpx.Client
+    monkeypatch.setattr(
+        httpx, "Client", lambda **said: client(**said | {"transport": hub.transport})
+    )
+    monkeypatch.setenv("NEARFIELD_HOME", str(tmp_path))
+    monkeypatch.setenv("JUPYTERHUB_API_URL", SESSION.api_url)
+    monkeypatch.setenv("JUPYTERHUB_API_TOKEN", SESSION.token)
+    assert run_command(["session", "batch-token", "--hours", "5", "--note", "night"]) == 0
+    said = capsys.readouterr()
+    file = Path(said.out.strip())
+    assert file.parent == tmp_path / "tokens" and file.stat().st_mode & 0o777 == 0o600
+    assert f"export {TOKEN_FILE}={file}" in said.err
+    assert run_command(["session", "revoke-token", str(file)]) == 0
+    said_then = capsys.readouterr()
+    assert not file.exists()
+    assert "secret" not in said.out + said.err + said_then.out + said_then.err
+    assert run_command(["session", "revoke-token", str(file)]) == 3
+    assert str(file) in capsys.readouterr().err
+    monkeypatch.delenv("JUPYTERHUB_API_URL")
+    assert run_command(["session", "batch-token"]) == 3
+    assert "no hub" in capsys.readouterr().err
