@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from tornado import web
 from tornado.iostream import StreamClosedError
 
+from nearfield.api import snippet
 from nearfield.availability import with_availability
 from nearfield.catalogue import Catalogue, complete_in, find, only, stream_search
 from nearfield.datasets import Dataset, Pid
@@ -43,7 +44,6 @@ from nearfield_server.models import (
     SearchAsked,
 )
 from nearfield_server.searching import Told, query_of, used
-from nearfield_server.snippets import snippet_of
 
 NDJSON = "application/x-ndjson"
 MAX_RELATED = 100
@@ -176,7 +176,7 @@ class DatasetHandler(OfOneHandler):
         # It looks at files: in a thread, and for so long that nobody need wait for a dead storage.
         dataset = await asyncio.to_thread(with_availability, config, dataset)
         self.tell_opened(dataset, "record")
-        self.answer({**dataset.model_dump(mode="json"), "snippet": snippet_of(dataset)})
+        self.answer({**dataset.model_dump(mode="json"), "snippet": snippet(dataset)})
 
 
 class FilesHandler(OfOneHandler):
