@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from nearfield.catalogue import ServiceCatalogue
+from nearfield.catalogue import FederatedCatalogue, ServiceCatalogue
+from nearfield.catalogue._drivers import TokensOf
 from nearfield.config import ChoiceName, Config
 from nearfield.datasets import DatasetFiles, Principal
-from nearfield.errors import BlockedError, UsageError
+from nearfield.errors import DatasetNotFoundError, UsageError
 from nearfield.placement import Looks, Placement, nearest_hardware, place_job
 from nearfield.profiles import ChosenValue, choose, choose_hardware, usable, with_choices
 from nearfield.querying import Query
 from nearfield.scheduler.jobspec import Chosen, DatasetLink
 from nearfield.scheduler.sessions import link_of
+from nearfield_spawners.catalogues import all_of, foreign_links, home_of
 from nearfield_spawners.options import SpawnOptions
 
 
@@ -90,34 +92,40 @@ def chosen_at(placement: Placement, values: Mapping[ChoiceName, ChosenValue]) ->
     )
 
 
-def user_catalogue(config: Config, token: str) -> ServiceCatalogue:
-    """The catalogue with the rights of the token's owner, through the shared service."""
-    if not config.catalogue.url:
-        raise BlockedError(
-            "datasets cannot be chosen here: this hub has no catalogue service",
-            hint="set catalogue.url in nearfield.yaml",
-        )
-    return ServiceCatalogue(config.catalogue.url, token, name=config.catalogue.name)
-
-
 async def find_datasets(
-    config: Config, pids: Sequence[str], token: str
+    config: Config, pids: Sequence[str], token: str, *, tokens: TokensOf | None = None
 ) -> tuple[DatasetFiles, ...]:
-    """The chosen datasets, found with the rights of the token's owner."""
+    """The chosen datasets, found with the rights of the token's owner.
+
+    ``tokens``: of the same user, for further sources; what the home does not have is looked for
+    there, and must lie on a storage of this site.
+    """
     if not pids:
         return ()
-    catalogue = user_catalogue(config, token)
+    home = home_of(config, token)
+    everywhere = all_of(config, home, tokens) if tokens is not None else None
     try:
-        return tuple([await catalogue.links(pid) for pid in pids])
+        return tuple([await _links(home, everywhere, pid) for pid in pids])
     finally:
-        await catalogue.aclose()
+        await (everywhere or home).aclose()
+
+
+async def _links(
+    home: ServiceCatalogue, everywhere: FederatedCatalogue | None, pid: str
+) -> DatasetFiles:
+    try:
+        return await home.links(pid)
+    except DatasetNotFoundError:
+        if everywhere is None:
+            raise
+    return await foreign_links(everywhere, pid)
 
 
 async def find_techniques(
     config: Config, pids: Sequence[str], token: str
 ) -> tuple[tuple[str, ...], ...]:
     """The techniques of each dataset that the token's owner may see, in one question."""
-    catalogue = user_catalogue(config, token)
+    catalogue = home_of(config, token)
     try:
         page = await catalogue.summaries(Query(limit=len(pids)), pids)
     finally:

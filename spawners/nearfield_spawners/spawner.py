@@ -29,6 +29,7 @@ from nearfield.scheduler.sessions import session_spec
 from nearfield_spawners import metrics
 from nearfield_spawners.assets import asset_urls
 from nearfield_spawners.callback import ROUTE, token_digest
+from nearfield_spawners.catalogues import foreign
 from nearfield_spawners.certificates import certificate_texts, node_alt_names
 from nearfield_spawners.form import options_form
 from nearfield_spawners.identity import check_user, for_accounts
@@ -97,7 +98,7 @@ class NearfieldSpawner(Starting):
             taken = seats_of(self.user.spawners.values(), but=self)
             check_limits(config, self.name, profile, taken)
             self._planned_profile = profile  # the seat is ours before anything is awaited
-            datasets = await find_datasets(config, chosen.datasets, self.api_token)
+            datasets = await find_datasets(config, chosen.datasets, self.api_token, **foreign(self))
             links = links_for(config, profile, datasets)
             looks = await self.live.looks(config.profiles[profile]) if datasets else {}
             given, placement = pick_place(config, profile, chosen, datasets, looks)

@@ -11,20 +11,25 @@ declare global {
 export class ApiError extends Error {
   readonly status: number;
   readonly hint: string;
-  constructor(status: number, message: string, hint = "") {
+  /** Of a search that cannot be understood: the character where. */
+  readonly position: number | null;
+  constructor(status: number, message: string, hint = "", position: number | null = null) {
     super(message);
     this.status = status;
     this.hint = hint;
+    this.position = position;
   }
 }
 
 /** What a failed answer says, in words; its body may be anything. */
 export function errorOf(status: number, body: unknown): ApiError {
-  const given = (body ?? {}) as { message?: unknown; hint?: unknown };
+  const given = (body ?? {}) as { message?: unknown; hint?: unknown; position?: unknown };
   const hint = typeof given.hint === "string" ? given.hint : "";
   if (status === 403 && /xsrf|login|logged/i.test(String(given.message ?? "")))
     return new ApiError(status, "You are not logged in any more. Please reload this page.");
-  if (typeof given.message === "string" && given.message) return new ApiError(status, given.message, hint);
+  const position = typeof given.position === "number" ? given.position : null;
+  if (typeof given.message === "string" && given.message)
+    return new ApiError(status, given.message, hint, position);
   return new ApiError(status, `the hub answered ${status}`);
 }
 

@@ -5,6 +5,7 @@ import { h, need, say } from "../lib/dom.ts";
 import { Latest } from "../lib/latest.ts";
 import { bytes, day, plural } from "../lib/words.ts";
 import { pidsIn } from "./pids.ts";
+import { around, silent } from "./searchwords.ts";
 import type { Dataset, DatasetPage } from "./types.ts";
 
 const LIMIT = 20;
@@ -64,6 +65,7 @@ export class Datasets {
   private took = false;
   private stale = false;
   private reasons = new Map<string, string>();
+  private unusable = new Map<string, string>();
   private readonly missing = new Set<string>();
   private readonly search: Latest<Search>;
 
@@ -151,19 +153,25 @@ export class Datasets {
       const asked = pids.length ? { pids } : { text: text.trim(), limit: String(LIMIT), ...(cursor ? { cursor } : {}) };
       const page = await this.ask(asked, signal);
       this.found = cursor ? joined(this.found, page.datasets) : page.datasets;
+      if (!cursor) this.unusable.clear();
+      for (const [pid, reason] of Object.entries(page.unusable ?? {})) this.unusable.set(pid, reason);
       this.next = page.next;
+      const missed = silent(page.sources);
+      const without = missed ? ` Not from all catalogues: ${missed}.` : "";
       this.open();
       if (!this.found.length) {
         say(
           this.status,
           pids.length || text.trim()
-            ? `No dataset that you may see fits “${text.trim()}”.`
-            : "The catalogue holds no dataset that you may see.",
+            ? `No dataset that you may see fits “${text.trim()}”.${without}`
+            : `The catalogue holds no dataset that you may see.${without}`,
         );
-      } else say(this.status, `${plural(this.found.length, "dataset")}${this.next ? ", and more" : ""}.`);
+      } else
+        say(this.status, `${plural(this.found.length, "dataset")}${this.next ? ", and more" : ""}.${without}`);
     } catch (error) {
       if (signal.aborted) return;
-      this.failed(error);
+      if (error instanceof ApiError && error.position !== null) this.notUnderstood(text, error, error.position);
+      else this.failed(error);
     } finally {
       if (!signal.aborted) this.busy.hidden = true;
     }
@@ -180,6 +188,22 @@ export class Datasets {
       this.failed(error);
     }
     this.showChips();
+  }
+
+  /** Points at the character; the field stays as it is, to be mended. */
+  private notUnderstood(text: string, error: ApiError, position: number): void {
+    this.took = false; // what stands in the field is not done with
+    this.close();
+    const [before, here, after] = around(text.trim(), position);
+    this.status.replaceChildren(
+      h(
+        "div",
+        { class: "alert alert-warning nf-alert" },
+        `${error.message}: `,
+        h("code", { class: "nf-asked" }, before, h("mark", {}, here), after),
+        error.hint ? ` ${error.hint}` : "",
+      ),
+    );
   }
 
   private failed(error: unknown): void {
@@ -232,15 +256,22 @@ export class Datasets {
   }
 
   private row(dataset: Dataset, index: number): HTMLLIElement {
+    const reason = this.unusable.get(dataset.pid) ?? "";
     const row = h(
       "li",
-      { role: "option", id: `nf-result-${index}`, class: "nf-result", "aria-selected": String(this.chosen.has(dataset.pid)) },
+      {
+        role: "option",
+        id: `nf-result-${index}`,
+        class: reason ? "nf-result nf-unusable" : "nf-result",
+        "aria-selected": String(this.chosen.has(dataset.pid)),
+        ...(reason ? { "aria-disabled": "true" } : {}),
+      },
       h("span", { class: "nf-tick", "aria-hidden": "true" }),
       h(
         "span",
         { class: "nf-text" },
         h("span", { class: "nf-title" }, dataset.title || dataset.pid),
-        h("span", { class: "nf-about" }, about(dataset)),
+        h("span", { class: "nf-about" }, reason ? `${about(dataset)} · ${reason}` : about(dataset)),
       ),
     );
     // The focus stays in the field: it is the field that is announced and that arrows act on.
@@ -306,6 +337,11 @@ export class Datasets {
   }
 
   private toggle(dataset: Dataset): void {
+    const reason = this.unusable.get(dataset.pid);
+    if (reason && !this.chosen.has(dataset.pid)) {
+      say(this.status, `${dataset.title || dataset.pid} cannot be chosen. ${reason}`);
+      return;
+    }
     if (this.chosen.has(dataset.pid)) this.chosen.delete(dataset.pid);
     else this.chosen.set(dataset.pid, dataset);
     this.took = true;

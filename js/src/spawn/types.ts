@@ -11,11 +11,23 @@ export interface Dataset {
   files: number | null;
   type: string | null;
   storage: string | null;
+  /** The catalogue that holds it, where there are several. */
+  source?: string | null;
+}
+
+/** How one of several catalogues did. */
+export interface SourceState {
+  source: string;
+  state: string;
+  message: string | null;
 }
 
 export interface DatasetPage {
   datasets: Dataset[];
   next: string | null;
+  /** By PID: why one that was found cannot be chosen. */
+  unusable?: Record<string, string>;
+  sources?: SourceState[];
 }
 
 export interface Partition {

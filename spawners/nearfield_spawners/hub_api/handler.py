@@ -16,7 +16,7 @@ from jupyterhub.apihandlers import APIHandler
 from pydantic import BaseModel
 from tornado import web
 
-from nearfield.errors import NearfieldError
+from nearfield.errors import NearfieldError, QuerySyntaxError
 from nearfield_spawners.logs import event
 from nearfield_spawners.refusal import status_of
 from nearfield_spawners.user_tokens import service_scope
@@ -114,15 +114,18 @@ class PageHandler(APIHandler):  # type: ignore[misc]
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         error = (kwargs.get("exc_info") or (None, None))[1]
         hint = None
+        more: dict[str, Any] = {}
         message = responses.get(status_code, "Unknown Error")
         if isinstance(error, NearfieldError):
             status_code = status_of(error)
             self.set_status(status_code)
             message, hint = error.message, error.hint
+            if isinstance(error, QuerySyntaxError):
+                more = {"reason": "syntax", "position": error.position}
         elif isinstance(error, RefusedError):
             message, hint = error.message, error.hint
         elif isinstance(error, web.HTTPError) and status_code < 500:
             message = error.get_message() or message
         self.set_header("Content-Type", "application/json")
         self.set_header("Cache-Control", "no-store")
-        self.finish(json.dumps({"status": status_code, "message": message, "hint": hint}))
+        self.finish(json.dumps({"status": status_code, "message": message, "hint": hint, **more}))

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from nearfield.querying import DatasetSummary
+from nearfield.querying import DatasetSummary, SourceState
 from nearfield.scheduler import StartRange
 from nearfield_spawners.options import SpawnOptions
 from nearfield_spawners.rights import Right
@@ -96,6 +96,12 @@ class DatasetsAnswer(_Model):
     datasets: tuple[DatasetSummary, ...]
     next: str | None
     total: int
+    total_exact: bool = True
+    """False: there are at least so many."""
+    unusable: dict[str, str] = Field(default_factory=dict)
+    """By PID: why a dataset that was found cannot be chosen for a session."""
+    sources: tuple[SourceState, ...] = ()
+    """Where several catalogues were searched: how each one did."""
 
 
 class PartitionShown(_Model):
@@ -266,6 +272,10 @@ class ErrorAnswer(_Model):
     status: int
     message: str
     hint: str | None = None
+    reason: str | None = None
+    """``syntax``: a search that cannot be understood."""
+    position: int | None = None
+    """``syntax``: the character of the search where."""
 
 
 class TokenErrorAnswer(ErrorAnswer):

@@ -16,6 +16,7 @@ from nearfield.profiles import usable, with_choices
 from nearfield.scheduler.jobspec import Chosen, DatasetLink, JobSpec
 from nearfield.scheduler.sessions import session_spec
 from nearfield_spawners.cards import CARDS, made_for_others, techniques_of
+from nearfield_spawners.catalogues import foreign
 from nearfield_spawners.hub_api.datasets import token_for
 from nearfield_spawners.hub_api.handler import PageHandler, RefusedError
 from nearfield_spawners.hub_api.models import (
@@ -181,7 +182,7 @@ class Planner:
         token = token_for(self.spawner) if options.datasets else ""
         for pid in options.datasets:
             try:
-                found += await find_datasets(self.config, [pid], token)
+                found += await find_datasets(self.config, [pid], token, **foreign(self.spawner))
             except NearfieldError as error:
                 self._problem("datasets", error, pid)
         return tuple(found)

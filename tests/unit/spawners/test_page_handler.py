@@ -18,6 +18,7 @@ from nearfield.errors import (
     DatasetNotFoundError,
     DatasetNotPermittedError,
     NearfieldError,
+    QuerySyntaxError,
     SchedulerUnavailableError,
     UsageError,
 )
@@ -176,3 +177,16 @@ def test_who_is_not_there_is_told_only_to_who_may_start_servers() -> None:
     with pytest.raises(RefusedError) as refused:
         Asked("nobody", {START}).user_spawner()
     assert refused.value.status_code == 403
+
+
+def test_a_search_that_is_not_understood_names_the_character() -> None:
+    handler = Bare()
+    error = QuerySyntaxError("unknown field 'x'", "film x:y", 5, hint="h")
+    handler.write_error(500, exc_info=(type(error), error, None))
+    assert json.loads(handler.sent) == {
+        "status": 400,
+        "message": "unknown field 'x'",
+        "hint": "h",
+        "reason": "syntax",
+        "position": 5,
+    }
