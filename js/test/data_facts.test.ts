@@ -38,6 +38,7 @@ test("counts and values", () => {
 
 test("a source that did not answer is named", () => {
   assert.equal(sourceWords({ source: "ICAT", state: "timeout", message: "no answer in 3 s" }, english), "ICAT: no answer in 3 s");
+  assert.equal(sourceWords({ source: "ICAT", state: "failed", message: "ICAT: not accepted" }, english), "ICAT: not accepted");
   assert.equal(sourceWords({ source: "ICAT", state: "failed" }, english), "ICAT: it failed");
   assert.equal(sourceWords({ source: "ICAT", state: "answered" }, english), "");
   assert.ok(wantsLogin("The token has expired.", "Log in again at the hub."));

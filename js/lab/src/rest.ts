@@ -94,7 +94,9 @@ export class RestSource implements DataSource {
   private async get(path: string, signal: AbortSignal, accept: string, ofSearch = false): Promise<Response> {
     let answer: Response;
     try {
-      answer = await this.send(path, { method: "GET", headers: { Accept: accept }, signal });
+      // Unless told, JupyterLab puts the time into the address, and the server does not know that
+      // parameter; the server itself says that nothing may be kept.
+      answer = await this.send(path, { method: "GET", headers: { Accept: accept }, signal, cache: "default" });
     } catch (error) {
       if (signal.aborted) throw error;
       throw new DataError("The Jupyter server does not answer. Is the session still running?", "unreachable");

@@ -6,7 +6,9 @@ import type { Access, Dataset, SourceState, Summary } from "./types.ts";
 /** One line about a dataset: technique, instrument, date, size. */
 export function about(dataset: Summary): string {
   const size = dataset.size > 0 ? bytes(dataset.size) : "";
-  return [dataset.techniques.join(", "), dataset.instrument, day(dataset.created), size].filter(Boolean).join(" · ");
+  // A line ends between facts, not in one.
+  const [date, much] = [day(dataset.created), size].map((text) => text.replaceAll(" ", "\u00a0"));
+  return [dataset.techniques.join(", "), dataset.instrument, date, much].filter(Boolean).join(" · ");
 }
 
 /** Short marks of a dataset in a list. */
@@ -102,11 +104,16 @@ export function totalWords(total: number, exact: boolean, trans: Trans): string 
 
 /** What a source that did not answer has to say; "" for one that did or is being asked. */
 export function sourceWords(state: SourceState, trans: Trans): string {
-  if (state.state === "timeout") return `${state.source}: ${state.message || trans.__("no answer in time")}`;
-  if (state.state === "failed") return `${state.source}: ${state.message || trans.__("it failed")}`;
-  if (state.state === "unsupported")
-    return `${state.source}: ${state.message || trans.__("it cannot search for all of this and was not asked")}`;
-  return "";
+  const usual: Partial<Record<SourceState["state"], string>> = {
+    timeout: trans.__("no answer in time"),
+    failed: trans.__("it failed"),
+    unsupported: trans.__("it cannot search for all of this and was not asked"),
+  };
+  const words = usual[state.state];
+  if (words === undefined) return "";
+  const said = state.message || words;
+  // Errors name their source themselves.
+  return said.includes(state.source) ? said : `${state.source}: ${said}`;
 }
 
 /** Does it take a new log-in? */

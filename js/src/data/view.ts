@@ -137,6 +137,8 @@ export class DataView {
       this.notices.update();
       this.box.update();
       this.order.value = this.model.order;
+      // What the list is the answer to; while one is under way it is none.
+      this.node.dataset["answered"] = this.model.busy ? "" : `for ${this.model.query}`;
       if (this.details) this.details.hidden = this.model.found.length === 0;
     }
   }

@@ -26,7 +26,6 @@ from nearfield.techniques import names_of
 
 # Numbers beyond it, and what is none, are not compared.
 MAX_NUMBER = 1e300
-_COMPARED = (int, float, str)
 
 
 def holds(query: Query, dataset: Dataset) -> bool:
@@ -118,7 +117,7 @@ def quantities(scientific: dict[str, Any]) -> Iterator[tuple[str, float | str, s
         unit: Any = None
         if isinstance(said, dict):
             value, unit = said.get("value"), said.get("unit")
-        if isinstance(value, bool) or not isinstance(value, _COMPARED):
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
             continue
         if not isinstance(value, str) and not -MAX_NUMBER < value < MAX_NUMBER:
             continue

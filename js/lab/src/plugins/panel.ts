@@ -68,6 +68,7 @@ async function remember(app: JupyterFrontEnd, panel: DataPanel, state: IStateDB)
   panel.model.follow((change) => {
     if (change !== "query" && change !== "card") return;
     const { query, card: open } = panel.model;
-    void state.save(ID, { query, card: open ? { ...open.ref } : null });
+    // A server that is gone is told by the search; that this was not kept is no news then.
+    state.save(ID, { query, card: open ? { ...open.ref } : null }).catch(() => undefined);
   });
 }

@@ -51,7 +51,9 @@ export class SearchBox {
     this.searching = new Latest((text) => model.search(text), TYPING_MS);
     this.input.addEventListener("input", () => {
       this.searching.ask(this.input.value);
-      this.completing.ask(null);
+      // After a blank there is nothing to complete yet; Alt and arrow down offer all the same.
+      if (/\S$/.test(this.input.value.slice(0, this.input.selectionStart ?? undefined))) this.completing.ask(null);
+      else this.close();
     });
     this.input.addEventListener("keydown", (event) => this.key(event));
     this.input.addEventListener("blur", () => this.close());
