@@ -276,7 +276,7 @@ class SourceClient:
     async def _once(
         self, request: _Request, url: httpx.URL, token: str | None
     ) -> tuple[Answer, str | None]:
-        said = Credentials() if token is None else self._authorize(_sendable(self.name, token))
+        said = Credentials() if token is None else self._authorize(sendable(self.name, token))
         content = request.content() if callable(request.content) else request.content
         params = httpx.QueryParams([*request.params, *said.params.items()])
         form = {**(request.form or {}), **said.form}
@@ -303,8 +303,12 @@ def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
     return url.scheme, url.host, url.port
 
 
-def _sendable(name: str, token: str) -> str:
-    """A token goes into a header: nothing but visible ASCII."""
+def sendable(name: str, token: str) -> str:
+    """A token goes into a header: nothing but visible ASCII.
+
+    Raises:
+        SourceLoginError: it is no such text.
+    """
     if not token or any(not "!" <= character <= "~" for character in token):
         raise SourceLoginError(
             f"{name}: its token holds blanks or other signs that no token has", hint="log in again"

@@ -6,15 +6,14 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from pydantic import TypeAdapter
 
 from nearfield.catalogue._http import SourceClient, segment
+from nearfield.catalogue.scicat.identity import Account, SureTokens
 from nearfield.catalogue.scicat.where import V3, V4, Names
-from nearfield.datasets import Principal
-from nearfield.errors import CatalogueError, SourceStatusError
+from nearfield.errors import CatalogueError, SourceLoginError, SourceStatusError
 
 Record = dict[str, Any]
 Where = Mapping[str, Any]
@@ -38,25 +37,16 @@ LIST_FIELDS = (
 )
 
 
-@dataclass(frozen=True)
-class Account:
-    """Whose token it is, as SciCat says."""
-
-    principal: Principal
-    email: str
-
-
 class Backend:
     """One SciCat, asked as one user."""
 
     def __init__(
-        self, client: SourceClient, api: Literal["auto", "v3", "v4"], *, anonymous: bool
+        self, client: SourceClient, api: Literal["auto", "v3", "v4"], logins: SureTokens | None
     ) -> None:
-        self._client, self._anonymous = client, anonymous
+        self._client, self._logins, self._anonymous = client, logins, logins is None
         self.version: Literal["v3", "v4"] = "v3" if api == "v3" else "v4"
         self._sure = api != "auto"
         self._instruments: tuple[float, dict[str, str]] | None = None
-        self._account: Account | None = None
 
     @property
     def name(self) -> str:
@@ -109,6 +99,10 @@ class Backend:
             found: Record | None = await self._client.json(
                 "GET", f"{self._datasets}/{segment(pid)}", adapter=_RECORD
             )
+            if found is not None and not isinstance(found.get("pid"), str):
+                raise CatalogueError(
+                    f"{self.name}: an answer that is no dataset", hint="check its url"
+                )
             return found
 
         try:
@@ -229,21 +223,12 @@ class Backend:
 
     async def account(self) -> Account:
         """Whose token it is."""
-        if self._account is None:
-            said = await self._client.json("GET", "/api/v3/auth/whoami", adapter=_RECORD) or {}
-            groups = said.get("currentGroups")
-            if not isinstance(groups, list):
-                more = await self._client.json("GET", "/api/v3/users/my/identity", adapter=_RECORD)
-                profile = (more or {}).get("profile")
-                groups = profile.get("accessGroups") if isinstance(profile, dict) else None
-            name = said.get("username")
-            if not isinstance(name, str) or not name:
-                raise CatalogueError(f"{self.name}: does not say whose token this is")
-            known = frozenset(g for g in groups or () if isinstance(g, str) and g)
-            self._account = Account(
-                Principal(name=name, groups=known), str(said.get("email") or "")
+        if self._logins is None:
+            raise SourceLoginError(
+                f"{self.name}: asks for a log-in",
+                hint="give it a token: see 'token' in its settings",
             )
-        return self._account
+        return await self._logins.account()
 
     async def create(self, body: Record, *, again: bool) -> Record:
         """Make a dataset; ``again``: the request may be repeated, as it names its PID."""
@@ -299,11 +284,21 @@ class Backend:
         try:
             return await ask()
         except SourceStatusError as error:
+            if self._logins is not None and error.status == 403 and _by_guard(error):
+                # So it answers to strangers: is the token still good?
+                self._logins.doubt()
+                return await ask()
             unknown = error.status == 404 and "Cannot " in error.message
             if self._sure or self.version == "v3" or not unknown:
                 raise
             self.version = "v3"
             return await ask()
+
+
+def _by_guard(error: SourceStatusError) -> bool:
+    """Refused before anybody looked at the record."""
+    said = error.said
+    return isinstance(said, dict) and said.get("message") == "Forbidden resource"
 
 
 def _filter(said: Mapping[str, Any]) -> dict[str, str]:

@@ -21,6 +21,7 @@ from nearfield.catalogue._tokens import TokenSource
 from nearfield.catalogue.scicat.accounts import AccountTokens, ExchangedTokens
 from nearfield.catalogue.scicat.backend import Backend
 from nearfield.catalogue.scicat.counting import facets_of
+from nearfield.catalogue.scicat.identity import SureTokens
 from nearfield.catalogue.scicat.mapping import Record, dataset_of, files_of, text_of
 from nearfield.catalogue.scicat.pids import inside
 from nearfield.catalogue.scicat.searching import Searcher
@@ -28,7 +29,7 @@ from nearfield.catalogue.scicat.writing import Writer
 from nearfield.catalogue.sqlite import not_found
 from nearfield.config.sources import SciCatSource
 from nearfield.datasets import DataFile, Dataset, DerivedDataset
-from nearfield.errors import CatalogueError, SourceStatusError
+from nearfield.errors import CatalogueError, SourceLoginError, SourceStatusError
 from nearfield.querying import Facets, Page, Query
 
 _FILTERS = ALL_FILTERS - {"storage", "availability"}
@@ -48,12 +49,11 @@ class SciCatCatalogue:
         self,
         client: SourceClient,
         settings: SciCatSource,
-        *,
-        anonymous: bool,
+        logins: SureTokens | None,
     ) -> None:
         self.name = client.name
-        self._client, self._settings = client, settings
-        self._backend = Backend(client, settings.api, anonymous=anonymous)
+        self._client, self._settings, self._logins = client, settings, logins
+        self._backend = Backend(client, settings.api, logins)
         self._searcher = Searcher(self._backend, settings.frontend)
         self._writer = Writer(self._backend, settings, self._resolved)
 
@@ -74,15 +74,17 @@ class SciCatCatalogue:
             CatalogueError: its url is none.
         """
         url = settings.url.rstrip("/")
+        plain = SourceClient(name, url, timeout=settings.timeout, transport=transport)
         asked = token
-        if settings.account is not None or (token is not None and settings.token == "hub"):  # noqa: S105
-            plain = SourceClient(name, url, timeout=settings.timeout, transport=transport)
-            if settings.account is not None:
-                asked = AccountTokens(plain, settings.account)
-            elif token is not None:
-                asked = ExchangedTokens(plain, token)
-        client = SourceClient(name, url, token=asked, timeout=settings.timeout, transport=transport)
-        return cls(client, settings, anonymous=asked is None)
+        if settings.account is not None:
+            asked = AccountTokens(plain, settings.account)
+        elif token is not None and settings.token == "hub":  # noqa: S105
+            asked = ExchangedTokens(plain, token)
+        logins = None if asked is None else SureTokens(plain, asked)
+        client = SourceClient(
+            name, url, token=logins, timeout=settings.timeout, transport=transport
+        )
+        return cls(client, settings, logins)
 
     def __repr__(self) -> str:
         return f"SciCatCatalogue({self._client.url!r}, name={self.name!r})"
@@ -146,6 +148,8 @@ class SciCatCatalogue:
 
     async def aclose(self) -> None:
         await self._client.aclose()
+        if self._logins is not None:
+            await self._logins.aclose()
 
     def _not_asked(self, query: Query) -> bool:
         names = {name.casefold() for name in query.source}
@@ -177,7 +181,7 @@ class SciCatCatalogue:
         """What is nice to have: a refusal is no failure."""
         try:
             found: list[Any] = await asked
-        except SourceStatusError:
+        except (SourceStatusError, SourceLoginError):
             return []
         return found
 

@@ -15,8 +15,9 @@ from typing import Any
 
 from nearfield.catalogue._derive import check_same_request, derived_dataset, request_digest
 from nearfield.catalogue._lease import lease
-from nearfield.catalogue.scicat.backend import Account, Backend
+from nearfield.catalogue.scicat.backend import Backend
 from nearfield.catalogue.scicat.bodies import blocks_of, dataset_body
+from nearfield.catalogue.scicat.identity import Account
 from nearfield.catalogue.scicat.mapping import Record, files_of, job_parameters_of, text_of
 from nearfield.catalogue.scicat.pids import inside, outside
 from nearfield.catalogue.sqlite import not_found
