@@ -76,6 +76,8 @@ class _Parser:
             self._need(")")
             return lambda record: any(part(record) for part in parts)
         kind, said = self._next()
+        if said in ("AND", "OR", "NOT", "TO"):
+            raise SearchError(f"unexpected {said}")
         if kind == "word" and self._take(":"):
             return self._of(said)
         anywhere = [field for field in self._fields.values() if field.default]
@@ -100,7 +102,7 @@ class _Parser:
         if kind == "phrase":
             return lambda record: _phrase(field, _unquoted(said), record)
         if kind == "regex" and field.kind == "keyword":
-            wanted = re.compile(said[1:-1])
+            wanted = re.compile(said[1:-1], re.DOTALL)
             return lambda record: any(wanted.fullmatch(value) for value in field.values(record))
         if kind == "word" and "*" not in said:
             return lambda record: _term(field, said, record)

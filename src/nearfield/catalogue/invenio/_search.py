@@ -80,7 +80,9 @@ def _word(word: str) -> str:
     InvenioRDM leaves signs out of titles, so that ``x-ray`` is ``xray`` there, and splits at them
     elsewhere: the phrase is analysed as each field is.
     """
-    found = [quoted(word), _PUNCTUATION.sub("", word) + "*"]
+    found = [quoted(word)]
+    # Of a word without letters there is no beginning; a star alone would find everything.
+    found += [f"{plain}*"] if (plain := _PUNCTUATION.sub("", word)) else []
     parts = [part for part in re.split(r"\W+", word) if _PUNCTUATION.sub("", part)]
     if len(parts) > 1:
         found.append("(" + " AND ".join(f"{part}*" for part in parts) + ")")
@@ -100,6 +102,9 @@ def _whole(value: str) -> str:
             found += "[" + "".join(sorted(cases)) + "]"
         elif sign.isalnum():
             found += sign
+        elif not sign.isprintable():
+            # A line's end would end the expression: any sign will do.
+            found += "."
         else:
             found += "\\" + sign
     return f"/{found}/"
