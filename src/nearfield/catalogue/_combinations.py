@@ -6,7 +6,7 @@ import functools
 import json
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from nearfield.datasets import Dataset
 from nearfield.querying import Query
@@ -16,8 +16,7 @@ FACETS = ("type", "technique", "instrument", "facility", "format", "storage", "a
 _SINGLE = ("type", "instrument", "facility", "format", "storage", "availability")
 
 
-@dataclass(frozen=True, slots=True)
-class Combination:
+class Values(NamedTuple):
     """The values of one or many datasets."""
 
     single: tuple[str | None, ...]
@@ -26,18 +25,36 @@ class Combination:
     technique_ids: tuple[str, ...]
 
 
-def combination_of(dataset: Dataset) -> str:
-    """As it is stored: the same text for the same values."""
-    single = [getattr(dataset, name) or None for name in _SINGLE]
-    techniques = sorted(set(dataset.techniques)), sorted(set(dataset.technique_ids))
-    return json.dumps([single, *techniques], ensure_ascii=False, separators=(",", ":"))
+def values_of(dataset: Dataset) -> Values:
+    """Of one dataset."""
+    return Values(
+        (
+            dataset.type,
+            dataset.instrument or None,
+            dataset.facility or None,
+            dataset.format or None,
+            dataset.storage or None,
+            dataset.availability,
+        ),
+        dataset.techniques,
+        dataset.technique_ids,
+    )
+
+
+def said_of(values: Values) -> str:
+    """As they are stored: the same text for the same values."""
+    return json.dumps(
+        [values.single, *(sorted(set(names)) for names in values[1:])],
+        ensure_ascii=False,
+        separators=(",", ":"),
+    )
 
 
 @functools.lru_cache(maxsize=20_000)
-def combination(said: str) -> Combination:
-    """What :func:`combination_of` has written."""
+def values_in(said: str) -> Values:
+    """What :func:`said_of` has written."""
     single, techniques, ids = json.loads(said)
-    return Combination(tuple(single), tuple(techniques), tuple(ids))
+    return Values(tuple(single), tuple(techniques), tuple(ids))
 
 
 def is_told_by(query: Query) -> bool:
@@ -49,7 +66,7 @@ def is_told_by(query: Query) -> bool:
     )
 
 
-def fits(query: Query, one: Combination) -> bool:
+def fits(query: Query, one: Values) -> bool:
     """Do the values match? Conditions on anything else are not looked at."""
     for name, value in zip(_SINGLE, one.single, strict=True):
         wanted = getattr(query, name)
@@ -64,7 +81,7 @@ def fits(query: Query, one: Combination) -> bool:
     return any(not have.isdisjoint(names_of(term)) for term in query.technique)
 
 
-def facets_of(counted: Iterable[tuple[Combination, int]]) -> dict[str, dict[str, int]]:
+def facets_of(counted: Iterable[tuple[Values, int]]) -> dict[str, dict[str, int]]:
     """Counts by value, the most frequent first."""
     found: dict[str, Counter[str]] = {name: Counter() for name in FACETS}
     for one, number in counted:

@@ -13,6 +13,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from nearfield.catalogue._backup import copy_file
+from nearfield.catalogue._numbers import Numbers
+from nearfield.catalogue._prepared import prepared
 from nearfield.catalogue._records import put_all
 from nearfield.catalogue._tables import SCHEMA_VERSION, TABLES, mark, statements
 from nearfield.datasets import Dataset
@@ -61,15 +63,12 @@ def migrate(connection: sqlite3.Connection) -> None:
     for statement in statements(TABLES):
         connection.execute(statement)
     rows = connection.execute(
-        "SELECT d.run_id, d.request, r.document FROM old_dataset d JOIN old_record r USING (id)"
+        "SELECT d.request, r.document FROM old_dataset d JOIN old_record r USING (id)"
         " ORDER BY d.time DESC, d.id"
     )
+    numbers = Numbers()
     while batch := list(itertools.islice(rows, _BATCH)):
-        put_all(connection, [_dataset(text) for _, _, text in batch])
-        connection.executemany(
-            "UPDATE dataset SET request = ? WHERE run_id = ?",
-            [(request, run_id) for run_id, request, _ in batch if run_id is not None],
-        )
+        put_all(connection, [prepared(_dataset(text), request) for request, text in batch], numbers)
     for name in _OLD:
         connection.execute(f"DROP TABLE old_{name}")
     mark(connection)

@@ -9,16 +9,13 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from nearfield.catalogue._combinations import combination_of
-from nearfield.catalogue._slots import free_number
-from nearfield.catalogue._tags import MAX_QUANTITIES, audience_of, last_part, opens_at, tag, tags_of
+from nearfield.catalogue._numbers import Numbers
+from nearfield.catalogue._prepared import Prepared, prepared
+from nearfield.catalogue._slots import number_at
+from nearfield.catalogue._tags import tag
 from nearfield.datasets import Dataset
-from nearfield.querying.matching import quantities
-from nearfield.querying.times import instant
-from nearfield.querying.units import base_value
-from nearfield.querying.words import text_of_dataset
 
 
 def put(connection: sqlite3.Connection, dataset: Dataset, *, request: str | None = None) -> None:
@@ -26,53 +23,63 @@ def put(connection: sqlite3.Connection, dataset: Dataset, *, request: str | None
 
     ``request`` is what a derived dataset was asked for with, to tell a repetition from a clash.
     """
-    put_all(connection, [dataset], request=request)
+    put_all(connection, [prepared(dataset, request)], Numbers())
 
 
-def put_all(
-    connection: sqlite3.Connection, datasets: Iterable[Dataset], *, request: str | None = None
-) -> None:
+def put_all(connection: sqlite3.Connection, records: Iterable[Prepared], numbers: Numbers) -> None:
     """Insert or replace records; of one PID the last counts. Thousands at once take least time."""
-    last = {dataset.pid: dataset for dataset in datasets}
+    last = {record.pid: record for record in records}
     known = _known(connection, list(last))
     tally: Counter[tuple[int, int]] = Counter()
     if known:
         _unindex(connection, known, tally)
-    names = _Numbers(connection)
-    rows = sorted(_rows(connection, last.values(), known, names), key=lambda row: row.number)
-    old = {pid: number for number, pid, *_ in known}
+    rows = _placed(connection, last, known)
+    numbered = [
+        (
+            number,
+            record,
+            numbers.combination(connection, record),
+            numbers.audience(connection, record),
+        )
+        for number, record in rows
+    ]
+    fresh = [one for one in numbered if one[1].pid not in known]
     connection.executemany(
         "INSERT INTO dataset (id, type, time, instrument, format, owner, public, run_id, request,"
-        " combination, audience, pid) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [(row.number, *row.columns(request)) for row in rows if row.dataset.pid not in old],
+        " pid, combination, audience) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [(number, *record.columns, kind, audience) for number, record, kind, audience in fresh],
     )
     connection.executemany(
         "INSERT INTO record (id, title, rest, tags, document) VALUES (?, ?, ?, ?, ?)",
-        [(row.number, *row.content()) for row in rows if row.dataset.pid not in old],
+        [(number, *record.texts, record.document) for number, record, *_ in fresh],
     )
-    for row in rows:
-        if (number := old.get(row.dataset.pid)) is not None:
+    for number, record, kind, audience in numbered if known else ():
+        if record.pid in known:
             connection.execute(
                 "UPDATE dataset SET id = ?, type = ?, time = ?, instrument = ?, format = ?,"
-                " owner = ?, public = ?, run_id = ?, request = ?, combination = ?, audience = ?"
-                " WHERE pid = ?",
-                (row.number, *row.columns(request)),
+                " owner = ?, public = ?, run_id = ?, request = ?, pid = ?, combination = ?,"
+                " audience = ? WHERE id = ?",
+                (number, *record.columns, kind, audience, known[record.pid].number),
             )
             connection.execute(
                 "UPDATE record SET id = ?, title = ?, rest = ?, tags = ?, document = ?"
                 " WHERE id = ?",
-                (row.number, *row.content(), number),
+                (number, *record.texts, record.document, known[record.pid].number),
             )
     # In the order of their numbers: the full-text index writes a page for each step back.
     connection.executemany(
         "INSERT INTO words (rowid, title, rest, tags) VALUES (?, ?, ?, ?)",
-        [(row.number, *row.content()[:3]) for row in rows],
+        [(number, *record.texts) for number, record in rows],
     )
     connection.executemany(
         "INSERT OR IGNORE INTO quantity (id, measure, value, base) VALUES (?, ?, ?, ?)",
-        [(row.number, *one) for row in rows for one in row.quantities],
+        [
+            (number, numbers.measure(connection, one), one.value, one.base)
+            for number, record in rows
+            for one in record.measured
+        ],
     )
-    tally.update((row.combination, row.audience) for row in rows)
+    tally.update((kind, audience) for _, _, kind, audience in numbered)
     _count(connection, tally)
 
 
@@ -82,8 +89,8 @@ def remove(connection: sqlite3.Connection, pid: str) -> None:
     if known:
         tally: Counter[tuple[int, int]] = Counter()
         _unindex(connection, known, tally)
-        connection.execute("DELETE FROM record WHERE id = ?", (known[0][0],))
-        connection.execute("DELETE FROM dataset WHERE id = ?", (known[0][0],))
+        connection.execute("DELETE FROM record WHERE id = ?", (known[pid].number,))
+        connection.execute("DELETE FROM dataset WHERE id = ?", (known[pid].number,))
         _count(connection, tally)
 
 
@@ -103,171 +110,62 @@ def is_input(connection: sqlite3.Connection, pid: str) -> bool:
     return found.fetchone() is not None
 
 
-@dataclass(slots=True)
-class _Row:
+class _Place(NamedTuple):
+    """Where a record is."""
+
     number: int
-    dataset: Dataset
     time: float | None
     combination: int
     audience: int
-    quantities: list[tuple[int, float, float | None]]
-    _content: tuple[str, str, str, str] | None = None
-
-    def columns(self, request: str | None) -> tuple[object, ...]:
-        one = self.dataset
-        return (
-            one.type,
-            self.time,
-            one.instrument,
-            one.format,
-            one.access.owner,
-            one.access.public,
-            one.run_id,
-            request,
-            self.combination,
-            self.audience,
-            one.pid,
-        )
-
-    def content(self) -> tuple[str, str, str, str]:
-        if self._content is None:
-            document = self.dataset.model_dump_json(exclude_defaults=True)
-            self._content = (*text_of_dataset(self.dataset), tags_of(self.dataset), document)
-        return self._content
 
 
-class _Numbers:
-    """Numbers of what repeats from record to record, looked up once in a transaction."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        self._known: dict[tuple[str, ...], int] = {}
-
-    def combination(self, dataset: Dataset) -> int:
-        said = combination_of(dataset)
-        known = ("combination", said)
-        if known not in self._known:
-            self._known[known], new = self._number("combination", said)
-            if new:
-                self._connection.executemany(
-                    "INSERT OR IGNORE INTO technique (name) VALUES (?)",
-                    [(n.casefold(),) for n in (*dataset.techniques, *dataset.technique_ids)],
-                )
-        return self._known[known]
-
-    def audience(self, dataset: Dataset) -> int:
-        keys = audience_of(dataset.access)
-        known = ("audience", *keys)
-        if known not in self._known:
-            number, new = self._number("audience", json.dumps(keys))
-            if new:
-                self._connection.execute(
-                    "UPDATE audience SET opens = ? WHERE id = ?", (opens_at(dataset.access), number)
-                )
-                self._connection.executemany(
-                    "INSERT INTO audience_key (key, audience) VALUES (?, ?)",
-                    [(key, number) for key in keys],
-                )
-            self._known[known] = number
-        return self._known[known]
-
-    def measure(self, name: str, dimension: str | None) -> int:
-        """A measured value's name, and its dimension: ``None`` where its unit is unknown."""
-        known = ("measure", name, repr(dimension))
-        if known not in self._known:
-            number, new = self._number("measure", json.dumps([name, dimension]))
-            if new:
-                self._connection.execute(
-                    "UPDATE measure SET name = ?, path = ?, dimension = ? WHERE id = ?",
-                    (last_part(name), name, dimension, number),
-                )
-            self._known[known] = number
-        return self._known[known]
-
-    def _number(self, table: str, said: str) -> tuple[int, bool]:
-        found = self._connection.execute(_FIND[table], (said,)).fetchone()
-        if found is not None:
-            return int(found[0]), False
-        return int(self._connection.execute(_ADD[table], (said,)).lastrowid or 0), True
-
-
-_FIND = {
-    "combination": "SELECT id FROM combination WHERE said = ?",
-    "audience": "SELECT id FROM audience WHERE said = ?",
-    "measure": "SELECT id FROM measure WHERE said = ?",
-}
-_ADD = {
-    "combination": "INSERT INTO combination (said) VALUES (?)",
-    "audience": "INSERT INTO audience (said) VALUES (?)",
-    "measure": "INSERT INTO measure (said) VALUES (?)",
-}
-_Known = list[tuple[int, str, float | None, int, int]]
-
-
-def _known(connection: sqlite3.Connection, pids: Sequence[str]) -> _Known:
-    """Number, PID, time, combination and audience of those that are there."""
-    return connection.execute(
-        "SELECT d.id, d.pid, d.time, d.combination, d.audience FROM json_each(?) asked"
-        " JOIN dataset d ON d.pid = asked.value",
+def _known(connection: sqlite3.Connection, pids: Sequence[str]) -> dict[str, _Place]:
+    """Those that are there, by PID."""
+    rows = connection.execute(
+        "SELECT d.pid, d.id, d.time, d.combination, d.audience FROM json_each(?) asked"
+        " CROSS JOIN dataset d ON d.pid = asked.value",
         (json.dumps(pids),),
-    ).fetchall()
+    )
+    return {pid: _Place(*place) for pid, *place in rows}
 
 
-def _rows(
-    connection: sqlite3.Connection,
-    datasets: Iterable[Dataset],
-    known: _Known,
-    names: _Numbers,
-) -> Iterable[_Row]:
-    before = {pid: (number, time) for number, pid, time, *_ in known}
-    given: set[int] = set()
-
-    def taken(number: int) -> bool:
-        if number in given:
-            return True
-        found = connection.execute("SELECT 1 FROM dataset WHERE id = ?", (number,)).fetchone()
-        return found is not None
-
-    for dataset in datasets:
-        said = dataset.start_time or dataset.created
-        time = None if said is None else instant(said)
-        old = before.get(dataset.pid)
-        # As long as the time stays the place in the order does.
-        if old is not None and old[1] == time:
-            number = old[0]
+def _placed(
+    connection: sqlite3.Connection, records: dict[str, Prepared], known: dict[str, _Place]
+) -> list[tuple[int, Prepared]]:
+    """Each with its number, in their order; as long as a time stays, its number does."""
+    placed: dict[int, Prepared] = {}
+    waiting: list[Prepared] = []
+    for pid, record in records.items():
+        place = known.get(pid)
+        if place is not None and place.time == record.time:
+            placed[place.number] = record
         else:
-            number = free_number(dataset.pid, time, taken)
-        given.add(number)
-        yield _Row(
-            number,
-            dataset,
-            time,
-            names.combination(dataset),
-            names.audience(dataset),
-            list(_quantities(dataset, names)),
+            waiting.append(record)
+    attempt = 0
+    while waiting:
+        wanted = [(number_at(record.pid, record.time, attempt), record) for record in waiting]
+        rows = connection.execute(
+            "SELECT d.id FROM json_each(?) asked CROSS JOIN dataset d ON d.id = asked.value",
+            (json.dumps([number for number, _ in wanted]),),
         )
-
-
-def _quantities(dataset: Dataset, names: _Numbers) -> Iterable[tuple[int, float, float | None]]:
-    for number, (name, value, unit) in enumerate(quantities(dataset.scientific)):
-        if number >= MAX_QUANTITIES:
-            return
-        if not isinstance(value, str):
-            base = base_value(value, unit)
-            if base is None:
-                yield names.measure(name, None), float(value), None
+        taken, waiting = {number for (number,) in rows}, []
+        for number, record in wanted:
+            if number in taken or number in placed:
+                waiting.append(record)
             else:
-                yield names.measure(name, base[1]), float(value), base[0]
+                placed[number] = record
+        attempt += 1
+    return sorted(placed.items())
 
 
 def _unindex(
-    connection: sqlite3.Connection, known: _Known, tally: Counter[tuple[int, int]]
+    connection: sqlite3.Connection, known: dict[str, _Place], tally: Counter[tuple[int, int]]
 ) -> None:
     """Out of all indexes, while the old record is still there to tell what was indexed."""
-    numbers = [(number,) for number, *_ in known]
+    numbers = sorted((place.number,) for place in known.values())
     connection.executemany("DELETE FROM words WHERE rowid = ?", numbers)
     connection.executemany("DELETE FROM quantity WHERE id = ?", numbers)
-    tally.subtract((combination, audience) for *_, combination, audience in known)
+    tally.subtract((place.combination, place.audience) for place in known.values())
 
 
 def _count(connection: sqlite3.Connection, tally: Counter[tuple[int, int]]) -> None:

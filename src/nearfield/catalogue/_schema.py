@@ -18,6 +18,7 @@ from nearfield.errors import CatalogueError
 # Enough for what one search touches; the import's share of 300 MB.
 CACHE_KIB = 32 * 1024
 MMAP_BYTES = 1 << 30
+LOG_PAGES = 8000
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -28,15 +29,17 @@ def connect(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA foreign_keys = OFF")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-    # Readers look at the system's own cache of the file: one copy for all of them.
-    connection.execute(f"PRAGMA mmap_size = {MMAP_BYTES}")
     connection.execute("PRAGMA temp_store = MEMORY")
+    # Pages that several transactions change are written once.
+    connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
     return connection
 
 
 def reader(path: Path) -> sqlite3.Connection:
     """A connection for searches, with the list of the words that there are."""
     connection = connect(path)
+    # The system's own cache of the file: one copy for all readers.
+    connection.execute(f"PRAGMA mmap_size = {MMAP_BYTES}")
     connection.execute(
         "CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab(main, words, instance)"
     )

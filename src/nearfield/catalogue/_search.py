@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from nearfield.catalogue._combinations import combination, facets_of, fits, is_told_by
+from nearfield.catalogue._combinations import facets_of, fits, is_told_by, values_in
 from nearfield.catalogue._select import Selection, select, visible_audiences
 from nearfield.datasets import Principal
 from nearfield.errors import UsageError
@@ -69,7 +69,7 @@ def facets(connection: sqlite3.Connection, query: Query, user: Principal, now: f
     """Counts by value over all matches; over the newest of them where there are too many."""
     if is_told_by(query):
         counted = _tallied(connection, query, user, now)
-        return Facets(counts=facets_of((combination(said), number) for said, number in counted))
+        return Facets(counts=facets_of((values_in(said), number) for said, number in counted))
     whole = query.model_copy(update={"order": "newest"})
     selection = select(connection, whole, user, now)
     statement, values = selection.statement()
@@ -79,7 +79,7 @@ def facets(connection: sqlite3.Connection, query: Query, user: Principal, now: f
         " GROUP BY d.combination) h JOIN combination c ON c.id = h.kind",
         {**values, "cap": COUNTED + 1},
     ).fetchall()
-    counts = facets_of((combination(said), number) for said, number in rows)
+    counts = facets_of((values_in(said), number) for said, number in rows)
     return Facets(counts=counts, exact=sum(number for _, number in rows) <= COUNTED)
 
 
@@ -142,5 +142,5 @@ def _tallied(
         () if audiences is None else (json.dumps(audiences),),
     )
     for said, number in rows:
-        if fits(query, combination(said)):
+        if fits(query, values_in(said)):
             yield said, number

@@ -7,7 +7,6 @@ words or by fields, stop after one page; a page's place in the order is a number
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
 
 # 2**49 ms reach from the year 1 far beyond 9999; 13 bits tell those of one millisecond apart.
 _LAST = 1 << 49
@@ -26,21 +25,13 @@ def first_at(instant: float) -> int:
     return (_LAST - max(0, min(milliseconds, _LAST))) << _BITS
 
 
-def free_number(pid: str, instant: float | None, taken: Callable[[int], bool]) -> int:
-    """A number for a dataset; the same for the same PID and time where nothing is in the way."""
-    return next(number for number in _candidates(pid, instant) if not taken(number))
-
-
-def _candidates(pid: str, instant: float | None) -> Iterator[int]:
-    attempt = 0
-    while True:
-        mark = hashlib.blake2b(f"{attempt}/{pid}".encode(), digest_size=8).digest()
-        some = int.from_bytes(mark, "big")
-        if instant is None:
-            yield UNDATED + some % (1 << 48)
-        else:
-            yield first_at(instant) + some % (1 << _WIDER[min(attempt, len(_WIDER) - 1)])
-        attempt += 1
+def number_at(pid: str, instant: float | None, attempt: int) -> int:
+    """A number for a dataset, the same whenever it is asked for; further attempts, other ones."""
+    mark = hashlib.blake2b(f"{attempt}/{pid}".encode(), digest_size=8).digest()
+    some = int.from_bytes(mark, "big")
+    if instant is None:
+        return UNDATED + some % (1 << 48)
+    return first_at(instant) + some % (1 << _WIDER[min(attempt, len(_WIDER) - 1)])
 
 
 def window(since: float | None, until: float | None) -> tuple[int, int]:

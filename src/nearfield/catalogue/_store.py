@@ -14,15 +14,17 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from nearfield.catalogue._backup import copy_file
+from nearfield.catalogue._numbers import Numbers
+from nearfield.catalogue._prepared import prepared
 from nearfield.catalogue._records import fetch, is_input, put, put_all, remove
 from nearfield.catalogue._schema import open_file, reader
 from nearfield.catalogue._sqlite_errors import explained
 from nearfield.datasets import Dataset
 
-__all__ = ["CatalogueStore", "fetch", "is_input", "put", "put_all", "remove"]
+__all__ = ["CatalogueStore", "fetch", "is_input", "put", "remove"]
 
 MAX_IDLE_READERS = 8
-BATCH = 5000
+BATCH = 2000
 
 
 class CatalogueStore:
@@ -35,6 +37,7 @@ class CatalogueStore:
         self.path, self.name = Path(path), name
         self._writer = open_file(self.path, create=create)
         self._write_lock = threading.Lock()
+        self._numbers = Numbers()
         self._readers: SimpleQueue[sqlite3.Connection] = SimpleQueue()
         self._closed = False
 
@@ -67,6 +70,7 @@ class CatalogueStore:
                 yield self._writer
                 self._writer.execute("COMMIT")
             except BaseException:
+                self._numbers.forget()
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
                 raise
@@ -84,8 +88,9 @@ class CatalogueStore:
 
     def register(self, datasets: Iterable[Dataset]) -> None:
         """Write records, replacing those of the same PID, in one transaction."""
+        records = [prepared(dataset) for dataset in datasets]
         with self.writing() as connection:
-            put_all(connection, datasets)
+            put_all(connection, records, self._numbers)
 
     def load(self, datasets: Iterable[Dataset]) -> int:
         """Write any number of records, a batch at a time; gives how many there were.

@@ -9,11 +9,10 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
+from nearfield.catalogue._combinations import Values
 from nearfield.datasets import Access, Dataset, Principal
-from nearfield.querying.matching import quantities
 from nearfield.querying.times import instant
 
 # Three times: then the index of beginnings of words holds one entry for all of them.
@@ -48,40 +47,55 @@ def tag(kind: str, value: str) -> str:
     return f"{MARK}{KINDS[kind]}{base64.b32encode(digest.digest()).decode().lower()}"
 
 
-def tags_of(dataset: Dataset) -> str:
+Quantities = tuple[tuple[str, float | str, str | None], ...]
+
+
+def tags_of(
+    dataset: Dataset, values: Values, audience: tuple[str, ...], measured: Quantities
+) -> str:
     """All that a search may ask for besides words."""
-    found: dict[str, None] = {}
-    for kind, values in _fields(dataset):
-        for value in values:
-            if value:
-                found[tag(kind, value.casefold())] = None
-    for pid in dataset.input_datasets:
-        found[tag("input", pid)] = None
-    for key in audience_of(dataset.access):
-        found[tag("access", key)] = None
-    for number, (name, said, _) in enumerate(quantities(dataset.scientific)):
-        if number >= MAX_QUANTITIES:
-            break
-        for spelled in {name, last_part(name)}:
-            if isinstance(said, str):
-                found[tag("text", said_text(spelled, said))] = None
-            else:
-                found[tag("number", spelled)] = None
+    access = dataset.access
+    found = [_of_values(values), _of_audience(audience)]
+    for kind, value in (
+        ("sample", dataset.sample),
+        ("proposal", dataset.proposal),
+        ("owner", access.owner),
+        ("owner", access.owner_group),
+    ):
+        if value:
+            found.append(tag(kind, value.casefold()))
+    found += [tag("keyword", keyword.casefold()) for keyword in dataset.keywords]
+    found += [tag("input", pid) for pid in dataset.input_datasets]
+    for name, said, _ in measured:
+        if isinstance(said, str):
+            found += [
+                tag("text", said_text(name, said)),
+                tag("text", said_text(last_part(name), said)),
+            ]
+        else:
+            found.append(_of_number(name))
     return " ".join(found)
 
 
-def _fields(dataset: Dataset) -> Iterator[tuple[str, Iterable[str | None]]]:
-    yield "type", (dataset.type,)
-    yield "technique", (*dataset.techniques, *dataset.technique_ids)
-    yield "instrument", (dataset.instrument,)
-    yield "facility", (dataset.facility,)
-    yield "sample", (dataset.sample,)
-    yield "proposal", (dataset.proposal,)
-    yield "owner", (dataset.access.owner, dataset.access.owner_group)
-    yield "keyword", dataset.keywords
-    yield "format", (dataset.format,)
-    yield "storage", (dataset.storage,)
-    yield "availability", (dataset.availability,)
+@functools.lru_cache(maxsize=10_000)
+def _of_values(values: Values) -> str:
+    """Of all fields of few values; they repeat from record to record."""
+    kinds = ("type", "instrument", "facility", "format", "storage", "availability")
+    single = zip(kinds, values.single, strict=True)
+    names = (*values.techniques, *values.technique_ids)
+    found = [tag(kind, value.casefold()) for kind, value in single if value]
+    found += [tag("technique", name.casefold()) for name in names]
+    return " ".join(found)
+
+
+@functools.lru_cache(maxsize=10_000)
+def _of_audience(audience: tuple[str, ...]) -> str:
+    return " ".join(tag("access", key) for key in audience)
+
+
+@functools.lru_cache(maxsize=10_000)
+def _of_number(name: str) -> str:
+    return f"{tag('number', name)} {tag('number', last_part(name))}"
 
 
 def said_text(name: str, value: str) -> str:

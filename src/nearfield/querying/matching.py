@@ -26,6 +26,7 @@ from nearfield.techniques import names_of
 
 # Numbers beyond it, and what is none, are not compared.
 MAX_NUMBER = 1e300
+_COMPARED = (int, float, str)
 
 
 def holds(query: Query, dataset: Dataset) -> bool:
@@ -117,7 +118,7 @@ def quantities(scientific: dict[str, Any]) -> Iterator[tuple[str, float | str, s
         unit: Any = None
         if isinstance(said, dict):
             value, unit = said.get("value"), said.get("unit")
-        if isinstance(value, bool) or not isinstance(value, int | float | str):
+        if isinstance(value, bool) or not isinstance(value, _COMPARED):
             continue
         if not isinstance(value, str) and not -MAX_NUMBER < value < MAX_NUMBER:
             continue

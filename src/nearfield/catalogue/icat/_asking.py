@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote_plus
 
 import httpx
 from pydantic import TypeAdapter, ValidationError
@@ -59,7 +60,7 @@ class IcatServer:
             UsageError: longer than a URL may be.
             CatalogueError: as SourceClient says, or ICAT refuses the query.
         """
-        if len(query) > jpql.MAX_QUERY:
+        if len(quote_plus(query)) > jpql.MAX_QUERY:
             raise UsageError(
                 f"{self.name}: a search of too many or too long conditions",
                 hint="search with fewer words and values",

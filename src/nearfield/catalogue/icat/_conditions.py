@@ -22,10 +22,11 @@ from nearfield.querying.words import is_blank, words_of
 from nearfield.techniques import names_of
 
 TEXT_FIELDS = frozenset(
-    {"title", "description", "technique", "instrument", "facility", "sample", "proposal", "keyword"}
+    {"title", "description", "technique", "instrument", "sample", "proposal", "keyword"}
 )
 FILTERS = (TEXT_FIELDS - {"title", "description"}) | {
-    *("text", "phrases", "type", "input_dataset", "since", "until", "conditions", "source")
+    "facility",
+    *("text", "phrases", "type", "input_dataset", "since", "until", "conditions", "source"),
 }
 NOTHING = "1 = 0"
 _Condition = Callable[[str], str]
@@ -89,7 +90,7 @@ def _word(word: str) -> str:
 
 
 def _anywhere(needle: str) -> str:
-    found = [jpql.holds(path, needle) for path in (*_OWN, *_FACILITY)]
+    found = [jpql.holds(path, needle) for path in _OWN]
     found += [_related(query, lambda path: jpql.holds(path, needle)) for query in _RELATED.values()]
     said = _filled(_KEYWORD, lambda path: jpql.holds(path, needle))
     return jpql.any_of([*found, f"d.investigation.id IN ({said})"])
