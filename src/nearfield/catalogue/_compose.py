@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from nearfield.catalogue._links import Groups, spelled
 from nearfield.catalogue._posix import AccessReader
+from nearfield.catalogue._rules import RuleBook
 from nearfield.catalogue._stacks import stack_of
 from nearfield.catalogue._tree import Tree, on_tape
 from nearfield.catalogue.metadata import FileMetadata, Target, targets
@@ -53,6 +54,7 @@ class Composer:
     tree: Tree
     groups: Groups
     access: AccessReader
+    book: RuleBook
 
     def draft(self, root: str) -> Draft:
         """What can be told without opening a file."""
@@ -127,7 +129,7 @@ class Composer:
             warnings=tuple(dict.fromkeys([*notes, *(reason for _, reason in problems)])),
             scientific=root.scientific,
         )
-        return dataset, problems
+        return self.book.apply(dataset, draft.root, root.fields), problems
 
     def _in_tree(self, path: str) -> bool:
         return path in self.tree.files or path in self.tree.plain

@@ -36,6 +36,8 @@ class Remembered:
     error: str | None = None
     data: bool = True
     """False for a file that is no data file at all."""
+    asked: str = ""
+    """What facility rules wanted of it: other rules, and it is read again."""
     frame: bool = False
     """A later image of a stack: known by its name, never opened."""
 
@@ -156,13 +158,24 @@ def forget_dataset(connection: sqlite3.Connection, root: str) -> None:
 
 
 def _links_text(known: Remembered) -> str:
-    if not known.links and known.series is None:
+    if not known.links and known.series is None and not known.asked:
         return ""
-    said = {"files": known.links, "series": known.series}
-    return json.dumps({**said, "frame": True} if known.frame else said)
+    said: dict[str, Any] = {"files": known.links, "series": known.series}
+    if known.frame:
+        said["frame"] = True
+    if known.asked:
+        said["asked"] = known.asked
+    return json.dumps(said)
 
 
 def _remembered(mark: str, links: str, error: str | None, *, data: bool) -> Remembered:
     said: dict[str, Any] = json.loads(links) if links else {"files": (), "series": None}
-    frame = bool(said.get("frame"))
-    return Remembered(mark, tuple(said["files"]), said["series"], error, data, frame)
+    return Remembered(
+        mark,
+        tuple(said["files"]),
+        said["series"],
+        error,
+        data,
+        asked=said.get("asked", ""),
+        frame=bool(said.get("frame")),
+    )

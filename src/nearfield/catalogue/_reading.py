@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import IO
 
@@ -23,6 +23,8 @@ from nearfield.catalogue.metadata import FileMetadata, read_file
 from nearfield.errors import BlockedError, DataFileError
 
 Outcome = FileMetadata | DataFileError
+Wanted = Callable[[str], tuple[str, ...]]
+"""Of each path the places of which the values are told besides."""
 WORKER_DIED = "the process that read it died"
 TOO_LONG = "not read in"
 # A file that is answered after this long hangs its worker: the worker is ended.
@@ -35,16 +37,22 @@ WORTH_ANOTHER = 200
 WORKER = (sys.executable, "-P", "-m", "nearfield.catalogue._read_worker")
 
 
+def nothing(_: str) -> tuple[str, ...]:
+    """No place of any file is wanted besides what the readers look at."""
+    return ()
+
+
 def cores() -> int:
     """Those that this process may use."""
     return len(os.sched_getaffinity(0))
 
 
-def read_here(paths: Iterable[str]) -> Iterator[tuple[str, Outcome]]:
+def read_here(paths: Iterable[str], wanted: Wanted = nothing) -> Iterator[tuple[str, Outcome]]:
     """Read in this process, one after the other. A file that crashes HDF5 ends it."""
     for path in paths:
         try:
-            yield path, read_file(path)
+            places = wanted(path)
+            yield path, read_file(path, places) if places else read_file(path)
         except DataFileError as error:
             yield path, error
 
@@ -52,6 +60,7 @@ def read_here(paths: Iterable[str]) -> Iterator[tuple[str, Outcome]]:
 def read_in_workers(
     paths: Iterable[str],
     workers: int,
+    wanted: Wanted = nothing,
     *,
     argv: tuple[str, ...] = WORKER,
     seconds: float = FILE_SECONDS,
@@ -65,7 +74,7 @@ def read_in_workers(
     Raises:
         BlockedError: h5py is missing, or workers die before they have read anything.
     """
-    pool = _Pool(iter(paths), workers, argv, seconds)
+    pool = _Pool(iter(paths), workers, wanted, argv, seconds)
     try:
         yield from pool.run()
     finally:
@@ -86,14 +95,14 @@ class _Worker:
         assert self.process.stdout is not None  # noqa: S101  # opened as a pipe
         return self.process.stdout
 
-    def ask(self, path: str) -> None:
+    def ask(self, path: str, wanted: tuple[str, ...]) -> None:
         assert self.process.stdin is not None  # noqa: S101
         if not self.asked:
             self.since = time.monotonic()
         self.asked.append(path)
         # One that has died is seen by its output's end.
         with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.write(json.dumps(path).encode() + b"\n")
+            self.process.stdin.write(json.dumps([path, wanted]).encode() + b"\n")
             self.process.stdin.flush()
 
     def end(self) -> int:
@@ -108,8 +117,14 @@ class _Worker:
 
 class _Pool:
     def __init__(
-        self, paths: Iterator[str], most: int, argv: tuple[str, ...], seconds: float
+        self,
+        paths: Iterator[str],
+        most: int,
+        wanted: Wanted,
+        argv: tuple[str, ...],
+        seconds: float,
     ) -> None:
+        self._wanted = wanted
         self._paths, self._most, self._argv, self._seconds = paths, max(1, most), argv, seconds
         self._again: deque[str] = deque()
         self._workers: list[_Worker] = []
@@ -142,11 +157,11 @@ class _Pool:
         """Keep every worker busy; start another where there is work for it."""
         for worker in self._workers:
             while len(worker.asked) < WINDOW and (path := self._next()) is not None:
-                worker.ask(path)
+                worker.ask(path, self._wanted(path))
         wanted = 1 if self._answered < WORTH_ANOTHER else self._most
         while len(self._workers) < wanted and (path := self._next()) is not None:
             worker = self._start()
-            worker.ask(path)
+            worker.ask(path, self._wanted(path))
 
     def _start(self) -> _Worker:
         process = subprocess.Popen(

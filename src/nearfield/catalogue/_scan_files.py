@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ from nearfield.catalogue._reading import (
     read_here,
     read_in_workers,
 )
+from nearfield.catalogue._rules import RuleBook
 from nearfield.catalogue._stacks import Stacks
 from nearfield.catalogue._tree import Failure, Tree, on_tape, shown
 from nearfield.catalogue._writers import open_for_writing
@@ -44,6 +46,7 @@ class FileScan:
     say: Callable[[int, int, str], None]
     recall: bool
     workers: int | None
+    book: RuleBook
     failed: list[Failure] = field(default_factory=list)
 
     def _remember_plain(self) -> None:
@@ -72,6 +75,8 @@ class FileScan:
                 now[path] = taken[0]
                 if path in stacks.pattern:
                     now[path] = replace(now[path], series=stacks.pattern[path])
+                if asked := self._asked(path):
+                    now[path] = replace(now[path], asked=asked)
                 batch.append((path, now[path], taken[1]))
             if len(batch) >= BATCH_FILES or time.monotonic() - last > BATCH_SECONDS:
                 self.ledger.save_files(batch)
@@ -98,6 +103,8 @@ class FileScan:
                 known.fingerprint == mark or (on_tape(status) and same_content(known, mark))
             )
             usable = known if same and known is not None and known.data else None
+            if usable is not None and usable.asked != self._asked(path):
+                usable = None
             if path in stacks.first:
                 if usable is not None and usable.error is None:
                     now[path] = usable
@@ -109,6 +116,10 @@ class FileScan:
                 if usable.error is not None:
                     self.failed.append(Failure(path, usable.error))
         return now, frames
+
+    def _asked(self, path: str) -> str:
+        wanted = self.book.wanted(path)
+        return hashlib.sha256("\0".join(wanted).encode()).hexdigest()[:16] if wanted else ""
 
     def _outcomes(self, fresh: list[str]) -> Iterator[tuple[str, Outcome]]:
         """What each of these files says, read where :attr:`workers` wants it."""
@@ -134,9 +145,9 @@ class FileScan:
         if workers is None:
             workers = 0 if len(fresh) < WORTH_ANOTHER else cores()
         if workers and fresh:
-            yield from read_in_workers(to_open(), workers)
+            yield from read_in_workers(to_open(), workers, self.book.wanted)
         else:
-            yield from read_here(to_open())
+            yield from read_here(to_open(), self.book.wanted)
         for path in empty:
             yield path, DataFileError(path, "empty: zero bytes")
 

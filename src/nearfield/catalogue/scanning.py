@@ -28,12 +28,13 @@ from nearfield.catalogue._ledger import (
 )
 from nearfield.catalogue._links import Groups, Resolver, group
 from nearfield.catalogue._posix import AccessReader, AccessRule
+from nearfield.catalogue._rules import RuleBook
 from nearfield.catalogue._scan_files import BATCH_FILES, BATCH_SECONDS, FileScan
 from nearfield.catalogue._scan_report import OnProgress, ScanReport
 from nearfield.catalogue._store import CatalogueStore, fetch, is_input, put, remove
 from nearfield.catalogue._tree import Failure, Tree, list_tree, shown
 from nearfield.catalogue._unreadable import mark_unreadable, with_state
-from nearfield.config import Config
+from nearfield.config import Config, load_rules
 from nearfield.datasets import Dataset
 from nearfield.errors import UsageError
 
@@ -91,6 +92,7 @@ def scan(
 
     Raises:
         UsageError: ``root`` is not a folder, or its name is not UTF-8.
+        ConfigError: the facility rules cannot be used.
         BlockedError: h5py is missing.
         CatalogueError: the catalogue cannot be written.
     """
@@ -103,7 +105,9 @@ def scan(
         )
     if shown(where) != where:
         raise UsageError(f"{shown(where)}: the folder's name is not UTF-8")
-    return _Scan(store, where, config, on_progress, recall, rule or AccessRule(), workers).run()
+    book = RuleBook(load_rules(config.catalogue.rules))
+    access = rule or AccessRule()
+    return _Scan(store, where, config, on_progress, recall, access, workers, book).run()
 
 
 @dataclass
@@ -115,6 +119,7 @@ class _Scan:
     recall: bool
     rule: AccessRule
     workers: int | None
+    book: RuleBook
     failed: list[Failure] = field(default_factory=list)
     counts: dict[str, int] = field(
         default_factory=lambda: {"registered": 0, "unchanged": 0, "updated": 0}
@@ -132,7 +137,7 @@ class _Scan:
             ),
         )
         self.failed.extend(tree.failed)
-        reading = FileScan(ledger, tree, before, self._say, self.recall, self.workers)
+        reading = FileScan(ledger, tree, before, self._say, self.recall, self.workers, self.book)
         now = reading.run()
         self.failed.extend(reading.failed)
         ledger.forget_files(
@@ -189,7 +194,8 @@ class _Scan:
         readable: dict[str, Remembered],
         before: dict[str, KnownDataset],
     ) -> None:
-        composer = Composer(self.config, self.store.name, tree, groups, AccessReader(self.rule))
+        access = AccessReader(self.rule)
+        composer = Composer(self.config, self.store.name, tree, groups, access, self.book)
         batch: list[tuple[str, KnownDataset, Dataset]] = []
         last = time.monotonic()
         for done, root in enumerate(groups.members):
@@ -200,7 +206,7 @@ class _Scan:
                 (path, readable[path].fingerprint if path in readable else fingerprint(status))
                 for path, status in draft.files
             ]
-            state = _digest([marks, draft.key])
+            state = _digest([marks, draft.key, *self.book.state(root)])
             if known is not None and known.state == state:
                 self.counts["unchanged"] += 1
                 self.failed.extend(Failure(path, reason) for path, reason in known.problems)

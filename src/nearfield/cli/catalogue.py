@@ -154,6 +154,7 @@ def _print_report(report: ScanReport, folder: Path, file: Path) -> None:
         typer.echo(said)
     else:
         typer.echo(f"no dataset found in {one_line(str(folder))}" + (f": {said}" if said else ""))
-        typer.echo(f"recognised: HDF5 (NeXus, openPMD); by {' '.join(sorted(DATA_SUFFIXES))},")
+        typer.echo("recognised: HDF5 (NeXus, openPMD, CXI), ORSO, EDF, CBF, TIFF;")
+        typer.echo(f"by {' '.join(sorted(DATA_SUFFIXES))},")
         typer.echo("or by the first bytes of a file")
     typer.echo(f"catalogue: {file}")

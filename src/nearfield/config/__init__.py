@@ -37,9 +37,11 @@ from nearfield.config.loading import (
     load_config,
     load_site_config,
     parse_config,
+    parse_yaml,
     written_by_demo,
 )
 from nearfield.config.profiles import ProfileConfig, SessionsConfig
+from nearfield.config.rules import FileRule, RecordRule, Rules, load_rules
 from nearfield.config.site import Config
 from nearfield.config.sources import (
     IcatSource,
@@ -62,6 +64,7 @@ __all__ = [
     "ConfigModel",
     "Constraint",
     "EnvironmentConfig",
+    "FileRule",
     "Hardware",
     "HardwareConfig",
     "IcatSource",
@@ -78,6 +81,8 @@ __all__ = [
     "Ports",
     "ProfileConfig",
     "Range",
+    "RecordRule",
+    "Rules",
     "RuntimeConfig",
     "SciCatSource",
     "ServiceSource",
@@ -93,8 +98,10 @@ __all__ = [
     "in_words",
     "key_lines",
     "load_config",
+    "load_rules",
     "load_site_config",
     "parse_config",
+    "parse_yaml",
     "user_data_dir",
     "written_by_demo",
 ]

@@ -31,6 +31,8 @@ class CatalogueConfig(ConfigModel):
     """``service``: where ``nearfield catalogue serve`` answers."""
     timeout: float = Field(default=3.0, gt=0, le=60)
     """Seconds that a search in several catalogues waits for this one."""
+    rules: AbsolutePath | None = None
+    """A file of facility rules: which fields of files and sidecars say what in the catalogue."""
     serve: ServeConfig = ServeConfig()
     """``nearfield catalogue serve``: what it answers to whom."""
 

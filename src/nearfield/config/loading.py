@@ -6,7 +6,7 @@ import os
 import sys
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -15,6 +15,7 @@ from nearfield.config.site import Config
 from nearfield.config.wording import in_words
 from nearfield.errors import ConfigError, ConfigProblem
 
+M = TypeVar("M", bound=BaseModel)
 DEMO_MARK = "# Written by `nearfield demo`. Delete this file to forget the demo.\n"
 
 
@@ -69,6 +70,16 @@ def load_config(path: Path | None = None) -> Config:
 
 def parse_config(text: str, source: str = "nearfield.yaml") -> Config:
     """Check the text of a configuration; ``source`` is what errors call it."""
+    return parse_yaml(Config, text, source)
+
+
+def parse_yaml(model: type[M], text: str, source: str) -> M:
+    """Check the text of a YAML file against a model.
+
+    Raises:
+        ConfigError: it is not YAML, repeats a key, or has a key or value that does not fit; the
+            message names file, line and key.
+    """
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
@@ -84,9 +95,9 @@ def parse_config(text: str, source: str = "nearfield.yaml") -> Config:
     if not isinstance(data, dict):
         raise ConfigError(f"{source}, line 1: must be a mapping, found {type(data).__name__}")
     try:
-        return Config.model_validate(data)
+        return model.model_validate(data)
     except ValidationError as error:
-        problems = _explain(error, lines)
+        problems = _explain(error, lines, model)
         raise ConfigError(
             "\n".join(problem.said_of(source) for problem in problems), problems=problems
         ) from error
@@ -155,14 +166,16 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
     return [model for part in get_args(annotation) for model in _models_in(part)]
 
 
-def _explain(error: ValidationError, lines: dict[tuple[str, ...], int]) -> list[ConfigProblem]:
+def _explain(
+    error: ValidationError, lines: dict[tuple[str, ...], int], model: type[BaseModel]
+) -> list[ConfigProblem]:
     found = []
     for problem in error.errors():
         at = tuple(str(part) for part in problem["loc"] if part != "[key]")
         known: Any = next((at[:n] for n in range(len(at), -1, -1) if at[:n] in lines), ())
         message = in_words(problem)
         if problem["type"] == "extra_forbidden":
-            near = get_close_matches(at[-1], _known_keys(Config), n=1)
+            near = get_close_matches(at[-1], _known_keys(model), n=1)
             message += f"; did you mean {near[0]!r}?" if near else ""
         # A broken reference is found at the root: point at the key that it names.
         if not at:

@@ -19,7 +19,7 @@ from nearfield.testing.synthetic import make_linked
 ODD = """
 import json, os, signal, sys
 for line in sys.stdin:
-    path = json.loads(line)
+    path, _ = json.loads(line)
     name = path.rpartition("/")[2]
     if name.startswith("crash"):
         os.kill(os.getpid(), signal.SIGSEGV)
@@ -127,7 +127,7 @@ def test_a_scan_goes_on_after_a_crash(
         "from nearfield.catalogue import _read_worker as w\n"
         "import os, signal\n"
         "real = w.answer\n"
-        "def answer(path):\n"
+        "def answer(path, wanted=()):\n"
         "    if 'crash' in path: os.kill(os.getpid(), signal.SIGSEGV)\n"
         "    return real(path)\n"
         "w.answer = answer\n"

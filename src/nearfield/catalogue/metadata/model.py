@@ -57,6 +57,8 @@ class FileMetadata(_Model):
     keywords: tuple[str, ...] = ()
     arrays: tuple[ArrayInfo, ...] = ()
     scientific: dict[str, Any] = Field(default_factory=dict)
+    fields: dict[str, Any] = Field(default_factory=dict)
+    """What facility rules asked for, by place in the file."""
     links: tuple[FileLink, ...] = ()
     series: Series | None = None
     signal_link: str | None = None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nearfield.catalogue.metadata.cxi import is_cxi, read_cxi
+from nearfield.catalogue.metadata.fields import values_at
 from nearfield.catalogue.metadata.headers import read_cbf, read_edf, read_tiff
 from nearfield.catalogue.metadata.model import FileMetadata
 from nearfield.catalogue.metadata.nexus import is_nexus, read_nexus
@@ -29,6 +30,11 @@ from nearfield.errors import BlockedError, DataFileError, NearfieldError
 # https://docs.hdfgroup.org/hdf5/v1_14/_f_m_t3.html, "Format Signature"
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _HDF4 = b"\x0e\x03\x13\x01"
+_CONVENTIONS: tuple[tuple[Callable[[Walk], bool], Callable[[Walk], FileMetadata]], ...] = (
+    (is_openpmd, read_openpmd),
+    (is_cxi, read_cxi),
+    (is_nexus, read_nexus),
+)
 _OTHERS: dict[str, Callable[[str], FileMetadata]] = {
     ".ort": read_orso,
     ".edf": read_edf,
@@ -45,10 +51,11 @@ def has_signature(head: bytes) -> bool:
     return head.startswith(SIGNATURE)
 
 
-def read_file(path: str) -> FileMetadata:
+def read_file(path: str, wanted: tuple[str, ...] = ()) -> FileMetadata:
     """Everything that the file at ``path`` says about itself; other files are not opened.
 
-    Which format it is its suffix says where that is not one of HDF5.
+    Which format it is its suffix says where that is not one of HDF5. ``wanted`` are places of
+    which the values are told besides (:attr:`FileMetadata.fields`), in HDF5 files.
 
     Raises:
         BlockedError: h5py is not installed.
@@ -59,13 +66,11 @@ def read_file(path: str) -> FileMetadata:
         return other(path)
     with _opened(path) as file:
         found = walk(file)
-        if is_openpmd(found):
-            return read_openpmd(found)
-        if is_cxi(found):
-            return read_cxi(found)
-        if is_nexus(found):
-            return read_nexus(found)
-        return _read_plain(found)
+        read = next((read for fits, read in _CONVENTIONS if fits(found)), _read_plain)
+        metadata = read(found)
+        if not wanted:
+            return metadata
+        return metadata.model_copy(update={"fields": values_at(file, wanted)})
 
 
 @dataclass(frozen=True)
