@@ -32,6 +32,10 @@ LEAST = 60.0
 """A token with less life than this left is renewed before it is handed out."""
 AGAIN = 10.0
 """Seconds in which ``fresh`` gives the same token: many readers may find one refused at once."""
+PATIENCE = 10.0
+"""Seconds for one answer of the provider."""
+PAUSE = 5.0
+"""Seconds in which a provider that did not answer is not asked again for the same user."""
 MAX_KEPT = 10_000
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a name of RFC 8693
@@ -61,8 +65,11 @@ class _Kept:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     ends: dict[bytes, tuple[float | None, float]] = field(default_factory=dict)
     """By digest of the login's access token: its end, and when the hub got it."""
-    exchanged: dict[str, AccessToken] = field(default_factory=dict)
-    """By catalogue."""
+    exchanged: dict[str, tuple[bytes, AccessToken]] = field(default_factory=dict)
+    """By catalogue; with the digest of the login that it was made from. A database may give a new
+    user the number of one who is gone."""
+    silent: tuple[float, str] = (0.0, "")
+    """Until when the provider is taken to be silent, and why: nobody waits for it meanwhile."""
 
 
 class ProviderTokens:
@@ -151,8 +158,12 @@ class _Login:
     async def exchanged(self, audience: str, *, fresh: bool) -> AccessToken:
         """A token that the provider makes for this audience alone (RFC 8693)."""
         now = self.clock()
-        known = self.kept.exchanged.get(self.catalogue)
-        if known is not None and (now - known.made < AGAIN if fresh else known.lives(now)):
+        login, known = self.kept.exchanged.get(self.catalogue, (b"", None))
+        if (
+            known is not None
+            and login == _login_of(await self._state())
+            and (now - known.made < AGAIN if fresh else known.lives(now))
+        ):
             return known
         try:
             said = await self._exchange(audience, fresh=False)
@@ -160,7 +171,7 @@ class _Login:
             # It may have been revoked before its end: what a newer one gives is the answer.
             said = await self._exchange_with_newer(audience)
         made = _made(said, self.clock())
-        self.kept.exchanged[self.catalogue] = made
+        self.kept.exchanged[self.catalogue] = (_login_of(await self._state()), made)
         return made
 
     async def _exchange_with_newer(self, audience: str) -> dict[str, Any]:
@@ -236,11 +247,14 @@ class _Login:
     async def _ask(self, asked: dict[str, str]) -> dict[str, Any]:
         """One request to the provider's token endpoint. No exception's text has its words."""
         authenticator = self.user.authenticator
+        until, why = self.kept.silent
+        if self.clock() < until:
+            raise self._silent(why)
         if asked["grant_type"] == EXCHANGE:
             like = authenticator.build_refresh_token_request_params("")
             asked |= {name: like[name] for name in ("client_id", "client_secret") if name in like}
         try:
-            said = await authenticator.get_token_info(None, asked)
+            said = await asyncio.wait_for(authenticator.get_token_info(None, asked), PATIENCE)
         except HTTPClientError as error:
             if error.code in {400, 401, 403}:
                 raise _RefusedError(_word_of(error)) from None
@@ -253,6 +267,8 @@ class _Login:
         return dict(said)
 
     def _silent(self, why: str) -> CatalogueUnavailableError:
+        if self.clock() >= self.kept.silent[0]:
+            self.kept.silent = (self.clock() + PAUSE, why)
         return CatalogueUnavailableError(
             f"{self.catalogue}: no token: the identity provider does not answer ({why})",
             hint="try again later",
@@ -284,6 +300,11 @@ def _end_said(secret: str) -> float | None:
         return float(payload["exp"])
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def _login_of(state: Mapping[str, Any]) -> bytes:
+    """Which login that is; another one has other tokens."""
+    return _digest(str(state.get("refresh_token") or state["access_token"]))
 
 
 def _digest(secret: str) -> bytes:

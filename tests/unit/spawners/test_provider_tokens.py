@@ -25,6 +25,7 @@ from nearfield.errors import (
     SourceLoginError,
     UnknownNameError,
 )
+from nearfield_spawners import provider_tokens
 from nearfield_spawners.provider_tokens import EXCHANGE, ProviderTokens, UserTokens, tokens_of
 
 oauthenticator = pytest.importorskip("oauthenticator.generic")
@@ -224,8 +225,37 @@ async def test_the_provider_down_is_no_reason_to_log_in(hub: Hub) -> None:
     hub.provider.down = True
     with pytest.raises(CatalogueUnavailableError, match="identity provider does not answer"):
         await hub.token()
+    # Those who come just after do not wait for it, too.
     hub.provider.down = False
+    asked = len(hub.provider.asked)
+    with pytest.raises(CatalogueUnavailableError):
+        await hub.token()
+    assert len(hub.provider.asked) == asked
+    hub.now += 6
     assert hub.provider.takes((await hub.token()).secret)
+
+
+async def test_a_provider_that_hangs_is_not_waited_for(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(_request: Any, **_options: Any) -> Any:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(provider_tokens, "PATIENCE", 0.01)
+    monkeypatch.setattr(hub.provider, "fetch", never)
+    found = await asyncio.gather(*(hub.token() for _ in range(3)), return_exceptions=True)
+    assert {type(one) for one in found} == {CatalogueUnavailableError}
+
+
+async def test_an_exchanged_token_is_not_given_to_another_login(hub: Hub) -> None:
+    hub.provider.exchanges = True
+    first = await hub.token("icat")
+    # Somebody else, whom the database gave the number of who is gone.
+    hub.user.state = None
+    with pytest.raises(SourceLoginError):
+        await hub.token("icat")
+    hub.user.state = hub.provider.login()
+    assert (await hub.token("icat")).secret != first.secret
 
 
 async def test_what_jupyterhub_refreshed_meanwhile_is_taken(hub: Hub) -> None:
