@@ -18,6 +18,7 @@ from nearfield.catalogue import Catalogue, CatalogueStore, ServiceCatalogue, Sql
 from nearfield.catalogue._hub_auth import HubAuthenticator
 from nearfield.catalogue._store import remove
 from nearfield.catalogue.service import make_app
+from nearfield.config.sources import ServiceSource
 from nearfield.datasets import DatasetFiles, Principal
 from nearfield.errors import DatasetNotFoundError, DatasetNotPermittedError
 from nearfield.testing.catalogue_contract import (
@@ -110,12 +111,33 @@ class TestService(WithLinks):
         clients: list[ServiceCatalogue] = []
 
         def make(user: Principal) -> Catalogue:
-            clients.append(ServiceCatalogue(url, f"token-of-{user.name}"))
+            clients.append(self.client(url, f"token-of-{user.name}"))
             return clients[-1]
 
         yield make
         for client in clients:
             await client.aclose()
+
+    def client(self, url: str, token: str) -> ServiceCatalogue:
+        return ServiceCatalogue(url, token)
+
+
+class Held:
+    """A token that is there."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    async def token(self, *, fresh: bool = False) -> str:
+        return self._token
+
+
+class TestAnotherHub(TestService):
+    """The service of `catalogues:`, with a token for it."""
+
+    def client(self, url: str, token: str) -> ServiceCatalogue:
+        settings = ServiceSource(driver="service", url=url, timeout=20)
+        return ServiceCatalogue.from_settings("other", settings, token=Held(token))
 
 
 @contextlib.asynccontextmanager

@@ -11,8 +11,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from nearfield.catalogue._protocol import Capabilities, Thumbnail
 from nearfield.catalogue._tls import tls_context
+from nearfield.catalogue._tokens import TokenSource
 from nearfield.catalogue._wire import error_of, links_from_body, query_to_params
 from nearfield.catalogue.sqlite import not_found
+from nearfield.config.sources import ServiceSource
 from nearfield.datasets import DataFile, Dataset, DatasetFiles, DerivedDataset
 from nearfield.errors import CatalogueError, CatalogueUnavailableError
 from nearfield.querying import DatasetSummary, Facets, Page, Query, SummaryPage
@@ -56,6 +58,26 @@ class ServiceCatalogue:
             verify=tls_context(),
             transport=transport,
             trust_env=False,
+        )
+
+    @classmethod
+    def from_settings(
+        cls,
+        name: str,
+        settings: ServiceSource,
+        *,
+        token: TokenSource | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> ServiceCatalogue:
+        """Another hub's service, as ``catalogues:`` in ``nearfield.yaml`` names it."""
+        from nearfield.catalogue._http import SourceClient
+        from nearfield.catalogue._other_service import OtherService
+
+        return OtherService(
+            name,
+            SourceClient(
+                name, settings.url, token=token, timeout=settings.timeout, transport=transport
+            ),
         )
 
     def __repr__(self) -> str:

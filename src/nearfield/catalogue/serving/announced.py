@@ -32,6 +32,7 @@ CREATE INDEX IF NOT EXISTS announced_stamp ON announced (stamp, pid);
 CREATE INDEX IF NOT EXISTS announced_instrument ON announced (instrument, stamp, pid);
 CREATE INDEX IF NOT EXISTS announced_place ON announced (instrument, facility) WHERE state = 'open';
 CREATE INDEX IF NOT EXISTS announced_proposal ON announced (proposal) WHERE state = 'open';
+CREATE INDEX IF NOT EXISTS announced_derived ON announced (stamp, pid) WHERE type = 'derived';
 CREATE INDEX IF NOT EXISTS announced_opens ON announced (opens) WHERE opens IS NOT NULL
 """
 # state: 'open'; 'gone': was open once; 'waiting': public, its embargo not over, never shown.
@@ -76,6 +77,16 @@ _TRIGGERS = {
     "announce_change": "AFTER UPDATE ON record {write}",
     "announce_end": "AFTER DELETE ON dataset {delete}",
 }
+# Distinct names, one step in the index for each: not one for each record.
+_NAMES = """
+WITH RECURSIVE each(name) AS (
+    SELECT min({name}) FROM announced WHERE {shown}
+    UNION ALL
+    SELECT (SELECT min({name}) FROM announced WHERE {shown} AND {name} > each.name)
+    FROM each WHERE each.name IS NOT NULL
+)
+SELECT name FROM each WHERE name IS NOT NULL LIMIT ?
+"""
 # What is public when the file is first served.
 _FILL = """
 INSERT OR IGNORE INTO announced
@@ -175,35 +186,30 @@ class Announcements:
 
     def instruments(self, limit: int) -> list[str]:
         """The instruments that any announced record was measured with, by name."""
-        with self._store.reading() as connection:
-            rows = connection.execute(
-                "SELECT DISTINCT instrument FROM announced WHERE instrument IS NOT NULL"
-                " AND state != 'waiting' ORDER BY instrument LIMIT ?",
-                (limit,),
-            ).fetchall()
-        return [name for (name,) in rows]
+        return self._each(_NAMES.format(name="instrument", shown="state != 'waiting'"), limit)
 
     def places(self, limit: int) -> list[tuple[str, str | None]]:
         """The instruments of open records, each with a facility that a record of it names."""
         self._open_what_is_due()
+        names = self._each(_NAMES.format(name="instrument", shown="state = 'open'"), limit)
         with self._store.reading() as connection:
-            rows = connection.execute(
-                "SELECT instrument, max(facility) FROM announced WHERE state = 'open'"
-                " AND instrument IS NOT NULL GROUP BY instrument ORDER BY instrument LIMIT ?",
-                (limit,),
-            ).fetchall()
-        return [(name, facility) for name, facility in rows]
+            found = (
+                connection.execute(
+                    "SELECT max(facility) FROM announced WHERE state = 'open' AND instrument = ?",
+                    (name,),
+                ).fetchone()
+                for name in names
+            )
+            return [(name, row[0]) for name, row in zip(names, found, strict=True)]
 
     def proposals(self, limit: int) -> list[str]:
         """The proposals of open records, by name."""
         self._open_what_is_due()
+        return self._each(_NAMES.format(name="proposal", shown="state = 'open'"), limit)
+
+    def _each(self, statement: str, limit: int) -> list[str]:
         with self._store.reading() as connection:
-            rows = connection.execute(
-                "SELECT DISTINCT proposal FROM announced WHERE state = 'open'"
-                " AND proposal IS NOT NULL ORDER BY proposal LIMIT ?",
-                (limit,),
-            ).fetchall()
-        return [name for (name,) in rows]
+            return [name for (name,) in connection.execute(statement, (limit,))]
 
     def earliest(self) -> int:
         """The time of the first change that is still known."""
@@ -260,6 +266,9 @@ def _where(chosen: Selection) -> tuple[str, dict[str, int | str]]:
     }
     values = {name: value for name in conditions if (value := getattr(chosen, name)) is not None}
     fixed = ["state != 'waiting'"]
+    if chosen.type == "derived":
+        # Said in so many words, or SQLite does not know that the index of these holds them all.
+        fixed.append("type = 'derived'")
     if chosen.measured:
         fixed.append("instrument IS NOT NULL")
     return " AND ".join([*fixed, *(conditions[name] for name in values)]), values
