@@ -41,6 +41,9 @@ def checked(metadata: dict[str, Any]) -> dict[str, Any]:
     for one in metadata.get("identifiers", ()):
         _fits(one, {"identifier", "scheme"})
         _identifier(one)
+    schemes = [one["scheme"] for one in metadata.get("identifiers", ())]
+    if len(schemes) != len(set(schemes)):
+        raise MetadataError("Only one identifier per scheme is allowed.")
     for one in metadata.get("related_identifiers", ()):
         _fits(one, {"identifier", "scheme", "relation_type", "resource_type"})
         _identifier(one)

@@ -22,6 +22,10 @@ _ROWS: TypeAdapter[list[Any]] = TypeAdapter(list[Any])
 _IDS: TypeAdapter[list[int]] = TypeAdapter(list[int])
 
 
+WRITING = 60.0
+"""Seconds for one transaction; ten thousand files take a while."""
+
+
 class IcatServer:
     """The two calls of the entity manager: search, and write all or nothing."""
 
@@ -44,12 +48,12 @@ class IcatServer:
                 name,
                 settings.url,
                 token=self._session,
-                timeout=settings.timeout,
+                timeout=seconds,
                 transport=transport,
                 authorize=place,
                 expired=expired,
             )
-            for place in (in_url, in_form)
+            for place, seconds in ((in_url, settings.timeout), (in_form, WRITING))
         )
         self._techniques: tuple[Named, ...] | None = None
 

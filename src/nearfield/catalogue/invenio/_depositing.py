@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple, Protocol
 
+from nearfield.catalogue._derive import request_digest
 from nearfield.catalogue._inherit import Inherited, inherited, inherited_access
-from nearfield.catalogue.invenio._manifest import KEY, keys_of, manifest_of, names_of_run
+from nearfield.catalogue.invenio._manifest import KEY, keys_of, manifest_of, run_in
 from nearfield.catalogue.invenio._rdm_records import RdmRecord
 from nearfield.catalogue.invenio._sending import Sending, check_before
 from nearfield.config.sources import InvenioSource
@@ -120,6 +121,13 @@ async def deposit(
                 hint="ask its administrators, or publish to another catalogue",
             ) from error
         raise
+    if run_in(draft.identifiers) is None:
+        # It would not be found again, and the next attempt would make another.
+        await deposits.discard(draft)
+        raise CatalogueError(
+            f"{deposits.name}: does not keep the identifier of the run: nothing was published",
+            hint="ask its administrators to allow identifiers of the scheme URN",
+        )
     sent = {key: Sending(deposits.name, file) for key, file in keys.items()}
     sent[KEY] = Sending(deposits.name, manifest_of(wanted, wish.facts, keys))
     draft = await _whole(deposits, draft, sent, wanted)
@@ -158,9 +166,14 @@ async def _winner(deposits: Deposits, wanted: DerivedDataset) -> RdmRecord | Non
     Raises:
         CatalogueError: it was made for other content.
     """
-    run, request = names_of_run(wanted)
-    found = [one for one in await deposits.attempts(wanted) if run in one.identifiers]
-    if any(request not in record.identifiers for record in found):
+    digest = request_digest(wanted)
+    found, others = [], 0
+    for one in await deposits.attempts(wanted):
+        run = run_in(one.identifiers)
+        if run is not None and run[0].casefold() == wanted.run_id.casefold():
+            found.append(one)
+            others += run[1] != digest
+    if others:
         raise CatalogueError(
             f"{deposits.name}: run id {wanted.run_id!r} is taken by another derived dataset",
             hint="publish under a new run id",

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from nearfield.catalogue._http import SourceClient, segment
 from nearfield.catalogue.invenio._depositing import WRITING, Kept, Wish
 from nearfield.catalogue.invenio._legacy_records import ALTERNATE, RELATION, entries_of, record_of
-from nearfield.catalogue.invenio._manifest import KEY, MAX_MANIFEST, names_of_run, read_manifest
+from nearfield.catalogue.invenio._manifest import KEY, MAX_MANIFEST, name_of_run, read_manifest
 from nearfield.catalogue.invenio._rdm import FOUND, Found, picture_in
 from nearfield.catalogue.invenio._rdm_records import DRAFT, RdmRecord, dataset_of
 from nearfield.catalogue.invenio._search import Fields, quoted
@@ -130,8 +130,8 @@ class LegacyServer:
             raise
 
     async def attempts(self, wanted: DerivedDataset) -> list[RdmRecord]:
-        run, _ = names_of_run(wanted)
-        query = f"({self.fields.identifier}:{quoted(run)} OR notes:{quoted(wanted.run_id)})"
+        name = name_of_run(wanted)
+        query = f"({self.fields.identifier}:{quoted(name)} OR notes:{quoted(wanted.run_id)})"
         params = {"q": query, "page": "1", "size": "25", "sort": "mostrecent"}
         found = await self.client.json(
             "GET", _DEPOSITIONS, params=params, adapter=_LIST, seconds=WRITING
@@ -221,7 +221,7 @@ def _metadata(wish: Wish) -> dict[str, Any]:
         for one in wish.inputs
         if one.doi or one.landing_page
     ]
-    related += [{"identifier": one, "relation": ALTERNATE} for one in names_of_run(wanted)]
+    related.append({"identifier": name_of_run(wanted), "relation": ALTERNATE})
     metadata: dict[str, Any] = {
         "upload_type": "dataset",
         "title": wanted.title,

@@ -21,7 +21,9 @@ FORMAT = 1
 MAX_MANIFEST = 8_000_000
 _UNSAFE = re.compile(r"[^0-9A-Za-z._ +=@,~()-]")
 _RUN = "urn:x-nearfield:run:"
-_REQUEST = "urn:x-nearfield:request:"
+_NAME = re.compile(
+    re.escape(_RUN) + r"([0-9A-Za-z][0-9A-Za-z._-]{7,63}):([0-9a-f]{64})", re.IGNORECASE
+)
 
 
 class _Model(BaseModel):
@@ -103,14 +105,17 @@ def read_manifest(content: bytes) -> Manifest | None:
     return found if found.format == FORMAT else None
 
 
-def names_of_run(wanted: DerivedDataset) -> tuple[str, str]:
-    """Identifiers in the record's metadata: which run it is, and which content it was given."""
-    return _RUN + wanted.run_id, _REQUEST + request_digest(wanted)
+def name_of_run(wanted: DerivedDataset) -> str:
+    """The record's identifier: which run it is, and which content it was given.
+
+    One for both: older repositories take one identifier of a kind.
+    """
+    return f"{_RUN}{wanted.run_id}:{request_digest(wanted)}"
 
 
-def run_id_in(identifiers: list[str]) -> str | None:
-    """The run that a record's identifiers name."""
+def run_in(identifiers: list[str]) -> tuple[str, str] | None:
+    """Run id and digest that a record's identifiers name."""
     for one in identifiers:
-        if re.fullmatch(re.escape(_RUN) + r"[0-9A-Za-z][0-9A-Za-z._-]{7,63}", one):
-            return one.removeprefix(_RUN)
+        if (found := _NAME.fullmatch(one)) is not None:
+            return found[1], found[2].lower()
     return None

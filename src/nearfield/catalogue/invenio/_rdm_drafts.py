@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from nearfield.catalogue._http import segment
 from nearfield.catalogue.invenio._depositing import WRITING, Kept, Wish
-from nearfield.catalogue.invenio._manifest import names_of_run
+from nearfield.catalogue.invenio._manifest import name_of_run
 from nearfield.catalogue.invenio._rdm import FOUND, RdmServer
 from nearfield.catalogue.invenio._rdm_records import DERIVED_FROM, RdmFile, RdmRecord
 from nearfield.catalogue.invenio._search import quoted
@@ -31,8 +31,8 @@ class RdmDrafts:
         self.name, self._server, self._client = server.name, server, server.client
 
     async def attempts(self, wanted: DerivedDataset) -> list[RdmRecord]:
-        run, _ = names_of_run(wanted)
-        query = f"{self._server.fields.identifier}:{quoted(run)}"
+        # The field is analysed: a part of the identifier is found as a phrase.
+        query = f"{self._server.fields.identifier}:{quoted(wanted.run_id)}"
         params = {"q": query, "page": "1", "size": "25", "sort": "newest"}
         found = await self._client.json(
             "GET", "api/user/records", params=params, adapter=FOUND, seconds=WRITING
@@ -126,7 +126,7 @@ def _metadata(wish: Wish) -> dict[str, Any]:
         "publication_date": datetime.now(UTC).date().isoformat(),
         "resource_type": {"id": "dataset"},
         "creators": [{"person_or_org": person}],
-        "identifiers": [{"identifier": one, "scheme": "urn"} for one in names_of_run(wish.wanted)],
+        "identifiers": [{"identifier": name_of_run(wish.wanted), "scheme": "urn"}],
         "related_identifiers": [
             {
                 "identifier": one.doi or one.landing_page,

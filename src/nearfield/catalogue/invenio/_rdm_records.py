@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from nearfield.catalogue.invenio._manifest import KEY, Manifest, run_id_in
+from nearfield.catalogue.invenio._manifest import KEY, Manifest, run_in
 from nearfield.datasets import MAX_TITLE, Access, DataFile, Dataset
 
 _PID = re.compile(r"[0-9a-z]+(-[0-9a-z]+)*")
@@ -165,7 +165,8 @@ def dataset_of(
         warnings.append(DRAFT)
     elif record.access.files == "restricted" and record.access.record == "public":
         warnings.append("its files are restricted")
-    run_id = run_id_in(record.identifiers)
+    run = run_in(record.identifiers)
+    run_id = run[0] if run is not None else None
     if manifest is not None and manifest.run_id != run_id:
         # Somebody's copy of another record's file says nothing of this one.
         manifest = None

@@ -125,7 +125,7 @@ async def test_odd_values(api: str) -> None:
                     {"identifier": "ö b" * 9, "relation_type": {"id": "isderivedfrom"}},
                     {"identifier": "x" * 500, "relation_type": {"id": "isderivedfrom"}},
                 ],
-                "identifiers": [{"identifier": "urn:x-nearfield:run:../../x"}],
+                "identifiers": [{"identifier": f"urn:x-nearfield:run:../../x:{'0' * 64}"}],
             },
             "links": {"thumbnails": {"x": 1}},
         },
@@ -138,7 +138,7 @@ async def test_odd_values(api: str) -> None:
                     {"identifier": "ö b" * 9, "relation": "isDerivedFrom"},
                     {"identifier": "x" * 500, "relation": "isDerivedFrom"},
                     {
-                        "identifier": "urn:x-nearfield:run:../../x",
+                        "identifier": f"urn:x-nearfield:run:../../x:{'0' * 64}",
                         "relation": "isAlternateIdentifier",
                     },
                 ],

@@ -9,6 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from nearfield.catalogue.invenio import InvenioCatalogue
+from nearfield.catalogue.invenio._sending import CHUNK
 from nearfield.errors import (
     BlockedError,
     CatalogueError,
@@ -17,6 +19,8 @@ from nearfield.errors import (
     UsageError,
 )
 from nearfield.querying import Query
+from sourcelab.icat import Token
+from sourcelab.invenio import settings
 from sourcelab.repositories import KINDS, WORDS, Killed, Repository, a_result
 
 KEYS = {"a.txt": WORDS[0], "more__b.bin": WORDS[1], "empty": WORDS[2]}
@@ -221,3 +225,47 @@ async def test_what_is_not_wanted_is_not_done(repository: Repository, tmp_path: 
             await driver.derive(wanted)
     assert not repository.driver(publish="no").capabilities.derive
     assert repository.made == []
+
+
+async def test_a_repository_that_drops_the_runs_identifier(
+    repository: Repository, tmp_path: Path
+) -> None:
+    def forgets(request: httpx.Request, answer: httpx.Response) -> None:
+        if request.method == "POST" and answer.status_code == 201:
+            said = answer.json()
+            for name in ("identifiers", "related_identifiers"):
+                said["metadata"].pop(name, None)
+            answer._content = json.dumps(said).encode()
+
+    repository.fake.after = forgets
+    with pytest.raises(CatalogueError, match="does not keep the identifier"):
+        await repository.driver().derive(a_result(tmp_path, repository))
+    assert repository.made == []
+
+
+async def test_files_go_in_pieces_from_the_disk(repository: Repository, tmp_path: Path) -> None:
+    pieces: list[int] = []
+
+    class Counting(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if request.method == "PUT":
+                assert isinstance(request.stream, httpx.AsyncByteStream)
+                body = b""
+                async for piece in request.stream:
+                    pieces.append(len(piece))
+                    body += piece
+                assert request.headers["content-length"] == str(len(body))
+                assert "transfer-encoding" not in request.headers
+                request = httpx.Request("PUT", request.url, headers=request.headers, content=body)
+            return await repository.fake.transport.handle_async_request(request)
+
+    catalogue = InvenioCatalogue.from_settings(
+        "rodare",
+        settings(api=repository.api),
+        token=Token("token-of-alice"),
+        transport=Counting(),
+    )
+    pid = await catalogue.derive(a_result(tmp_path, repository))
+    assert_whole(repository, pid)
+    assert max(pieces) == CHUNK
+    assert len(pieces) > len(KEYS)
