@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import os
 import time
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -38,8 +39,9 @@ async def lease(
     """
     key = hashlib.sha256(f"{name}\0{run_id}".encode()).hexdigest()[:32]
     file = folder / f"{key}.lease"
+    mine = uuid.uuid4().hex
     waited = 0.0
-    while not _take(file, clock()):
+    while not _take(file, mine, clock()):
         if waited >= WAIT:
             raise CatalogueUnavailableError(
                 f"{name}: run {run_id!r} is being published by another process",
@@ -50,10 +52,10 @@ async def lease(
     try:
         yield
     finally:
-        file.unlink(missing_ok=True)
+        _give_back(file, mine)
 
 
-def _take(file: Path, now: float) -> bool:
+def _take(file: Path, mine: str, now: float) -> bool:
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
@@ -65,5 +67,13 @@ def _take(file: Path, now: float) -> bool:
                 file.rename(left)
                 left.unlink(missing_ok=True)
         return False
-    os.close(descriptor)
+    with os.fdopen(descriptor, "w") as made:
+        made.write(mine)
     return True
+
+
+def _give_back(file: Path, mine: str) -> None:
+    """Unless it took so long that somebody else has it now."""
+    with contextlib.suppress(OSError):
+        if file.read_text() == mine:
+            file.unlink()

@@ -24,13 +24,16 @@ async def facets_of(searcher: Searcher, query: Query) -> Facets:
 
 async def _facets(searcher: Searcher, query: Query, where: Where) -> Facets:
     total = await searcher.counted(where)
-    if total is None:
-        found, whole = await searcher.scan(query, where)
-        return Facets(counts=_plain(_of_datasets(found.datasets)), exact=whole)
-    backend = searcher.backend
-    instruments = await backend.instruments()
-    counts, counted = await _counts(backend, where, instruments)
-    return Facets(counts=_plain(counts), exact=counted == total)
+    if total is not None:
+        backend = searcher.backend
+        instruments = await backend.instruments()
+        counts, counted = await _counts(backend, where, instruments)
+        # More than there are: counted by something that does not know the conditions (a backend
+        # may ask Elasticsearch instead).
+        if counted <= total:
+            return Facets(counts=_plain(counts), exact=counted == total)
+    found, whole = await searcher.scan(query, where)
+    return Facets(counts=_plain(_of_datasets(found.datasets)), exact=whole)
 
 
 async def _counts(

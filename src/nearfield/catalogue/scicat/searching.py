@@ -83,7 +83,15 @@ class Searcher:
             return None
         if where.exact:
             return await self.backend.count(where.maybe)
-        may, sure = await both(self.backend.count(where.maybe), self.backend.count(where.surely))
+        try:
+            may, sure = await both(
+                self.backend.count(where.maybe), self.backend.count(where.surely)
+            )
+        except SourceStatusError as error:
+            if error.status != 400:
+                raise
+            # It does not take one of the two: then nothing is certain.
+            return None
         return may if may == sure else None
 
     async def scan(self, query: Query, where: Where) -> tuple[Found, bool]:
@@ -128,13 +136,20 @@ class Searcher:
         if "t" in start and not self._computes:
             start = {"o": start["s"], "n": start["n"]}
         skip = start.get("o", query.offset)
-        total = start["n"] if "t" in start else await self.counted(where)
-        if total is None:
-            return await self._scanned(query, where, skip)
         conditions = where.maybe
         if "t" in start:
             conditions = all_of([c for c in (where.maybe, after(start["t"], start["p"])) if c])
-        page = await self.backend.page(conditions, limit=query.limit, skip=skip)
+        if "t" in start or where.exact:
+            # Counted while the page is on its way.
+            asked = self.backend.page(conditions, limit=query.limit, skip=skip)
+            known = _known(start["n"]) if "t" in start else self.backend.count(where.maybe)
+            page, total = await asyncio.gather(asked, known)
+        else:
+            counted = await self.counted(where)
+            if counted is None:
+                return await self._scanned(query, where, skip)
+            total = counted
+            page = await self.backend.page(conditions, limit=query.limit, skip=skip)
         found = await self.read(page)
         seen = start.get("s", skip) + len(page)
         return Page(
@@ -199,6 +214,10 @@ def _is_meant(wanted: str, key: str) -> bool:
     return any(one == wanted or one.endswith(f"/{wanted}") for one in (key, nested)) or (
         key.rpartition(".")[2] == wanted
     )
+
+
+async def _known(total: int) -> int:
+    return total
 
 
 def _place(name: str, query: Query) -> Mapping[str, Any] | None:
