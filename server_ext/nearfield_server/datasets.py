@@ -6,7 +6,7 @@ import asyncio
 import time
 from contextlib import aclosing
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_server.auth.decorator import authorized
 from pydantic import TypeAdapter, ValidationError
@@ -14,8 +14,6 @@ from tornado import web
 from tornado.iostream import StreamClosedError
 
 from nearfield.api import snippet
-from nearfield.availability import with_availability
-from nearfield.catalogue import Catalogue, complete_in, find, only, stream_search
 from nearfield.datasets import Dataset, Pid
 from nearfield.errors import (
     CatalogueError,
@@ -45,6 +43,10 @@ from nearfield_server.models import (
 )
 from nearfield_server.searching import Told, query_of, used
 
+if TYPE_CHECKING:
+    from nearfield.catalogue import Catalogue
+
+# What only a request needs is imported by it: a session starts sooner for it.
 NDJSON = "application/x-ndjson"
 MAX_RELATED = 100
 _NOT_THERE = (DatasetNotFoundError, DatasetNotPermittedError)
@@ -94,6 +96,8 @@ class SearchHandler(Handler):
     async def _tell(
         self, catalogue: Catalogue, query: Query, told: Told, *, streamed: bool
     ) -> None:
+        from nearfield.catalogue import stream_search
+
         try:
             async with aclosing(stream_search(catalogue, query)) as events:
                 async for event in events:
@@ -138,6 +142,8 @@ class CompletionsHandler(Handler):
     @web.authenticated
     @authorized
     async def get(self) -> None:
+        from nearfield.catalogue import complete_in
+
         asked = self.asked(CompletionsAsked)
         at = len(asked.q) if asked.at is None else min(asked.at, len(asked.q))
         async with self.access.counted() as catalogue:
@@ -166,6 +172,9 @@ class DatasetHandler(OfOneHandler):
     @web.authenticated
     @authorized
     async def get(self, pid: str) -> None:
+        from nearfield.availability import with_availability
+        from nearfield.catalogue import only
+
         pid, asked = self.pid(pid), self.asked(OneAsked)
         async with self.access.catalogue() as catalogue:
             source = only(catalogue, asked.source)
@@ -185,6 +194,8 @@ class FilesHandler(OfOneHandler):
     @web.authenticated
     @authorized
     async def get(self, pid: str) -> None:
+        from nearfield.catalogue import only
+
         pid, asked = self.pid(pid), self.asked(FilesAsked)
         async with self.access.catalogue() as catalogue:
             files = await only(catalogue, asked.source).files(pid)
@@ -198,6 +209,8 @@ class RelatedHandler(OfOneHandler):
     @web.authenticated
     @authorized
     async def get(self, pid: str) -> None:
+        from nearfield.catalogue import only
+
         pid, asked = self.pid(pid), self.asked(OneAsked)
         async with self.access.catalogue() as catalogue:
             dataset = await only(catalogue, asked.source).get(pid)
@@ -207,6 +220,8 @@ class RelatedHandler(OfOneHandler):
 
 async def related(catalogue: Catalogue, dataset: Dataset) -> RelatedAnswer:
     """What ``dataset`` was made from and what was made from it, as this user may see it."""
+    from nearfield.catalogue import find
+
     now = datetime.now(UTC)
     at_once = asyncio.Semaphore(8)
 

@@ -9,19 +9,22 @@ from __future__ import annotations
 import base64
 from collections import OrderedDict
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from nearfield.catalogue import Catalogue, Thumbnail, only
 from nearfield.config import Config
 from nearfield.datasets import Dataset, path_problem
 from nearfield.errors import DataFileError, UnknownNameError
-from nearfield.mapping import mapped
 from nearfield_server.datasets import OfOneHandler
 from nearfield_server.inside.looker import Looker
 from nearfield_server.models import Node, OneAsked, SliceAnswer, SliceAsked, TreeAnswer, TreeAsked
 
+if TYPE_CHECKING:
+    from nearfield.catalogue import Catalogue, Thumbnail
+
+# What only a request needs is imported by it: a session starts sooner for it.
 MAX_KEPT = 16 * 1024 * 1024
 _HDF5 = frozenset((".h5", ".hdf5", ".hdf", ".he5", ".nx", ".nx5", ".nxs", ".cxi"))
 
@@ -61,6 +64,8 @@ class _LookHandler(OfOneHandler):
 
     async def record(self, pid: str, source: str | None) -> tuple[Dataset, Config]:
         """The record with all its files, as this user may see it."""
+        from nearfield.catalogue import only
+
         async with self.access.catalogue() as catalogue:
             found = await whole(only(catalogue, source), pid)
         return found, await self.access.config()
@@ -92,6 +97,8 @@ def file_of(config: Config, dataset: Dataset, name: str | None) -> str:
         UnknownNameError: it is none of the record's.
         DataFileError: there is none, or it is not on a mounted storage.
     """
+    from nearfield.mapping import mapped
+
     files = [one.path for one in dataset.files]
     if name is not None and name not in files:
         raise UnknownNameError("file of this dataset", name, files[:20])
@@ -155,6 +162,8 @@ class ThumbnailHandler(_LookHandler):
     @web.authenticated
     @authorized
     async def get(self, pid: str) -> None:
+        from nearfield.catalogue import only
+
         pid, asked = self.pid(pid), self.asked(OneAsked)
         async with self.access.catalogue() as catalogue:
             source = only(catalogue, asked.source)
@@ -183,6 +192,8 @@ class ThumbnailHandler(_LookHandler):
         asked = {**allowed(dataset, config, file), "do": "picture", "names": names}
         said = await self.looker.ask(asked)
         if said["png"] is not None:
+            from nearfield.catalogue import Thumbnail
+
             picture = Thumbnail("image/png", base64.b64decode(said["png"]))
         pictures.put(key, picture)
         return picture

@@ -12,12 +12,13 @@ from nearfield.querying import (
     SourceEvent,
     SourceState,
 )
-from nearfield.querying.language import parse
 from nearfield_server.models import SearchAnswer, SearchAsked
 
 
 def query_of(text: str, asked: SearchAsked | None = None) -> Query:
     """The query that a text stands for. Raises QuerySyntaxError, UsageError."""
+    from nearfield.querying.language import parse
+
     said = {} if asked is None else asked.model_dump(exclude={"q"}, exclude_none=True)
     return parse(text).model_copy(update=said)
 

@@ -25,11 +25,18 @@ nearfield_server._jupyter_server_extension_points()
 heavy = {"pydantic", "httpx", "nearfield.catalogue", "nearfield.config"} & set(sys.modules)
 assert not heavy, heavy
 """
+ROUTES = """
+import sys
+import nearfield_server.routes
+heavy = {"httpx", "h5py", "numpy", "sqlite3", "nearfield.catalogue", "pint"} & set(sys.modules)
+assert not heavy, heavy
+"""
 
 
-def test_what_enables_it_imports_next_to_nothing() -> None:
+@pytest.mark.parametrize("code", [LIGHT, ROUTES], ids=["what enables it", "the routes"])
+def test_what_a_start_imports_is_light(code: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", LIGHT], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
 
