@@ -78,6 +78,10 @@ class IcatSource(_Source):
     """The zone of the server's clock: ICAT compares times in it."""
     write: bool = False
     """May results be registered there? Rights are the server's; this says that they are wanted."""
+    page: Annotated[str, StringConstraints(pattern=r"^https?://[^\s{}]+\{id\}[^\s{}]*$")] | None = (
+        None
+    )
+    """The address of a dataset's page for people, with ``{id}`` in it."""
 
     @field_validator("timezone")
     @classmethod

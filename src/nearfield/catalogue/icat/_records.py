@@ -21,6 +21,7 @@ DERIVED_TYPES = frozenset(
 )
 """Names of dataset types that are results; every other type is raw."""
 _PANET = re.compile(r"https?://purl\.org/pan-science/PaNET/PaNET[0-9]+$")
+_DOI = re.compile(r"^(?:doi:\s*|https?://(?:dx\.)?doi\.org/)", re.IGNORECASE)
 _NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -40,15 +41,19 @@ def dataset_of(
     *,
     source: str,
     result_type: str,
+    page: str | None = None,
     inputs: Sequence[int] = (),
     files: Sequence[Mapping[str, Any]] = (),
 ) -> Dataset | None:
-    """One dataset; ``None`` where the record is not one that ICAT could have made."""
+    """One dataset; ``None`` where the record is not one that ICAT could have made.
+
+    ``page`` is the address of a dataset's page for people, with ``{id}`` in it.
+    """
     try:
         found = said if isinstance(said, IcatDataset) else IcatDataset.model_validate(said)
         run = from_parameters(found.parameters)
         return _dataset(
-            found, run, source=source, result_type=result_type, inputs=inputs, rows=files
+            found, run, source=source, result_type=result_type, page=page, inputs=inputs, rows=files
         )
     except ValidationError:
         return None
@@ -60,6 +65,7 @@ def _dataset(
     *,
     source: str,
     result_type: str,
+    page: str | None,
     inputs: Sequence[int],
     rows: Sequence[Mapping[str, Any]],
 ) -> Dataset:
@@ -91,7 +97,8 @@ def _dataset(
         sample=found.sample.name if found.sample else None,
         proposal=investigation.name if investigation else None,
         keywords=tuple(word.name for word in investigation.keywords) if investigation else (),
-        doi=found.doi,
+        doi=_DOI.sub("", found.doi) if found.doi else None,
+        landing_page=page.format(id=found.id) if page else None,
         source=source,
         # A result's times in ICAT are those of its registration.
         start_time=None if run else found.startDate,

@@ -157,6 +157,7 @@ class IcatCatalogue:
                 entities[0],
                 source=self.name,
                 result_type=self._settings.result_type,
+                page=self._settings.page,
                 inputs=inputs.get(number, ()),
                 files=read_rows(files, "Datafile")[0],
             )
@@ -236,6 +237,7 @@ class IcatCatalogue:
                 one,
                 source=self.name,
                 result_type=self._settings.result_type,
+                page=self._settings.page,
                 inputs=inputs.get(one.id, ()),
             )
             if dataset is None:

@@ -8,7 +8,14 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from nearfield.catalogue.invenio._manifest import KEY, Manifest, run_in
 from nearfield.datasets import MAX_TITLE, Access, DataFile, Dataset
@@ -20,6 +27,14 @@ MAX_PID = 400
 
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _said(cls, values: Any) -> Any:
+        """A null is nothing said, wherever it stands."""
+        if not isinstance(values, Mapping):
+            return values
+        return {name: value for name, value in values.items() if value is not None}
 
 
 class _Identifier(_Model):
@@ -82,6 +97,12 @@ class _Owner(_Model):
 
 class _ParentAccess(_Model):
     owned_by: _Owner | None = None
+
+    @field_validator("owned_by", mode="before")
+    @classmethod
+    def _first(cls, said: Any) -> Any:
+        """Before InvenioRDM 11 it was a list."""
+        return (said[0] if said else None) if isinstance(said, list) else said
 
 
 class _Parent(_Model):
