@@ -156,6 +156,10 @@ def _one_v4(fake: FakeSciCat, request: Request, pid: str) -> Reply:
         raise AnswerError(404, "dataset: null not found")
     if not visible(record, user):
         raise AnswerError(403, "Unauthorized access")
+    wanted = [value for name, value in request.params if name == "include"]
+    if "origdatablocks" in wanted:
+        blocks = [block for block in fake.blocks if block["datasetId"] == pid]
+        return 200, {**record, "origdatablocks": blocks}
     return 200, record
 
 
