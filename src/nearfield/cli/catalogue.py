@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nearfield.cli import finding, harvest, keeping
+from nearfield.cli import checks, finding, harvest, keeping
 from nearfield.cli._context import search_command, settings
 from nearfield.cli._output import one_line
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Register data, find it, look at it, serve it.", no_args_is_help=True)
 finding.add_to(app)
+checks.add_to(app)
 keeping.add_to(app)
 harvest.add_to(app)
 

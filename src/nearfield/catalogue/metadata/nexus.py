@@ -303,4 +303,6 @@ def _scalar_with_unit(group: Any, name: str) -> Any:
         return words[0] if words else None
     field = child(group, name)
     unit = text_of(attribute(field, "units")) or text_of(attribute(field, "unit"))
+    if unit == "A" and ("wavelength" in name or name == "lambda"):
+        unit = "angstrom"  # nobody's wavelength is in ampere
     return {"value": plain, "unit": unit} if unit else plain
