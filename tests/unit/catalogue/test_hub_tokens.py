@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from nearfield.catalogue import ServiceCatalogue, _hub_tokens, open_catalogue
+from nearfield.catalogue._http import SourceClient
 from nearfield.catalogue._hub_tokens import HubTokens
 from nearfield.catalogue._tokens import TokenSource
 from nearfield.config import Config
@@ -169,3 +170,34 @@ def test_a_batch_asks_the_hubs_catalogue_with_its_own_token(
     file.chmod(0o644)
     with pytest.raises(BlockedError, match="others may read"):
         open_catalogue(Config())
+
+
+async def test_a_source_that_refuses_a_token_is_asked_once_more_with_a_fresh_one(hub: Hub) -> None:
+    seen: list[str] = []
+    taken = {"secret-2"}
+
+    def source(request: httpx.Request) -> httpx.Response:
+        seen.append(request.headers["Authorization"].removeprefix("Bearer "))
+        return httpx.Response(200 if seen[-1] in taken else 401, json=[])
+
+    client = SourceClient(
+        "scicat",
+        "https://scicat.example",
+        token=hub.tokens(),
+        transport=httpx.MockTransport(source),
+    )
+    assert await client.json("GET", "/api/v4/datasets") == []
+    assert seen == ["secret-1", "secret-2"]
+    # Refused whatever it is: told so, and the hub is not asked again and again.
+    taken.clear()
+    with pytest.raises(SourceLoginError, match="scicat"):
+        await client.json("GET", "/api/v4/datasets")
+    assert seen[2:] == ["secret-2", "secret-3"]
+    assert len(hub.asked) == 3
+    # The hub itself says that the login has ended: its words are the answer.
+    hub.answer = refusal(403, "token-expired")
+    with pytest.raises(SourceLoginError, match="words") as found:
+        await client.json("GET", "/api/v4/datasets")
+    assert found.value.hint == "do"
+    assert "secret" not in f"{found.value!r} {client!r}"
+    await client.aclose()
