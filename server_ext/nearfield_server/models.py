@@ -198,6 +198,8 @@ class SessionAnswer(_Model):
     ends: float | None
     """Unix time of the time limit."""
     remaining_seconds: float | None
+    warning: str | None
+    """That the limit is near, once it is."""
     data: str | None
     image: str | None
     image_digest: str | None

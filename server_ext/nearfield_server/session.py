@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from jupyter_server.auth.decorator import authorized
 from pydantic import BaseModel, ConfigDict, Field
@@ -41,6 +42,7 @@ def session_now(now: float) -> SessionAnswer:
         node=socket.gethostname(),
         ends=ends,
         remaining_seconds=None if ends is None else max(0.0, ends - now),
+        warning=_warning(),
         data=said("NEARFIELD_DATA"),
         image=said("NEARFIELD_IMAGE"),
         image_digest=said("NEARFIELD_IMAGE_DIGEST"),
@@ -61,10 +63,21 @@ def _ends(text: str | None) -> float | None:
 def _image_warnings() -> tuple[str, ...]:
     """What the job has to say about the image and the user's layer."""
     try:
-        told = json.loads(Path(os.environ["NEARFIELD_SESSION_DIR"], "image.json").read_text())
-        return tuple(str(text) for text in told["warnings"])
+        return tuple(str(text) for text in _told("image.json")["warnings"])
     except (OSError, ValueError, KeyError, TypeError):
         return ()
+
+
+def _warning() -> str | None:
+    """The last warning that the time limit is near, as the job wrote it."""
+    try:
+        return str(_told("warning.json")["message"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _told(name: str) -> Any:
+    return json.loads(Path(os.environ["NEARFIELD_SESSION_DIR"], name).read_text(encoding="utf-8"))
 
 
 class DatasetsAdded(BaseModel):

@@ -29,6 +29,21 @@ async def test_a_session_knows_its_end(server: Server, monkeypatch: pytest.Monke
         assert (said["ends"], said["remaining_seconds"]) == (None, None)
 
 
+async def test_what_the_job_has_to_say(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEARFIELD_SESSION_DIR", str(tmp_path))
+    said = (await server.get("session")).json()
+    assert (said["warning"], said["image_warnings"]) == (None, [])
+    (tmp_path / "warning.json").write_text('{"version": 1, "minutes": 5, "message": "5 min left"}')
+    (tmp_path / "image.json").write_text('{"warnings": ["not signed"]}')
+    said = (await server.get("session")).json()
+    assert (said["warning"], said["image_warnings"]) == ("5 min left", ["not signed"])
+    for text in ("", "[]", "{}", "null"):
+        (tmp_path / "warning.json").write_text(text)
+        assert (await server.get("session")).json()["warning"] is None
+
+
 async def test_outside_a_session_there_is_none_to_add_to(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
