@@ -66,7 +66,8 @@ def test_it_reads_what_we_derive(served: tuple[FakeSciCat, str], theirs: Client)
     assert found.used_software == list(wanted.used_software)
     (file,) = found.files
     assert (file.remote_path.posix, file.size) == ("out.h5", 12)
-    assert file.remote_checksum == wanted.files[0].sha256
+    assert file.checksum() == wanted.files[0].sha256
+    assert file.checksum_algorithm == "sha256"
 
 
 def test_we_read_what_it_uploads(served: tuple[FakeSciCat, str], theirs: Client) -> None:
