@@ -10,7 +10,7 @@ import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 if TYPE_CHECKING:
     from nearfield.catalogue import Catalogue, Thumbnail
@@ -65,6 +65,10 @@ def dataset(
     return ShownDataset.of(found, lambda: _picture(found, catalogue))
 
 
+# Where a parameter is called dataset.
+_dataset = dataset
+
+
 def _picture(found: Dataset, catalogue: str | Path | None) -> Thumbnail | None:
     """For the card; one that takes longer than a moment is left out."""
     from nearfield.catalogue import FederatedCatalogue
@@ -110,6 +114,28 @@ def search(text: str = "", *, catalogue: str | Path | None = None, **conditions:
         first = error.errors()[0]
         raise UsageError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
     return ShownPage.of(_with_catalogue(None, catalogue, lambda source: find(source, query)))
+
+
+def open_file(dataset: Dataset | str, path: str | None = None) -> BinaryIO:
+    """A file of a dataset for reading, wherever it is: ``h5py.File(nearfield.open_file(ds))``.
+
+    On a storage of this machine it is opened there; else pieces of it are fetched over HTTPS or
+    WebDAV as they are read (``pip install 'nearfield[remote]'``), with your token of its catalogue.
+
+    Args:
+        dataset: The dataset, or its PID.
+        path: One of its files; its root file without it.
+
+    Raises:
+        DataFileError: it is on tape (and stays there), or nowhere that this machine reaches.
+        UsageError: the dataset has no such file.
+        BlockedError: a package or a token is missing.
+    """
+    from nearfield.config import load_config
+    from nearfield.fetching import open_data
+
+    found = _dataset(dataset) if isinstance(dataset, str) else dataset
+    return open_data(load_config(), found, path)
 
 
 def snippet(dataset: Dataset) -> str:

@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 
-PUBLIC = {"dataset", "publish", "run", "search"}
+PUBLIC = {"dataset", "open_file", "publish", "run", "search"}
 
 # Jupyter's own client imports tornado; a hub or a login node never needs either.
 HEAVY = {"numpy", "h5py", "dask", "tornado", "pydantic", "httpx", "yaml", "matplotlib", "papermill"}

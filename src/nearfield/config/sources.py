@@ -24,6 +24,8 @@ class _Source(ConfigModel):
     token: Literal["none", "hub", "file"] = "none"  # noqa: S105
     """``none``: public data. ``hub``: the hub hands out an access token of the user's for this
     source. ``file``: the user's own, in ``$NEARFIELD_HOME/tokens/NAME`` with mode 0600."""
+    doors: tuple[Url, ...] = ()
+    """Addresses below which its files are fetched with the same token, besides ``url``'s host."""
     audience: str | None = None
     """``hub``: what the identity provider is asked to make the token for (RFC 8693)."""
     login_token: bool = False
