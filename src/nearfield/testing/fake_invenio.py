@@ -8,6 +8,7 @@ ignores some.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import itertools
 import json
@@ -54,12 +55,11 @@ class Stored:
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     """By key: ``content`` (``None`` until it is sent), ``status``, ``updated``."""
     thumbnails: bool = False
-    indexed: bool = True
 
 
 @dataclass
 class FakeInvenio:
-    """Users by their tokens; ``late`` keeps what is new out of searches until :meth:`refresh`."""
+    """Users by their tokens; ``late``: searches see what there was at the last :meth:`refresh`."""
 
     url: str = "http://invenio.test"
     tokens: dict[str, str] = field(default_factory=dict)
@@ -73,6 +73,7 @@ class FakeInvenio:
 
     def __post_init__(self) -> None:
         self._numbers = itertools.count(1)
+        self._index: dict[str, Stored] = {}
 
     @property
     def transport(self) -> httpx.AsyncBaseTransport:
@@ -81,8 +82,7 @@ class FakeInvenio:
 
     def refresh(self) -> None:
         """The index has caught up."""
-        for record in self.records.values():
-            record.indexed = True
+        self._index = copy.deepcopy(self.records)
 
     def put(self, owner: str, metadata: dict[str, Any], **fields: Any) -> Stored:
         """A published record."""
@@ -174,8 +174,8 @@ class FakeInvenio:
             raise Refused(400, f"The syntax of the search query is invalid: {error}") from error
         found = [
             (one, said)
-            for one in self.records.values()
-            if one.indexed and among(one) and self._sees(user, one)
+            for one in (self._index if self.late else self.records).values()
+            if among(one) and self._sees(user, one)
             if holds(said := shown(one, self.url, self._sees(user, one, files=True)))
         ]
         found.sort(key=lambda pair: (pair[0].created, pair[0].id), reverse=True)
@@ -242,7 +242,6 @@ class FakeInvenio:
             access,
             checked(said["metadata"]),
             datetime.now(UTC),
-            indexed=not self.late,
         )
         self.records[record.id] = record
         return httpx.Response(201, json=shown(record, self.url, True))

@@ -7,6 +7,7 @@ that: a parameter or a field that is not named there is an error. Metadata of re
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import itertools
 import json
@@ -47,12 +48,11 @@ class Deposition:
     created: datetime
     submitted: bool = False
     files: dict[str, bytes] = field(default_factory=dict)
-    indexed: bool = True
 
 
 @dataclass
 class FakeLegacyInvenio:
-    """Users by their tokens; ``late`` keeps what is new out of searches until :meth:`refresh`."""
+    """Users by their tokens; ``late``: searches see what there was at the last :meth:`refresh`."""
 
     url: str = "http://invenio.test"
     tokens: dict[str, str] = field(default_factory=dict)
@@ -64,6 +64,7 @@ class FakeLegacyInvenio:
 
     def __post_init__(self) -> None:
         self._numbers = itertools.count(1001)
+        self._index: dict[int, Deposition] = {}
 
     @property
     def transport(self) -> httpx.AsyncBaseTransport:
@@ -72,8 +73,7 @@ class FakeLegacyInvenio:
 
     def refresh(self) -> None:
         """The index has caught up."""
-        for one in self.depositions.values():
-            one.indexed = True
+        self._index = copy.deepcopy(self.depositions)
 
     def put(self, owner: str, metadata: dict[str, Any], **fields: Any) -> Deposition:
         """A published record."""
@@ -146,8 +146,8 @@ class FakeLegacyInvenio:
         community = params.get("communities")
         found = [
             one
-            for one in self.depositions.values()
-            if one.indexed and among(one) and holds(_indexed(one))
+            for one in (self._index if self.late else self.depositions).values()
+            if among(one) and holds(_indexed(one))
             if community is None or {"identifier": community} in one.metadata.get("communities", ())
         ]
         return sorted(found, key=lambda one: (one.created, one.id), reverse=True)
@@ -167,7 +167,6 @@ class FakeLegacyInvenio:
                 raise _Refused(400, "unknown fields")
             number = next(self._numbers)
             one = Deposition(number, user, _checked(said.get("metadata", {})), datetime.now(UTC))
-            one.indexed = not self.late
             self.depositions[number] = one
             return httpx.Response(201, json=self._deposition(one))
         found_one = self.depositions.get(int(rest[0]) if rest[0].isdecimal() else 0)

@@ -8,6 +8,7 @@ oldest draft stays.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple, Protocol
@@ -26,6 +27,7 @@ from nearfield.errors import (
     DatasetNotPermittedError,
     SourceStatusError,
 )
+from nearfield.querying.times import instant
 
 WRITING = 60.0
 """Seconds for one step besides sending files."""
@@ -69,6 +71,10 @@ class Deposits(Protocol):
         """Drafts and records of this user that may be of this run."""
         ...
 
+    async def current(self, attempt: RdmRecord) -> RdmRecord | None:
+        """As it is now, whatever the index says; ``None`` where it is gone."""
+        ...
+
     async def create(self, wish: Wish) -> RdmRecord: ...
 
     async def kept(self, draft: RdmRecord) -> dict[str, Kept]: ...
@@ -84,8 +90,6 @@ class Deposits(Protocol):
         ...
 
     async def publish(self, draft: RdmRecord) -> None: ...
-
-    async def is_published(self, draft: RdmRecord) -> bool: ...
 
     async def discard(self, draft: RdmRecord) -> None: ...
 
@@ -136,7 +140,8 @@ async def deposit(
             await deposits.publish(draft)
         except (SourceStatusError, CatalogueUnavailableError):
             # Another attempt may have done it, or this one, and the answer was lost.
-            if not await deposits.is_published(draft):
+            now = await deposits.current(draft)
+            if now is None or not now.is_published:
                 raise
     return draft.id
 
@@ -147,7 +152,7 @@ async def _whole(
     """The one draft that stays, with all files. Who made a later one goes on with the oldest."""
     for _ in range(3):
         await _complete(deposits, draft, sent)
-        oldest = await _winner(deposits, wanted)
+        oldest = await _winner(deposits, wanted, draft)
         if oldest is None or oldest.id == draft.id:
             return draft
         await deposits.discard(draft)
@@ -160,27 +165,40 @@ async def _whole(
     )
 
 
-async def _winner(deposits: Deposits, wanted: DerivedDataset) -> RdmRecord | None:
+async def _winner(
+    deposits: Deposits, wanted: DerivedDataset, mine: RdmRecord | None = None
+) -> RdmRecord | None:
     """What an attempt of this user has made for this run: what is published, else the oldest.
+
+    ``mine`` counts even if the index does not know it yet: two attempts choose the same one.
 
     Raises:
         CatalogueError: it was made for other content.
     """
     digest = request_digest(wanted)
     found, others = [], 0
-    for one in await deposits.attempts(wanted):
-        run = run_in(one.identifiers)
-        if run is not None and run[0].casefold() == wanted.run_id.casefold():
-            found.append(one)
+    for attempt in await deposits.attempts(wanted):
+        run = run_in(attempt.identifiers)
+        if run is None or run[0].casefold() != wanted.run_id.casefold():
+            continue
+        # The index may not know yet that it was published, or deleted.
+        if (now := await deposits.current(attempt)) is not None:
+            found.append(now)
             others += run[1] != digest
     if others:
         raise CatalogueError(
             f"{deposits.name}: run id {wanted.run_id!r} is taken by another derived dataset",
             hint="publish under a new run id",
         )
-    late = datetime.max.replace(tzinfo=UTC)
-    found.sort(key=lambda one: (not one.is_published, one.created or late, one.id))
+    if mine is not None and all(one.id != mine.id for one in found):
+        found.append(mine)
+    found.sort(key=_age)
     return found[0] if found else None
+
+
+def _age(record: RdmRecord) -> tuple[bool, float, str]:
+    made = instant(record.created) if record.created is not None else math.inf
+    return not record.is_published, made, record.id
 
 
 async def _complete(deposits: Deposits, draft: RdmRecord, sent: dict[str, Sending]) -> None:

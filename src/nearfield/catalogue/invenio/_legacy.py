@@ -138,6 +138,10 @@ class LegacyServer:
         )
         return [record for said in found if (record := record_of(said)) is not None]
 
+    async def current(self, attempt: RdmRecord) -> RdmRecord | None:
+        said = await self._unless_refused(f"{_DEPOSITIONS}/{segment(attempt.id)}")
+        return self._record(said) if said is not None else None
+
     async def create(self, wish: Wish) -> RdmRecord:
         if self._publishes and any(DRAFT in one.warnings for one in wish.inputs):
             # What is told of a record is public here, whoever may open its files.
@@ -184,9 +188,6 @@ class LegacyServer:
     async def publish(self, draft: RdmRecord) -> None:
         path = f"{_DEPOSITIONS}/{segment(draft.id)}/actions/publish"
         await self.client.json("POST", path, seconds=WRITING)
-
-    async def is_published(self, draft: RdmRecord) -> bool:
-        return bool(self._record(await self._deposition(draft)).is_published)
 
     async def discard(self, draft: RdmRecord) -> None:
         """One that cannot be deleted is found again and passed over."""

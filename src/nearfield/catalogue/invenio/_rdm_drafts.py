@@ -45,6 +45,10 @@ class RdmDrafts:
                 continue
         return records
 
+    async def current(self, attempt: RdmRecord) -> RdmRecord | None:
+        record, draft = await self._server.record(attempt.id)
+        return record and record.model_copy(update={"is_published": not draft})
+
     async def create(self, wish: Wish) -> RdmRecord:
         body = {"access": _access(wish), "files": {"enabled": True}, "metadata": _metadata(wish)}
         return await self._record("POST", "api/records", body)
@@ -85,10 +89,6 @@ class RdmDrafts:
     async def publish(self, draft: RdmRecord) -> None:
         path = f"{_place(draft)}/actions/publish"
         await self._client.json("POST", path, seconds=WRITING)
-
-    async def is_published(self, draft: RdmRecord) -> bool:
-        record, is_draft = await self._server.record(draft.id)
-        return record is not None and not is_draft
 
     async def discard(self, draft: RdmRecord) -> None:
         """One that cannot be deleted is found again and passed over."""

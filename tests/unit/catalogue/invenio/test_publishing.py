@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -269,3 +270,29 @@ async def test_files_go_in_pieces_from_the_disk(repository: Repository, tmp_path
     assert_whole(repository, pid)
     assert max(pieces) == CHUNK
     assert len(pieces) > len(KEYS)
+
+
+async def test_an_index_that_is_behind_misleads_nobody(
+    repository: Repository, tmp_path: Path
+) -> None:
+    wanted = a_result(tmp_path, repository)
+    draft = await repository.driver(publish="draft").derive(wanted)
+    repository.fake.late = True
+    repository.fake.refresh()
+    # The index knows a draft, which is published meanwhile …
+    assert await repository.driver().derive(wanted) == draft
+    assert repository.published == [draft]
+    assert await repository.driver().derive(wanted) == draft
+    # … and of another run one that its owner has deleted.
+    other = a_result(tmp_path, repository, run_id="run-00000002")
+    repository.fake.late = False
+    gone = await repository.driver(publish="draft").derive(other)
+    repository.fake.refresh()
+    repository.fake.late = True
+    fake: Any = repository.fake
+    (fake.records if repository.api == "rdm" else fake.depositions).pop(
+        gone if repository.api == "rdm" else int(gone)
+    )
+    made = await repository.driver().derive(other)
+    assert sorted(repository.published) == sorted([draft, made])
+    assert made != gone
