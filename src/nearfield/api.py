@@ -120,7 +120,7 @@ def open_file(dataset: Dataset | str, path: str | None = None) -> BinaryIO:
     """A file of a dataset for reading, wherever it is: ``h5py.File(nearfield.open_file(ds))``.
 
     On a storage of this machine it is opened there; else pieces of it are fetched over HTTPS or
-    WebDAV as they are read (``pip install 'nearfield[remote]'``), with your token of its catalogue.
+    WebDAV as they are read (the extra ``remote``), with your token of its catalogue.
 
     Args:
         dataset: The dataset, or its PID.

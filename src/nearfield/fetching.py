@@ -94,7 +94,7 @@ def _fetched(
     except ImportError as error:
         raise BlockedError(
             f"{url}: files over the network need the package {error.name}",
-            hint="pip install 'nearfield[remote]'",
+            hint="install fsspec and aiohttp into this environment (Nearfield's extra 'remote')",
         ) from error
     source = _token_source(config, dataset, url, tokens)
     for fresh in (False, True):

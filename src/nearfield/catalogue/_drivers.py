@@ -60,7 +60,7 @@ def _driver(name: str, driver: str) -> Any:
     try:
         return getattr(importlib.import_module(module), kind)
     except ImportError as error:
-        needs = f"pip install 'nearfield[{extra}]'" if extra else "install nearfield anew"
+        needs = f"install Nearfield with its extra {extra!r}" if extra else "install it anew"
         raise BlockedError(
             f"{name}: the driver {driver!r} cannot be loaded: {error.name or error} is missing",
             hint=needs,
