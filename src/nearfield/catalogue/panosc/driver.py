@@ -22,12 +22,13 @@ from nearfield.catalogue.panosc.filters import (
     only_where,
     search_filter,
     search_where,
+    without_documents,
 )
 from nearfield.catalogue.panosc.mapping import dataset_of, datasets_of
 from nearfield.catalogue.sqlite import not_found
 from nearfield.config.sources import PanoscSource
 from nearfield.datasets import DataFile, Dataset, DerivedDataset
-from nearfield.errors import CatalogueError, SourceStatusError
+from nearfield.errors import CatalogueError, CatalogueUnavailableError, SourceStatusError
 from nearfield.querying import Facets, Page, Query, SourceState
 
 MAX_LIMIT = 1000
@@ -57,6 +58,7 @@ class PanoscCatalogue:
 
     def __init__(self, name: str, client: SourceClient) -> None:
         self.name, self._client = name, client
+        self._documents = True
 
     @classmethod
     def from_settings(
@@ -135,7 +137,7 @@ class PanoscCatalogue:
 
     async def get(self, pid: str) -> Dataset:
         """Raises DatasetNotFoundError; CatalogueError where the answer is no dataset."""
-        said = await self._one(pid, "", one_filter(), _OBJECT)
+        said = await self._one(pid, one_filter(), _OBJECT)
         try:
             return dataset_of(said, self.name)
         except ValidationError as error:
@@ -155,7 +157,7 @@ class PanoscCatalogue:
         )
 
     async def thumbnail(self, pid: str) -> Thumbnail | None:
-        await self._one(pid, "", {"fields": ["pid"]}, _OBJECT)
+        await self._one(pid, {"fields": ["pid"]}, _OBJECT)
         return None
 
     async def aclose(self) -> None:
@@ -170,10 +172,7 @@ class PanoscCatalogue:
         return elsewhere or finds_nothing(query)
 
     async def _page(self, query: Query, limit: int, skip: int) -> list[object]:
-        params = {"filter": _json(search_filter(query, limit, skip))}
-        found: list[object] = await self._client.json(
-            "GET", "Datasets", params=params, adapter=_LIST
-        )
+        found: list[object] = await self._ask("Datasets", search_filter(query, limit, skip), _LIST)
         # A server that does not know `limit` must not make more of a page than was asked for.
         return found[:limit]
 
@@ -185,23 +184,33 @@ class PanoscCatalogue:
         )
         return found.count, found.exact
 
-    async def _one(
-        self, pid: str, below: str, said: dict[str, Any], adapter: TypeAdapter[Any]
-    ) -> Any:
+    async def _one(self, pid: str, said: dict[str, Any], adapter: TypeAdapter[Any]) -> Any:
         known = original(pid)
         if known is None:
             raise not_found(pid)
         try:
-            return await self._client.json(
-                "GET",
-                f"Datasets/{segment(known)}{below}",
-                params={"filter": _json(said)},
-                adapter=adapter,
-            )
+            return await self._ask(f"Datasets/{segment(known)}", said, adapter)
         except SourceStatusError as error:
             if error.status == 404:
                 raise not_found(pid) from error
             raise
+
+    async def _ask(self, path: str, said: dict[str, Any], adapter: TypeAdapter[Any]) -> Any:
+        """The reference server knows no documents of a dataset and refuses: then without."""
+        if not self._documents:
+            said = without_documents(said)
+        try:
+            return await self._client.json(
+                "GET", path, params={"filter": _json(said)}, adapter=adapter
+            )
+        except (SourceStatusError, CatalogueUnavailableError) as error:
+            less = without_documents(said)
+            if less == said or not _no_relation(error):
+                raise
+            self._documents = False
+            return await self._client.json(
+                "GET", path, params={"filter": _json(less)}, adapter=adapter
+            )
 
     def _state(self, bad: int, total: int, exact: bool) -> tuple[SourceState, ...]:
         if not bad:
@@ -225,6 +234,11 @@ def _tally(counts: dict[str, Counter[str]], datasets: Iterable[Dataset]) -> None
         for name in ("instrument", "facility", "sample"):
             if value := getattr(dataset, name):
                 counts[name][value] += 1
+
+
+def _no_relation(error: CatalogueError) -> bool:
+    words = error.message.casefold()
+    return "document" in words and "relation" in words
 
 
 def _json(said: dict[str, Any]) -> str:

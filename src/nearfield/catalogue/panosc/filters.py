@@ -44,7 +44,17 @@ def search_filter(query: Query, limit: int, skip: int) -> dict[str, Any]:
     said: dict[str, Any] = {"include": include, "limit": limit, "skip": skip}
     if where := search_where(query):
         said["where"] = where
+    if query.order == "relevance" and words_of(query.text):
+        # For servers that score; to the others it is nothing.
+        said["query"] = query.text
     return said
+
+
+def without_documents(said: dict[str, Any]) -> dict[str, Any]:
+    """The same filter for a server whose datasets have no documents; with a condition on them
+    it stays as it is, and the server refuses it."""
+    include = [one for one in said.get("include", ()) if one != {"relation": "document"}]
+    return {**said, "include": include} if "include" in said else said
 
 
 def only_where(query: Query) -> bool:

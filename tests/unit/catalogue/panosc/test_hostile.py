@@ -252,3 +252,30 @@ async def test_what_is_asked() -> None:
     by_pid, by_name = scopes["techniques"]["or"]
     assert "http://purl.org/pan-science/PaNET/PaNET01188" in by_pid["pid"]["inq"]
     assert {"saxs", "small angle x-ray scattering"} <= set(by_name["name"]["inq"])
+
+
+@pytest.mark.parametrize("status", [400, 500])
+async def test_a_server_that_knows_no_documents_is_asked_without(status: int) -> None:
+    seen: list[bool] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        said = json.loads(request.url.params["filter"])
+        seen.append({"relation": "document"} in said["include"])
+        if seen[-1]:
+            words = 'Relation "document" is not defined for Dataset model'
+            return httpx.Response(status, json={"error": {"message": words}})
+        one = {"pid": "a"}
+        return httpx.Response(200, json=one if request.url.path.endswith("/a") else [one])
+
+    asked = catalogue(handle)
+    assert (await asked.search(Query())).datasets[0].pid == "a"
+    assert (await asked.get("a")).proposal is None
+    # It was asked in vain once.
+    assert seen == [True, False, False]
+
+
+async def test_a_condition_on_documents_is_never_left_out() -> None:
+    words = {"error": {"message": 'Relation "document" is not defined for Dataset model'}}
+    asked = catalogue(lambda request: httpx.Response(400, json=words))
+    with pytest.raises(CatalogueError, match="document"):
+        await asked.search(Query(proposal=("P-1",)))
