@@ -11,7 +11,7 @@ from nearfield.datasets import Access, DataFile, Dataset, Principal
 START = datetime(2012, 1, 1, tzinfo=UTC)
 PROPOSALS = 6000
 # Common words first: a few are in most titles, most are in few, as in written language.
-_MATERIALS = [
+MATERIALS = [
     "silicon",
     "copper",
     "perovskite",
@@ -34,7 +34,7 @@ _MATERIALS = [
     "glassy carbon",
     "empty capillary",
 ]
-_ADJECTIVES = [
+ADJECTIVES = [
     "thin",
     "annealed",
     "frozen",
@@ -44,8 +44,8 @@ _ADJECTIVES = [
     "amorphous",
     "doped",
 ]
-_THINGS = ["film", "powder", "crystal", "solution", "fibre", "foil", "membrane", "nanoparticles"]
-_DOINGS = [
+THINGS = ["film", "powder", "crystal", "solution", "fibre", "foil", "membrane", "nanoparticles"]
+DOINGS = [
     "tomography",
     "mapping",
     "alignment",
@@ -71,10 +71,16 @@ def records(count: int, seed: int = 1) -> Iterator[Dataset]:
     """So many, the oldest first, a hundredth of them results."""
     some = random.Random(seed)  # noqa: S311 - no secret, the same every time
     step = timedelta(days=365 * 14) / count
-    syllables = [a + b for a in "bcdfghklmnprstvz" for b in "aeiou"]
-    names = ["".join(some.choices(syllables, k=3)) for _ in range(20_000)]
+    known = names()
     for number in range(count):
-        yield _record(some, number, START + step * number, names)
+        yield _record(some, number, START + step * number, known)
+
+
+def names() -> list[str]:
+    """Of samples; the first ones are measured most often."""
+    some = random.Random(3)  # noqa: S311 - no secret, the same every time
+    syllables = [a + b for a in "bcdfghklmnprstvz" for b in "aeiou"]
+    return ["".join(some.choices(syllables, k=3)) for _ in range(20_000)]
 
 
 def _record(some: random.Random, number: int, time: datetime, names: list[str]) -> Dataset:
@@ -83,8 +89,8 @@ def _record(some: random.Random, number: int, time: datetime, names: list[str]) 
     # The square favours the first ones.
     sample = names[int(len(names) * some.random() ** 2)]
     title = (
-        f"{some.choice(_ADJECTIVES)} {some.choice(_MATERIALS)} {some.choice(_THINGS)} {sample}"
-        f" {some.choice(_DOINGS)} at {some.randrange(4, 400)} K"
+        f"{some.choice(ADJECTIVES)} {some.choice(MATERIALS)} {some.choice(THINGS)} {sample}"
+        f" {some.choice(DOINGS)} at {some.randrange(4, 400)} K"
     )
     folder = f"/data/{time.year}/P-{proposal:05d}/raw"
     path = f"{folder}/{sample}_{number:07d}.nxs"

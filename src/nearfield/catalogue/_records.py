@@ -46,26 +46,30 @@ def put_all(connection: sqlite3.Connection, records: Iterable[Prepared], numbers
     fresh = [one for one in numbered if one[1].pid not in known]
     connection.executemany(
         "INSERT INTO dataset (id, type, time, instrument, format, owner, public, run_id, request,"
-        " pid, combination, audience) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [(number, *record.columns, kind, audience) for number, record, kind, audience in fresh],
+        " pid) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [(number, *record.columns) for number, record, *_ in fresh],
     )
     connection.executemany(
         "INSERT INTO record (id, title, rest, tags, document) VALUES (?, ?, ?, ?, ?)",
         [(number, *record.texts, record.document) for number, record, *_ in fresh],
     )
-    for number, record, kind, audience in numbered if known else ():
+    for number, record, *_ in numbered if known else ():
         if record.pid in known:
             connection.execute(
                 "UPDATE dataset SET id = ?, type = ?, time = ?, instrument = ?, format = ?,"
-                " owner = ?, public = ?, run_id = ?, request = ?, pid = ?, combination = ?,"
-                " audience = ? WHERE id = ?",
-                (number, *record.columns, kind, audience, known[record.pid].number),
+                " owner = ?, public = ?, run_id = ?, request = ?, pid = ?"
+                " WHERE id = ?",
+                (number, *record.columns, known[record.pid].number),
             )
             connection.execute(
                 "UPDATE record SET id = ?, title = ?, rest = ?, tags = ?, document = ?"
                 " WHERE id = ?",
                 (number, *record.texts, record.document, known[record.pid].number),
             )
+    connection.executemany(
+        "INSERT INTO kind (id, combination, audience) VALUES (?, ?, ?)",
+        [(number, kind, audience) for number, _, kind, audience in numbered],
+    )
     # In the order of their numbers: the full-text index writes a page for each step back.
     connection.executemany(
         "INSERT INTO words (rowid, title, rest, tags) VALUES (?, ?, ?, ?)",
@@ -110,6 +114,10 @@ def is_input(connection: sqlite3.Connection, pid: str) -> bool:
     return found.fetchone() is not None
 
 
+# No audience has this number.
+EVERYBODY = 0
+
+
 class _Place(NamedTuple):
     """Where a record is."""
 
@@ -122,8 +130,8 @@ class _Place(NamedTuple):
 def _known(connection: sqlite3.Connection, pids: Sequence[str]) -> dict[str, _Place]:
     """Those that are there, by PID."""
     rows = connection.execute(
-        "SELECT d.pid, d.id, d.time, d.combination, d.audience FROM json_each(?) asked"
-        " CROSS JOIN dataset d ON d.pid = asked.value",
+        "SELECT d.pid, d.id, d.time, k.combination, k.audience FROM json_each(?) asked"
+        " CROSS JOIN dataset d ON d.pid = asked.value CROSS JOIN kind k ON k.id = d.id",
         (json.dumps(pids),),
     )
     return {pid: _Place(*place) for pid, *place in rows}
@@ -165,11 +173,14 @@ def _unindex(
     numbers = sorted((place.number,) for place in known.values())
     connection.executemany("DELETE FROM words WHERE rowid = ?", numbers)
     connection.executemany("DELETE FROM quantity WHERE id = ?", numbers)
+    connection.executemany("DELETE FROM kind WHERE id = ?", numbers)
     tally.subtract((place.combination, place.audience) for place in known.values())
 
 
 def _count(connection: sqlite3.Connection, tally: Counter[tuple[int, int]]) -> None:
-    """Keep how many datasets there are of each combination for each audience."""
+    """Keep how many datasets there are of each combination, for each audience and in all."""
+    for (kind, _), number in tuple(tally.items()):
+        tally[kind, EVERYBODY] += number
     connection.executemany(
         "INSERT INTO tally (audience, combination, number) VALUES (?, ?, ?)"
         " ON CONFLICT DO UPDATE SET number = number + excluded.number",

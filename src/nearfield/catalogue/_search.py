@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from nearfield.catalogue._combinations import facets_of, fits, is_told_by, values_in
+from nearfield.catalogue._records import EVERYBODY
 from nearfield.catalogue._select import Selection, select, visible_audiences
 from nearfield.datasets import Principal
 from nearfield.errors import UsageError
@@ -74,9 +75,9 @@ def facets(connection: sqlite3.Connection, query: Query, user: Principal, now: f
     selection = select(connection, whole, user, now)
     statement, values = selection.statement()
     rows = connection.execute(
-        "SELECT c.said, h.number FROM (SELECT d.combination AS kind, count(*) AS number"  # noqa: S608
-        f" FROM ({statement} LIMIT :cap) hit CROSS JOIN dataset d ON d.id = hit.id"
-        " GROUP BY d.combination) h JOIN combination c ON c.id = h.kind",
+        "SELECT c.said, h.number FROM (SELECT k.combination AS kind, count(*) AS number"  # noqa: S608
+        f" FROM ({statement} LIMIT :cap) hit CROSS JOIN kind k ON k.id = hit.id"
+        " GROUP BY k.combination) h JOIN combination c ON c.id = h.kind",
         {**values, "cap": COUNTED + 1},
     ).fetchall()
     counts = facets_of((values_in(said), number) for said, number in rows)
@@ -133,13 +134,11 @@ def _tallied(
 ) -> Iterator[tuple[str, int]]:
     """Combinations that match, and how many datasets of each the user may see."""
     audiences = visible_audiences(connection, user, now)
-    # Without a list of audiences all count.
-    seen = "" if audiences is None else "t.audience IN (SELECT value FROM json_each(?)) AND"
     rows = connection.execute(
-        "SELECT c.said, n.number FROM (SELECT t.combination AS kind, sum(t.number) AS number"  # noqa: S608
-        f" FROM tally t WHERE {seen} t.number > 0 GROUP BY t.combination) n"
-        " JOIN combination c ON c.id = n.kind",
-        () if audiences is None else (json.dumps(audiences),),
+        "SELECT c.said, n.number FROM (SELECT t.combination AS kind, sum(t.number) AS number"
+        " FROM tally t WHERE t.audience IN (SELECT value FROM json_each(?)) AND t.number > 0"
+        " GROUP BY t.combination) n JOIN combination c ON c.id = n.kind",
+        (json.dumps([EVERYBODY] if audiences is None else audiences),),
     )
     for said, number in rows:
         if fits(query, values_in(said)):

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import json
-import math
 import sqlite3
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from nearfield.catalogue._combinations import FACETS, fits, is_told_by, values_in
 from nearfield.catalogue._match import Matcher, all_of, tagged
+from nearfield.catalogue._measured import FEW, FEWEST, measurements
 from nearfield.catalogue._slots import window
 from nearfield.catalogue._tags import keys_of
 from nearfield.datasets import Principal
-from nearfield.querying import Condition, Query
+from nearfield.querying import Query
 from nearfield.querying.times import instant
-from nearfield.querying.units import base_value
 
 # With more keys than this, rights are looked up row by row.
 MAX_KEYS = 64
-# A condition that so few datasets satisfy is where a search begins.
-FEW = 20_000
 
 
 @dataclass(slots=True)
@@ -35,38 +33,77 @@ class Selection:
     """What the full-text search must find, the best first; empty: it is not needed."""
     where: list[str] = field(default_factory=list)
     values: dict[str, Any] = field(default_factory=dict)
-    by_row: bool = False
-    """Is the row of ``dataset`` needed, as ``d``?"""
+    tables: list[str] = field(default_factory=list)
+    """Of which the row of a hit is needed; ``d`` for dataset, ``k`` for kind."""
+    few: str | None = None
+    """Numbers to begin with, where a condition leaves so few."""
 
     def only(self, pids: Sequence[str]) -> None:
         """Nothing but these."""
-        identity = "w.rowid" if self.matches else "d.id"
         self.where.append(
-            f"{identity} IN (SELECT id FROM dataset WHERE pid IN"  # noqa: S608
-            " (SELECT value FROM json_each(:pids)))"
+            "hit.id IN (SELECT id FROM dataset WHERE pid IN (SELECT value FROM json_each(:pids)))"
         )
         self.values["pids"] = json.dumps(list(pids))
 
     def statement(self, tier: int = 0) -> tuple[str, dict[str, Any]]:
-        """``SELECT`` of the numbers, without order or limit; they come in their order."""
+        """``SELECT`` of the numbers, without a limit; in their order."""
         values = {"low": 0, "high": sys.maxsize, **self.values}
-        if not self.matches:
-            where = ["d.id BETWEEN :low AND :high", *self.where]
-            return f"SELECT d.id FROM dataset d WHERE {' AND '.join(where)} ORDER BY d.id", values  # noqa: S608
-        where = ["words MATCH :match", "w.rowid BETWEEN :low AND :high", *self.where]
+        where = ["{0} BETWEEN :low AND :high", *self.where]
+        if self.matches:
+            values["match"] = self.matches[tier]
+            source, number = "words hit", "hit.rowid"
+            where = ["words MATCH :match", *where]
+        else:
+            source, number = "kind hit", "hit.id"
+        if self.few is not None:
+            # One by one: neither the index nor the table is walked through.
+            where.insert(0, f"{number} IN ({self.few})")
         # CROSS JOIN keeps the order: the index gives its hits from the newest on.
-        row = " CROSS JOIN dataset d ON d.id = w.rowid" if self.by_row else ""
-        values["match"] = self.matches[tier]
+        joined = "".join(_JOINS[name].format(number) for name in dict.fromkeys(self.tables))
+        conditions = " AND ".join(where).replace("{0}", number).replace("hit.id", number)
         return (
-            f"SELECT w.rowid AS id FROM words w{row} WHERE {' AND '.join(where)}"  # noqa: S608
-            " ORDER BY w.rowid",
+            f"SELECT {number} AS id FROM {source}{joined} WHERE {conditions} ORDER BY {number}",  # noqa: S608
             values,
         )
+
+
+_JOINS = {
+    "d": " CROSS JOIN dataset d ON d.id = {0}",
+    "k": " CROSS JOIN kind k ON k.id = {0}",
+}
 
 
 def select(connection: sqlite3.Connection, query: Query, user: Principal, now: float) -> Selection:
     """What ``user`` may see of what matches."""
     found = Selection([])
+    conditions = sorted(measurements(connection, query), key=lambda one: one.number)
+    for one in conditions:
+        found.values |= one.values
+    few = conditions[0] if conditions and conditions[0].number < FEW else None
+    if few is not None and is_told_by(query.model_copy(update=_APART)):
+        # The words of the index would only say once more what the rows say.
+        found.few = few.subset
+        _by_rows(connection, found, query, user, now)
+    else:
+        _by_words(connection, found, query, user, now)
+        if few is not None and few.number <= FEWEST:
+            found.few = few.subset
+        elif few is not None:
+            # Unary plus: a test of what the words find, not a list to go through.
+            found.where.append(f"+hit.id IN ({few.subset})")
+    found.where += [one.test for one in conditions if one is not few]
+    _times(found, query)
+    return found
+
+
+# With these apart, is all else told by fields of few values?
+_APART = {"conditions": (), "since": None, "until": None}
+
+
+def _by_words(
+    connection: sqlite3.Connection, found: Selection, query: Query, user: Principal, now: float
+) -> None:
+    """Words, fields and rights in one look at the full-text index."""
     matcher = Matcher(connection, query)
     parts = matcher.fields()
     key = _rights(connection, found, user, now)
@@ -80,11 +117,27 @@ def select(connection: sqlite3.Connection, query: Query, user: Principal, now: f
     if not found.matches:
         whole = all_of([*matcher.text(), *parts])
         found.matches = [] if whole is None else [whole]
-    _times(found, query)
-    identity = "w.rowid" if found.matches else "d.id"
-    for number, condition in enumerate(query.conditions):
-        _measured(connection, found, identity, number, condition)
-    return found
+
+
+def _by_rows(
+    connection: sqlite3.Connection, found: Selection, query: Query, user: Principal, now: float
+) -> None:
+    """Fields and rights by the row of each hit."""
+    if not user.admin:
+        _seen(connection, found, user, now)
+    if any(getattr(query, name) for name in FACETS):
+        rows = connection.execute("SELECT id, said FROM combination")
+        kinds = [number for number, said in rows if fits(query, values_in(said))]
+        found.tables.append("k")
+        found.where.append("k.combination IN (SELECT value FROM json_each(:kinds))")
+        found.values["kinds"] = json.dumps(kinds)
+
+
+def _seen(connection: sqlite3.Connection, found: Selection, user: Principal, now: float) -> None:
+    """Only what one of the user's audiences may see."""
+    found.tables.append("k")
+    found.where.append("k.audience IN (SELECT value FROM json_each(:audiences))")
+    found.values["audiences"] = json.dumps(visible_audiences(connection, user, now))
 
 
 def visible_audiences(
@@ -118,9 +171,7 @@ def _rights(
     ]
     if len(keys) <= MAX_KEYS:
         return tagged("access", keys)
-    found.by_row = True
-    found.where.append("d.audience IN (SELECT value FROM json_each(:audiences))")
-    found.values["audiences"] = json.dumps(visible_audiences(connection, user, now))
+    _seen(connection, found, user, now)
     return None
 
 
@@ -131,73 +182,7 @@ def _times(found: Selection, query: Query) -> None:
         return
     # The numbers bring it near, the time itself decides.
     found.values["low"], found.values["high"] = window(since, until)
-    found.by_row = True
+    found.tables.append("d")
     found.where += ["d.time >= :since"] if since is not None else []
     found.where += ["d.time <= :until"] if until is not None else []
     found.values |= {"since": since, "until": until}
-
-
-def _measured(
-    connection: sqlite3.Connection,
-    found: Selection,
-    identity: str,
-    number: int,
-    condition: Condition,
-) -> None:
-    """A condition on a measured number; texts are words of the index."""
-    if isinstance(condition.value, str):
-        return
-    value, column, dimension = float(condition.value), "value", None
-    if condition.unit is not None:
-        base = base_value(value, condition.unit)
-        if base is None:
-            found.where.append("0")
-            return
-        value, dimension = base
-        column = "base"
-    measures = _measures(connection, condition.name.casefold(), dimension)
-    low, high = _range(condition.op, value)
-    bounds = {"<": (">=", "<"), ">": (">", "<=")}.get(condition.op, (">=", "<="))
-    names = {name: f"{name}{number}" for name in ("measures", "least", "most")}
-    fits = (
-        f"q.measure IN (SELECT value FROM json_each(:{names['measures']}))"  # noqa: S608
-        f" AND q.{column} {bounds[0]} :{names['least']} AND q.{column} {bounds[1]} :{names['most']}"
-    )
-    found.values |= {
-        names["measures"]: json.dumps(measures),
-        names["least"]: low,
-        names["most"]: high,
-    }
-    index = f"quantity_{column}"
-    (few,) = connection.execute(
-        f"SELECT count(*) FROM (SELECT 1 FROM quantity q INDEXED BY {index}"  # noqa: S608
-        f" WHERE {fits} LIMIT {FEW})",
-        found.values,
-    ).fetchone()
-    if few < FEW:
-        # Unary plus: a test of what is found otherwise; not found by it one by one.
-        plus = "+" if found.matches else ""
-        found.where.append(
-            f"{plus}{identity} IN (SELECT q.id FROM quantity q INDEXED BY {index} WHERE {fits})"  # noqa: S608
-        )
-    else:
-        found.where.append(
-            f"EXISTS (SELECT 1 FROM quantity q WHERE q.id = {identity} AND {fits})"  # noqa: S608
-        )
-
-
-def _measures(connection: sqlite3.Connection, name: str, dimension: str | None) -> list[int]:
-    """Numbers of the measures of that name, or with a path that ends in it."""
-    rows = connection.execute(
-        "SELECT id, dimension FROM measure WHERE (name = :name OR path = :name)", {"name": name}
-    )
-    return [number for number, of in rows if dimension is None or of == dimension]
-
-
-def _range(op: str, value: float) -> tuple[float, float]:
-    """Least and most; for equality within the millionth that counts as equal."""
-    if op == "=":
-        # As math.isclose with rel_tol: of the larger one.
-        ends = (value * (1 - 1e-6), value / (1 - 1e-6))
-        return min(ends), max(ends)
-    return (-math.inf, value) if op in ("<", "<=") else (value, math.inf)

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 APPLICATION_ID = 0x4E664C64  # "NfLd"
 SCHEMA_VERSION = 2
 
-# `dataset` holds what is ordered and counted by; whole records are apart, so that counting and
-# paging never read them. Numbers ascend from the newest to the oldest (`_slots`).
+# What counting and paging read is apart from whole records; `kind`, which facets read for each hit,
+# is so narrow that it stays in memory. Numbers ascend from the newest to the oldest (`_slots`).
 TABLES = """
 CREATE TABLE dataset (
     id INTEGER PRIMARY KEY,
@@ -21,9 +21,10 @@ CREATE TABLE dataset (
     owner TEXT,
     public INTEGER NOT NULL,
     run_id TEXT,
-    request TEXT,
-    combination INTEGER NOT NULL,
-    audience INTEGER NOT NULL
+    request TEXT
+);
+CREATE TABLE kind (
+    id INTEGER PRIMARY KEY, combination INTEGER NOT NULL, audience INTEGER NOT NULL
 );
 CREATE UNIQUE INDEX dataset_run ON dataset (run_id) WHERE run_id IS NOT NULL;
 CREATE TABLE record (
@@ -38,7 +39,7 @@ CREATE VIRTUAL TABLE words USING fts5 (
     prefix = '1 2 3', tokenize = "unicode61 remove_diacritics 2"
 );
 INSERT INTO words (words, rank) VALUES ('hashsize', 8388608);
-INSERT INTO words (words, rank) VALUES ('automerge', 8);
+INSERT INTO words (words, rank) VALUES ('automerge', 16);
 CREATE TABLE combination (id INTEGER PRIMARY KEY, said TEXT NOT NULL UNIQUE);
 CREATE TABLE technique (name TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE audience (id INTEGER PRIMARY KEY, said TEXT NOT NULL UNIQUE, opens REAL);

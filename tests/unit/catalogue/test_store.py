@@ -248,7 +248,7 @@ def test_hits_come_in_order_and_nothing_is_sorted(
         if "SCAN" in step
         and "json_each" not in step
         and "VIRTUAL TABLE" not in step
-        and "SCAN d" not in step
+        and "SCAN hit" not in step
     ]
 
 

@@ -116,17 +116,23 @@ async def test_a_transaction_that_failed_leaves_no_numbers_behind(store: Catalog
     assert (await SqliteCatalogue(store, OTHER).facets(Query()))["type"] == {"raw": 2}
 
 
-@pytest.mark.parametrize("bound", [0, 1, 1000])
-@pytest.mark.parametrize("text", ["", "synthetic"])
+@pytest.mark.parametrize(("few", "fewest"), [(0, 0), (1, 0), (1000, 0), (1000, 1000)])
+@pytest.mark.parametrize("fields", [{}, {"text": "synthetic"}, {"format": "nexus"}])
 async def test_few_or_many_satisfy_a_condition(
-    store: CatalogueStore, monkeypatch: pytest.MonkeyPatch, bound: int, text: str
+    store: CatalogueStore,
+    monkeypatch: pytest.MonkeyPatch,
+    few: int,
+    fewest: int,
+    fields: dict[str, str],
 ) -> None:
     """Whichever way it is looked up, the same is found."""
-    monkeypatch.setattr(selecting, "FEW", bound)
+    monkeypatch.setattr(selecting, "FEW", few)
+    monkeypatch.setattr(selecting, "FEWEST", fewest)
     store.register(
         synthetic_dataset(n, scientific={"t": {"value": n, "unit": "K"}}) for n in range(20)
     )
-    query = Query(text=text, conditions=(Condition(name="t", op="<", value=5, unit="K"),))
+    condition = Condition(name="t", op="<", value=5, unit="K")
+    query = Query.model_validate({**fields, "conditions": (condition,)})
     for user in (ROOT, OTHER):
         page = await SqliteCatalogue(store, user).search(query)
         assert [one.pid for one in page.datasets] == [f"synthetic-{n:05d}" for n in (4, 3, 2, 1, 0)]
