@@ -26,7 +26,7 @@ from nearfield.catalogue._reading import (
 from nearfield.catalogue._rules import RuleBook
 from nearfield.catalogue._stacks import Stacks
 from nearfield.catalogue._tree import Failure, Tree, on_tape, shown
-from nearfield.catalogue._writers import open_for_writing
+from nearfield.catalogue._writers import WriteLocks
 from nearfield.catalogue.metadata import FileMetadata
 from nearfield.catalogue.metadata.reader import OPEN_FOR_WRITING, PERMISSION_DENIED
 from nearfield.errors import DataFileError
@@ -124,6 +124,7 @@ class FileScan:
     def _outcomes(self, fresh: list[str]) -> Iterator[tuple[str, Outcome]]:
         """What each of these files says, read where :attr:`workers` wants it."""
         empty: list[str] = []
+        locks = WriteLocks()
 
         def to_open() -> Iterator[str]:
             # Asked one by one: right before a file is opened is when it counts.
@@ -136,7 +137,7 @@ class FileScan:
                     self.failed.append(Failure(path, reason))
                 elif status.st_size == 0:
                     empty.append(path)
-                elif open_for_writing(status):
+                elif locks.held(status):
                     self.failed.append(Failure(path, OPEN_FOR_WRITING))
                 else:
                     yield path
