@@ -42,6 +42,7 @@ from nearfield.config.loading import (
 )
 from nearfield.config.profiles import ProfileConfig, SessionsConfig
 from nearfield.config.rules import FileRule, RecordRule, Rules, load_rules
+from nearfield.config.shared import for_sessions, of_this_session
 from nearfield.config.site import Config
 from nearfield.config.sources import (
     IcatSource,
@@ -95,11 +96,13 @@ __all__ = [
     "Words",
     "candidates",
     "find_config",
+    "for_sessions",
     "in_words",
     "key_lines",
     "load_config",
     "load_rules",
     "load_site_config",
+    "of_this_session",
     "parse_config",
     "parse_yaml",
     "user_data_dir",

@@ -11,6 +11,7 @@ from typing import Any, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from nearfield.config.shared import of_this_session
 from nearfield.config.site import Config
 from nearfield.config.wording import in_words
 from nearfield.errors import ConfigError, ConfigProblem
@@ -47,7 +48,7 @@ def find_config(path: Path | None = None) -> Path | None:
 
 
 def load_config(path: Path | None = None) -> Config:
-    """Read and check the configuration.
+    """Read and check the configuration; in a session without a file, what the session was told.
 
     Raises:
         ConfigError: the named file is missing or unreadable, is not YAML, repeats a key, or
@@ -55,7 +56,7 @@ def load_config(path: Path | None = None) -> Config:
     """
     path = find_config(path)
     if path is None:
-        return Config()
+        return of_this_session(os.environ) or Config()
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
@@ -137,6 +137,8 @@ class SessionTask(_Model):
     signature: Signature | None = None
     mounts: tuple[Mount, ...] = ()
     datasets: tuple[DatasetLink, ...] = Field(default=(), max_length=200)
+    sources: dict[str, Any] = Field(default_factory=dict)
+    """Further catalogues and storages, for a session without a nearfield.yaml of its own."""
     environment: dict[EnvName, SecretStr] = Field(default_factory=dict)
     """What JupyterHub hands to the server, tokens included: written to a 0600 file only."""
     callback_url: str | None = None

@@ -20,6 +20,7 @@ from nearfield.config import (
     OnNode,
     Place,
     ProfileConfig,
+    for_sessions,
 )
 from nearfield.datasets import DatasetFiles
 from nearfield.errors import UnknownNameError, UsageError
@@ -238,6 +239,7 @@ def session_spec(
             signature=signature_of(environment_config),
             mounts=mounts_of(config, profile, cluster, links),
             datasets=links,
+            sources=for_sessions(config),
             environment={k: SecretStr(v) for k, v in (environment or {}).items()},
             callback_url=callback_url,
             bind_address=network.bind,
