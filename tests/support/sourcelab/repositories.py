@@ -19,7 +19,7 @@ from sourcelab.icat import Token
 from sourcelab.invenio import URL, settings
 
 TOKENS = {"token-of-alice": "alice", "token-of-bob": "bob"}
-WORDS = (b"one" * 1000, b"two" * 700_000, b"")
+WORDS = (b"one" * 1000, b"two" * 350_000, b"")
 
 
 class Killed(BaseException):

@@ -79,6 +79,8 @@ def _dataset(
     read, bad = _files(rows, found.location, "result" if derived else "root")
     if bad:
         warnings.append(f"{bad} of its files have records that cannot be read")
+    if found.fileCount is not None and len(rows) < found.fileCount and rows:
+        warnings.append(f"has {found.fileCount} files; {len(read)} are listed")
     if run is not None and run.left_out:
         warnings.append(f"too long for ICAT, and left out: {', '.join(run.left_out)}")
     said = {str(number) for number in inputs}

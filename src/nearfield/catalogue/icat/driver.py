@@ -25,6 +25,7 @@ from nearfield.datasets import MAX_FILES, DataFile, Dataset, DerivedDataset
 from nearfield.errors import BlockedError, CatalogueError, DatasetNotFoundError
 from nearfield.querying import Facets, Page, Query, SourceState
 
+FILES_AT_ONCE = 1000
 MAX_VALUES = 200
 """Of a facet; the most frequent ones."""
 
@@ -142,10 +143,7 @@ class IcatCatalogue:
         number = self._id(pid)
         rows, files = await asyncio.gather(
             self._server.rows(f"SELECT d FROM Dataset d WHERE d.id = {number} {INCLUDE}"),
-            self._server.rows(
-                f"SELECT f FROM Datafile f WHERE f.dataset.id = {number} "
-                f"ORDER BY f.id LIMIT 0, {MAX_FILES}"
-            ),
+            self._files(number),
         )
         if not rows:
             raise self._not_found(pid)
@@ -248,6 +246,19 @@ class IcatCatalogue:
 
     def _is_result(self, type_name: str) -> bool:
         return type_name.lower() in {self._settings.result_type.lower(), *DERIVED_TYPES}
+
+    async def _files(self, number: int) -> list[Any]:
+        """In parts: a server has a limit of its own to what it gives at once."""
+        found: list[Any] = []
+        while len(found) < MAX_FILES:
+            rows = await self._server.rows(
+                f"SELECT f FROM Datafile f WHERE f.dataset.id = {number} "
+                f"ORDER BY f.id LIMIT {len(found)}, {FILES_AT_ONCE}"
+            )
+            found += rows
+            if len(rows) < FILES_AT_ONCE:
+                break
+        return found
 
     async def _inputs(self, results: Sequence[int]) -> dict[int, list[int]]:
         """What these were made of, as far as the user may see it."""

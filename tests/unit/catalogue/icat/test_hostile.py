@@ -155,3 +155,18 @@ async def test_a_result_that_was_changed_by_hand_is_shown_as_it_is() -> None:
     store.add("DatasetParameter", dataset=row, type=run, stringValue="{half a do")
     found = await driver(ADMIN, icat).get(names["alice-2"])
     assert (found.run_id, found.type) == (None, "raw")
+
+
+async def test_more_files_than_are_given_at_once() -> None:
+    icat, names = filled()
+    number = names["public-1"]
+    row = icat.store.tables["Dataset"][int(number)]
+    for one in range(2500):
+        # Not through `add`: two thousand checks of uniqueness take a while.
+        file = {"name": f"f{one}", "location": f"/r/f{one}", "fileSize": 1, "dataset": row}
+        icat.store.tables["Datafile"][10**6 + one] = {**row, **file, "id": 10**6 + one}
+    icat.requests.clear()
+    found = await driver(ALICE, icat).get(number)
+    assert len(found.files) == 2501
+    asked = [one for one in icat.requests if "Datafile" in one.url.params.get("query", "")]
+    assert len(asked) == 3

@@ -187,7 +187,7 @@ async def test_what_did_not_arrive_whole_is_not_published(
 
 
 @pytest.mark.parametrize(
-    "limits", [{"max_file": 2_000_000}, {"max_dataset": 2_100_000}, {"max_files": 3}]
+    "limits", [{"max_file": 1_000_000}, {"max_dataset": 1_050_000}, {"max_files": 3}]
 )
 async def test_limits_are_looked_at_before_anything_is_made(
     repository: Repository, tmp_path: Path, limits: dict[str, int]
