@@ -1,7 +1,8 @@
 """One writer per run, where a source cannot keep two apart by itself.
 
 A file that only one process can make (O_EXCL holds on shared file systems; locks often do not).
-One that was left behind by a killed process counts for a while and is then taken over.
+One that was left behind by a killed process is taken over: on the same host at once, elsewhere
+after a while.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 import contextlib
 import hashlib
 import os
+import socket
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -39,7 +41,7 @@ async def lease(
     """
     key = hashlib.sha256(f"{name}\0{run_id}".encode()).hexdigest()[:32]
     file = folder / f"{key}.lease"
-    mine = uuid.uuid4().hex
+    mine = f"{socket.gethostname()} {os.getpid()} {uuid.uuid4().hex}"
     waited = 0.0
     while not _take(file, mine, clock()):
         if waited >= WAIT:
@@ -61,7 +63,7 @@ def _take(file: Path, mine: str, now: float) -> bool:
         descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     except FileExistsError:
         with contextlib.suppress(FileNotFoundError):
-            if now - file.stat().st_mtime > HELD:
+            if now - file.stat().st_mtime > HELD or _left_behind(file):
                 # Renamed first: of two that find it too old, one alone removes it.
                 left = file.with_suffix(f".{os.getpid()}")
                 file.rename(left)
@@ -70,6 +72,21 @@ def _take(file: Path, mine: str, now: float) -> bool:
     with os.fdopen(descriptor, "w") as made:
         made.write(mine)
     return True
+
+
+def _left_behind(file: Path) -> bool:
+    """Was it made on this host, by a process that is no more?"""
+    host, _, rest = file.read_text().partition(" ")
+    number = rest.partition(" ")[0]
+    if host != socket.gethostname() or not number.isdecimal():
+        return False
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _give_back(file: Path, mine: str) -> None:

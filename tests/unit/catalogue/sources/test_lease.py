@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,13 @@ from nearfield.errors import CatalogueUnavailableError
 
 def held_in(folder: Path) -> list[Path]:
     return list(folder.iterdir())
+
+
+def number_of_nobody() -> int:
+    """Of a process that is over and reaped."""
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    return child.pid
 
 
 async def turn(seconds: float) -> None:
@@ -67,6 +76,21 @@ async def test_what_a_killed_process_left_is_taken_over(tmp_path: Path) -> None:
     async with lease("beamline", "run-1", tmp_path, sleep=turn, clock=lambda: made + HELD + 1):
         assert held_in(tmp_path) == [left]
     assert held_in(tmp_path) == []
+
+
+async def test_a_killed_process_of_this_host_is_not_waited_for(tmp_path: Path) -> None:
+    async with lease("beamline", "run-1", tmp_path):
+        (left,) = held_in(tmp_path)
+        host, pid, _ = left.read_text().split()
+    assert pid == str(os.getpid())
+    over = number_of_nobody()
+    left.write_text(f"{host} {over} x")
+    async with lease("beamline", "run-1", tmp_path, sleep=turn):
+        pass
+    left.write_text(f"elsewhere {over} x")
+    with pytest.raises(CatalogueUnavailableError):
+        async with lease("beamline", "run-1", tmp_path, sleep=turn):
+            pass
 
 
 async def test_who_was_too_slow_takes_nobody_elses_away(tmp_path: Path) -> None:
