@@ -77,6 +77,10 @@ _TRIGGERS = {
     "announce_change": "AFTER UPDATE ON record {write}",
     "announce_end": "AFTER DELETE ON dataset {delete}",
 }
+_LOST = """
+UPDATE announced SET stamp = {now}, state = 'gone', opens = NULL WHERE state = 'open'
+AND NOT EXISTS (SELECT 1 FROM dataset d WHERE d.pid = announced.pid AND d.public = 1)
+"""
 # Distinct names, one step in the index for each: not one for each record.
 _NAMES = """
 WITH RECURSIVE each(name) AS (
@@ -254,6 +258,8 @@ def prepare(connection: sqlite3.Connection) -> None:
     for name, when in _TRIGGERS.items():
         body = when.format(write=write, delete=_ON_DELETE.format(now=_NOW))
         connection.execute(f"CREATE TRIGGER IF NOT EXISTS {name} {body}")
+    # What happened while there were no triggers: after a move to another layout of the file.
+    connection.execute(_LOST.format(now=_NOW))
     connection.execute(_FILL.format(now=_NOW, opens=_OPENS.format(doc="r.document", now=_NOW)))
 
 

@@ -12,6 +12,7 @@ import pytest
 from nearfield.catalogue import CatalogueStore
 from nearfield.catalogue._store import remove
 from nearfield.catalogue.serving import oai as oai_module
+from nearfield.catalogue.serving.announced import Announcements, Selection
 from nearfield.datasets import Access
 from nearfield.testing.catalogue_contract import ALICES, BOBS, CHEMISTS, GUESTS, PUBLIC
 from nearfield.testing.synthetic import synthetic_dataset
@@ -287,3 +288,22 @@ def test_datacite_has_what_datacite_wants(ask: Ask, store: CatalogueStore) -> No
     related = second.find(f"{D}relatedIdentifiers/{D}relatedIdentifier")
     assert related is not None
     assert related.get("relationType") == "IsDerivedFrom"
+
+
+def test_what_was_taken_back_without_triggers_is_told_when_they_are_back(
+    store: CatalogueStore,
+) -> None:
+    store.register(synthetic_dataset(n) for n in range(3))
+    Announcements(store)
+    with store.writing() as connection:
+        for name in ("announce_new", "announce_change", "announce_end"):
+            connection.execute(f"DROP TRIGGER {name}")
+        remove(connection, "synthetic-00000")
+    store.register([synthetic_dataset(1, access=Access(owner="alice")), synthetic_dataset(5)])
+    listed, _ = Announcements(store).page(Selection(), None, 10)
+    assert {one.pid[-1]: one.deleted for one in listed} == {
+        "0": True,
+        "1": True,
+        "2": False,
+        "5": False,
+    }
