@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Protocol, runtime_checkable
@@ -13,6 +13,7 @@ from nearfield.catalogue._protocol import Catalogue
 from nearfield.errors import (
     CatalogueUnavailableError,
     DatasetNotFoundError,
+    DatasetNotPermittedError,
     UnknownNameError,
     UsageError,
 )
@@ -33,6 +34,8 @@ from nearfield.techniques import known_names
 
 # A single catalogue has no time of its own in the configuration.
 _PATIENCE = 60.0
+_HURRY = 0.5
+"""Seconds that proposals wait for a source."""
 
 
 @runtime_checkable
@@ -42,7 +45,11 @@ class _Streams(Protocol):
 
 @runtime_checkable
 class _HasSources(Protocol):
+    sources: Sequence[FederatedSource]
+
     def only(self, name: str) -> Catalogue: ...
+
+    def within(self, seconds: float) -> Catalogue: ...
 
 
 async def find(catalogue: Catalogue, query: Query) -> Page:
@@ -57,7 +64,7 @@ async def find(catalogue: Catalogue, query: Query) -> Page:
         return await catalogue.search(query)
     try:
         dataset = await catalogue.get(pid)
-    except DatasetNotFoundError:
+    except (DatasetNotFoundError, DatasetNotPermittedError):
         if is_explicit(query):
             return Page(datasets=(), total=0)
         return await catalogue.search(query)
@@ -121,9 +128,19 @@ async def complete_in(catalogue: Catalogue, text: str, at: int) -> Completions:
     field = field_at(text, at)
     if field in (None, "type", "availability", "order", "since", "until", "pid"):
         return complete(text, at)
+    if field == "source":
+        return complete(text, at, values={"source": dict.fromkeys(_names(catalogue))})
     techniques = known_names() if field == "technique" else ()
+    # Somebody is typing: a source that is slow today has its values left out.
+    hurried = catalogue.within(_HURRY) if isinstance(catalogue, _HasSources) else catalogue
     try:
-        counts = (await catalogue.facets(Query())).counts
+        counts = (await hurried.facets(Query())).counts
     except (CatalogueUnavailableError, UsageError):
         counts = {}
     return complete(text, at, values=counts, techniques=techniques)
+
+
+def _names(catalogue: Catalogue) -> list[str]:
+    if isinstance(catalogue, _HasSources):
+        return [source.name for source in catalogue.sources]
+    return [catalogue.name]

@@ -50,7 +50,7 @@ def complete(
     text: str,
     at: int,
     *,
-    values: Mapping[str, Mapping[str, int]] | None = None,
+    values: Mapping[str, Mapping[str, int | None]] | None = None,
     techniques: Iterable[tuple[str, str]] = (),
 ) -> Completions:
     """What may stand at the cursor; never raises, whatever the text is.
@@ -59,7 +59,7 @@ def complete(
         text: The search as far as it is typed.
         at: Where the cursor is, in characters.
         values: By field of ``Query`` the values that there are, with their numbers
-            (``Facets.counts``).
+            (``Facets.counts``) or without.
         techniques: Names of techniques that may be searched for, each with its whole name.
     """
     at = _inside(text, at)
@@ -142,7 +142,7 @@ def _fields(typed: str) -> Iterable[Completion]:
 def _values(
     field: Field,
     typed: str,
-    values: Mapping[str, Mapping[str, int]],
+    values: Mapping[str, Mapping[str, int | None]],
     techniques: Iterable[tuple[str, str]],
 ) -> Iterable[Completion]:
     known: dict[str, int | None] = dict.fromkeys(field.words)
@@ -162,8 +162,8 @@ def _values(
                 yield Completion(insert=_written(name), label=label, kind="technique")
 
 
-def _often_first(counted: Mapping[str, int]) -> Callable[[str], tuple[int, str]]:
-    return lambda value: (-counted[value], value)
+def _often_first(counted: Mapping[str, int | None]) -> Callable[[str], tuple[int, str]]:
+    return lambda value: (-(counted[value] or 0), value)
 
 
 def _matching(known: Mapping[str, int | None], typed: str) -> list[tuple[str, int | None]]:

@@ -10,7 +10,7 @@ import pytest
 
 from nearfield.catalogue import Capabilities, FederatedCatalogue, FederatedSource, check_supported
 from nearfield.datasets import Dataset, Principal
-from nearfield.querying import Page, Query
+from nearfield.querying import Facets, Page, Query
 from nearfield.testing.fake_catalogue import FakeCatalogue
 from nearfield.testing.synthetic import DAY_ONE, synthetic_dataset
 
@@ -62,6 +62,10 @@ class Source(FakeCatalogue):
         end = start + len(page.datasets)
         after = f"{end}"[::-1] + "#" if end < page.total else None
         return page.model_copy(update={"next": after, "offset": 0})
+
+    async def facets(self, query: Query) -> Facets:
+        await self._wait()
+        return await super().facets(query)
 
     async def get(self, pid: str) -> Dataset:
         await self._wait()
