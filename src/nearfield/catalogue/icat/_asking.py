@@ -79,6 +79,11 @@ class IcatServer:
                     f"{self.name}: more than it gives at once",
                     hint="ask for fewer datasets at once",
                 ) from error
+            if code_of(error) == "BAD_PARAMETER":
+                raise CatalogueError(
+                    error.message,
+                    hint="icat.server 5 or later is needed; take an older one's PaNOSC search API",
+                ) from error
             raise
         assert isinstance(found, list)  # noqa: S101 - the adapter's promise, for mypy
         return found

@@ -112,7 +112,12 @@ async def _inputs(server: IcatServer, numbers: Sequence[int]) -> list[IcatDatase
 
 def _common_investigation(server: IcatServer, rows: Sequence[IcatDataset]) -> int:
     found = {row.investigation.id for row in rows if row.investigation is not None}
-    if len(found) != 1:
+    if not found:
+        raise DatasetNotPermittedError(
+            f"{server.name}: you may see the inputs, but not their investigation",
+            hint="ask its administrators for the right, or publish to another catalogue",
+        )
+    if len(found) > 1:
         raise CatalogueError(
             f"{server.name}: the inputs are of {len(found)} investigations, and whoever sees one "
             "of them would see the result",

@@ -76,6 +76,13 @@ async def test_an_answer_that_is_none_names_the_source(
             await ask
 
 
+async def test_an_icat_that_is_too_old_is_told() -> None:
+    said = {"code": "BAD_PARAMETER", "message": "datasetTechniques is not a field of Dataset"}
+    with pytest.raises(CatalogueError, match="datasetTechniques") as refused:
+        await answering(httpx.Response(400, json=said)).search(Query())
+    assert "icat.server 5 or later" in str(refused.value)
+
+
 @pytest.mark.parametrize("count", ["x", -1, None, [1], 1.5])
 async def test_a_count_that_is_none(count: Any) -> None:
     with pytest.raises(CatalogueError, match="icat: a count"):
