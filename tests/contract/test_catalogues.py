@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Protocol, cast
 
 import pytest
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
-from asgi import in_thread, serving
+from asgi import in_thread
+from asgi.service import running
 from nearfield.catalogue import Catalogue, CatalogueStore, ServiceCatalogue, SqliteCatalogue
-from nearfield.catalogue._hub_auth import HubAuthenticator
 from nearfield.catalogue._store import remove
-from nearfield.catalogue.service import make_app
 from nearfield.config.sources import ServiceSource
 from nearfield.datasets import DatasetFiles, Principal
 from nearfield.errors import DatasetNotFoundError, DatasetNotPermittedError
 from nearfield.testing.catalogue_contract import (
-    ADMIN,
     ALICE,
     ALICES,
-    BOB,
     BOBS,
     CHEMISTS,
     GUESTS,
     PUBLIC,
     SEED,
-    STRANGER,
     CatalogueContract,
     a_result,
 )
@@ -138,35 +129,3 @@ class TestAnotherHub(TestService):
     def client(self, url: str, token: str) -> ServiceCatalogue:
         settings = ServiceSource(driver="service", url=url, timeout=20)
         return ServiceCatalogue.from_settings("other", settings, token=Held(token))
-
-
-@contextlib.asynccontextmanager
-async def running(store: CatalogueStore) -> AsyncIterator[str]:
-    """The service below an awkward prefix, and the hub that it asks."""
-    prefix = "/services/datasets/"
-    async with serving(fake_hub()) as hub:
-        asker = HubAuthenticator(f"{hub}/hub/api", groups_of=lambda name: frozenset())
-        async with serving(make_app(store, asker, prefix)) as service:
-            yield service + prefix
-
-
-def fake_hub() -> Starlette:
-    """``GET /hub/api/user`` as JupyterHub 5 answers it."""
-    users = {f"token-of-{user.name}": user for user in (ALICE, BOB, ADMIN, STRANGER)}
-
-    async def user(request: Request) -> Response:
-        token = request.headers.get("authorization", "").partition(" ")[2]
-        found = users.get(token)
-        if found is None:
-            return JSONResponse({"status": 403, "message": "Forbidden"}, 403)
-        return JSONResponse(
-            {
-                "name": found.name,
-                "kind": "user",
-                "groups": sorted(found.groups),
-                "admin": found.admin,
-                "scopes": ["access:servers!user", "access:services!service=catalogue"],
-            }
-        )
-
-    return Starlette(routes=[Route("/hub/api/user", user)])
