@@ -184,6 +184,29 @@ def test_a_time_without_a_zone(scanned: Scanned, name: str) -> None:
     assert any("is before start_time" in warning for warning in found.warnings)
 
 
+@pytest.mark.parametrize("name", NEXUS)
+def test_names_that_are_not_utf_8(scanned: Scanned, name: str) -> None:
+    def spoil(file: Any, entry: Any) -> None:
+        entry.create_group(b"gr\xf6\xdfe")[b"\xff"] = np.zeros(3)
+        plot = entry.create_group("plot")
+        plot.attrs["NX_class"] = "NXdata"
+        plot[b"\xfe"] = np.zeros(3)
+        plot[b"\xfe"].attrs["signal"] = 1
+        plot[b"\xfc"] = np.zeros(3)
+        plot[b"\xfc"].attrs["axis"] = 1
+        entry.attrs["default"] = "plot"
+        file.attrs["default"] = entry.name.strip("/")
+        notes = entry.create_group("notes")
+        notes.attrs["NX_class"] = "NXcollection"
+        notes[b"\xfd"] = 5.0
+
+    report, found = scanned(name, spoil)
+    assert report.failed == ()
+    assert any("\\xff" in array.path for array in found.arrays)
+    assert found.arrays[0].path == f"/{NEXUS[name]}/plot/\\xfe"
+    assert [axis and axis.name for axis in found.arrays[0].axes] == ["\\xfc"]
+
+
 @pytest.mark.parametrize(
     "value",
     [np.bytes_(b"x" * 3_000_000), np.zeros(3_000_000, "S1"), "y" * 3_000_000],

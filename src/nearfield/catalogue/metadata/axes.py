@@ -11,7 +11,14 @@ import re
 from typing import Any
 
 from nearfield.catalogue.metadata.values import number_of, text_of, texts_of
-from nearfield.catalogue.metadata.walk import READ_ERRORS, Group, attribute, child
+from nearfield.catalogue.metadata.walk import (
+    READ_ERRORS,
+    Group,
+    attribute,
+    child,
+    members,
+    shown_name,
+)
 from nearfield.datasets import Axis
 
 _SEPARATORS = re.compile(r"[:,\s]+")
@@ -72,7 +79,7 @@ def _of_the_fields(plot: Group, rank: int) -> list[str | None]:
     found: list[str | None] = [None] * rank
     primary = [False] * rank
     try:
-        names = [str(name) for name in plot.handle]
+        names = members(plot.handle)
     except READ_ERRORS:
         return []
     for name in names:
@@ -98,6 +105,7 @@ def _number(said: Any) -> int | None:
 def _axis(plot: Group, name: str) -> Axis:
     field = child(plot.handle, name)
     if field is None:
-        return Axis(name=name)
+        return Axis(name=shown_name(name))
     units = text_of(attribute(field, "units")) or text_of(attribute(field, "unit"))
-    return Axis(name=name, units=units, path=f"{plot.path.rstrip('/')}/{name}")
+    shown = shown_name(name)
+    return Axis(name=shown, units=units, path=f"{plot.path.rstrip('/')}/{shown}")

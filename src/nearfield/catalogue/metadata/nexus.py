@@ -26,7 +26,9 @@ from nearfield.catalogue.metadata.walk import (
     child,
     follow,
     identity,
+    members,
     scalar,
+    shown_name,
     text,
 )
 from nearfield.querying.times import instant
@@ -235,7 +237,7 @@ def _signal_name(plot: Group) -> str | None:
     if name := text_of(attribute(plot.handle, "signal")):
         return name
     try:
-        names = list(plot.handle)
+        names = members(plot.handle)
     except READ_ERRORS:
         return None
     for name in names:
@@ -266,7 +268,7 @@ def _arrays(
         except READ_ERRORS:
             continue
         if key in arrays:
-            path = f"{plot.path}/{name}"
+            path = f"{plot.path}/{shown_name(name or '')}"
             first = arrays.pop(key)
             axes = axes_of(plot, name, len(first.shape)) if name else ()
             first = first.model_copy(update={"signal": True, "path": path, "axes": axes})
@@ -281,7 +283,7 @@ def _scientific(found: Walk) -> dict[str, Any]:
     for group in found.groups:
         if group.nx_class == "NXcollection":
             try:
-                names = [str(name) for name in group.handle]
+                names = members(group.handle)
             except READ_ERRORS:
                 continue
         else:

@@ -68,9 +68,11 @@ def read_file(path: str, wanted: tuple[str, ...] = ()) -> FileMetadata:
         found = walk(file)
         read = next((read for fits, read in _CONVENTIONS if fits(found)), _read_plain)
         metadata = read(found)
-        if not wanted:
-            return metadata
-        return metadata.model_copy(update={"fields": values_at(file, wanted)})
+        if wanted:
+            metadata = metadata.model_copy(update={"fields": values_at(file, wanted)})
+        # What no catalogue could keep is this file's fault, and is said here.
+        metadata.model_dump_json()
+        return metadata
 
 
 @dataclass(frozen=True)

@@ -123,7 +123,7 @@ def follow(group: Any, name: str, at: str = "/") -> Place | None:
             kind = _link_kind(here, part) if isinstance(here, h5py.Group) else None
             if kind is None:
                 return None
-            below = f"{path.rstrip('/')}/{_shown(part)}"
+            below = f"{path.rstrip('/')}/{shown_name(part)}"
             if kind == h5py.h5l.TYPE_HARD:
                 path, here = below, _open(here, part)
                 continue
@@ -141,6 +141,17 @@ def follow(group: Any, name: str, at: str = "/") -> Place | None:
     except READ_ERRORS:
         return None
     return Place(path, here)
+
+
+def members(group: Any) -> list[str]:
+    """The names in a group; of those that are not UTF-8 h5py gives bytes, and here they are text.
+
+    Raises what h5py does where the group is damaged.
+    """
+    return [
+        name.decode("utf-8", "surrogateescape") if isinstance(name, bytes) else str(name)
+        for name in group
+    ]
 
 
 def _raw(name: str) -> bytes:
@@ -170,7 +181,7 @@ def _wrapped(opened: Any) -> Any:
     return h5py.Datatype(opened)
 
 
-def _shown(name: str) -> str:
+def shown_name(name: str) -> str:
     """A name that is not UTF-8 reaches us with surrogates, which no JSON can hold."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
@@ -222,7 +233,7 @@ def walk(root: Any) -> Walk:
         path, group = queue.popleft()
         found.groups.append(_group(path, group))
         try:
-            names = list(group)
+            names = members(group)
         except READ_ERRORS as error:
             found.problems.append(f"{path}: cannot be listed: {reason(error)}")
             continue
@@ -237,7 +248,7 @@ def walk(root: Any) -> Walk:
                 # Groups already met keep their say: every entry its title, if not its arrays.
                 found.groups += [_group(path, group) for path, group in queue]
                 return found
-            at = f"{path.rstrip('/')}/{_shown(name)}"
+            at = f"{path.rstrip('/')}/{shown_name(name)}"
             try:
                 below = _visit(found, group, name, at, seen)
             except READ_ERRORS as error:
