@@ -16,7 +16,7 @@ import time
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from tornado.httpclient import HTTPClientError
 
@@ -39,6 +39,7 @@ PAUSE = 5.0
 MAX_KEPT = 10_000
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a name of RFC 8693
+ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"  # noqa: S105 - the same
 _TOKENS = ("access_token", "refresh_token", "id_token")
 _LOGIN_ENDED = frozenset({"invalid_grant", "invalid_token"})
 _LOG_IN = "log out of the hub and log in again"
@@ -98,19 +99,19 @@ class ProviderTokens:
             self._kept.clear()
         kept = self._kept.setdefault(user.id, _Kept())
         async with kept.lock:
-            login = _Login(catalogue, user, kept, self._clock)
+            login = _Login(catalogue, user, kept, self._clock, source.token_kind)
             if source.audience is None:
                 if not source.login_token:
                     raise BlockedError(
                         f"{catalogue}: which token it takes is not said",
                         hint=f"catalogues.{catalogue}: set audience, or login_token: true",
                     )
-                return await login.token(fresh=fresh)
+                return await login.own(fresh=fresh)
             try:
                 return await login.exchanged(source.audience, fresh=fresh)
             except _NoExchangeError:
                 if source.login_token:
-                    return await login.token(fresh=fresh)
+                    return await login.own(fresh=fresh)
                 raise BlockedError(
                     f"{catalogue}: the identity provider makes no token for {source.audience!r}",
                     hint="allow this hub's client token exchange to that audience at the provider",
@@ -141,6 +142,30 @@ class _Login:
     user: Any
     kept: _Kept
     clock: Any
+    kind: Literal["access", "id"] = "access"
+
+    async def own(self, *, fresh: bool) -> AccessToken:
+        """The login's own token, of the kind that the source wants."""
+        access = await self.token(fresh=fresh)
+        if self.kind == "access":
+            return access
+        found = self._id_token(await self._state())
+        if not found.lives(self.clock()):
+            # It may end before the access token does.
+            await self.token(fresh=True)
+            found = self._id_token(await self._state())
+        if found.ends is not None and found.ends <= self.clock():
+            raise self._log_in()
+        return found
+
+    def _id_token(self, state: Mapping[str, Any]) -> AccessToken:
+        secret = state.get("id_token")
+        if not isinstance(secret, str):
+            raise BlockedError(
+                f"{self.catalogue}: the identity provider gives this hub no ID token",
+                hint="the scope openid must be among those of the login",
+            )
+        return AccessToken(secret, _end_said(secret), 0.0)
 
     async def token(self, *, fresh: bool) -> AccessToken:
         """The login's own access token, refreshed where it is about to end or was refused."""
@@ -188,7 +213,7 @@ class _Login:
             "grant_type": EXCHANGE,
             "subject_token": subject.secret,
             "subject_token_type": ACCESS_TOKEN,
-            "requested_token_type": ACCESS_TOKEN,
+            "requested_token_type": ACCESS_TOKEN if self.kind == "access" else ID_TOKEN,
             "audience": audience,
         }
         try:

@@ -28,8 +28,10 @@ class _Source(ConfigModel):
     """Addresses below which its files are fetched with the same token, besides ``url``'s host."""
     audience: str | None = None
     """``hub``: what the identity provider is asked to make the token for (RFC 8693)."""
+    token_kind: Literal["access", "id"] = "access"  # noqa: S105
+    """``hub``: which token the source wants. A SciCat with a log-in of its own takes ID tokens."""
     login_token: bool = False
-    """``hub``: the source may be given the access token of the user's login itself, where the
+    """``hub``: the source may be given the token of the user's login itself, where the
     provider makes none for ``audience`` or none is set. Whoever runs the source can use such a
     token wherever else it is taken."""
 

@@ -7,26 +7,29 @@ from __future__ import annotations
 
 import hashlib
 import json
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 
 from hublab.oidc import PEOPLE, OidcHub, Provider, log_in, provider_of, start
-from hublab.process import REPO
+from hublab.process import HEAD, REPO
 from hublab.running import running
 from hublab.site import SETTINGS, site_config
+from nearfield.datasets import Access, Dataset
 from nearfield.errors import BlockedError
 from nearfield.hub_access import HubAccess, make_batch_token, revoke_batch_token
+from nearfield.testing.fake_scicat import FakeSciCat, FakeUser
+from sourcelab.scicat import record_of
 
 IDENTITY = {"claim": "oauth_user.email", "map": {"a.example@example.org": "alice"}}
-SOURCES = {
-    "one": {"driver": "scicat", "url": "http://10.99.0.1:9", "token": "hub", "login_token": True},
-    "two": {"driver": "scicat", "url": "http://10.99.0.1:9", "token": "hub", "audience": "two"},
-}
+HERS = "hers-in-scicat"
 # So that the test knows what it looks for.
 SEES = """
 c.JupyterHub.load_roles.append(
@@ -89,12 +92,45 @@ def provider() -> Iterator[Provider]:
         yield provider
 
 
+class TakenByProvider(dict[str, str]):
+    """SciCat's accounts by token: the provider says whether a token is good."""
+
+    def __init__(self, provider: Provider) -> None:
+        self.provider = provider
+
+    def __contains__(self, token: object) -> bool:
+        return self.provider.takes(str(token))
+
+    def __getitem__(self, token: str) -> str:
+        return "alice"
+
+
 @pytest.fixture(scope="module")
-def hub(cluster: Any, provider: Provider) -> Iterator[OidcHub]:
+def scicat(cluster: Any, provider: Provider) -> Iterator[str]:
+    """A SciCat that takes the provider's tokens and knows a dataset of alice's. Its address."""
+    fake = FakeSciCat([FakeUser("alice", groups=("alice",))], exchanges=False)
+    hers = Dataset(pid=HERS, title="measured elsewhere", access=Access(owner="alice"))
+    fake.add(record_of(hers, sourceFolder="/elsewhere"))
+    fake.tokens = TakenByProvider(provider)
+    with socket.socket() as sock:
+        sock.bind((HEAD, 0))
+        config = uvicorn.Config(fake, log_level="critical", lifespan="off", ws="none")
+        server = uvicorn.Server(config)
+        thread = Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
+        thread.start()
+        yield f"http://{HEAD}:{sock.getsockname()[1]}"
+        server.should_exit = True
+        thread.join(20)
+
+
+@pytest.fixture(scope="module")
+def hub(cluster: Any, provider: Provider, scicat: str) -> Iterator[OidcHub]:
     hub = OidcHub(cluster=cluster, folder=Path(cluster.dir) / "hub-tokens")
     hub.provider = provider.url
     config = site_config(cluster, hub.folder, hub.url)
-    config |= {"identity": IDENTITY, "catalogues": SOURCES}
+    source = {"driver": "scicat", "url": scicat, "token": "hub"}
+    sources = {"one": source | {"login_token": True}, "two": source | {"audience": "two"}}
+    config |= {"identity": IDENTITY, "catalogues": sources}
     hub.prepare(config, SETTINGS + (REPO / "hub_config/oidc.py").read_text() + SEES)
     with running(hub):
         yield hub
@@ -130,6 +166,27 @@ def test_a_session_is_given_a_token_that_the_provider_takes(
     # What the provider makes no token for, and what there is not.
     assert session.told["two"][0] == "BlockedError" and "'two'" in session.told["two"][1]
     assert session.told["three"][0] == "BlockedError"
+
+
+def test_a_session_in_an_image_searches_the_sites_catalogues_as_its_user(
+    session: Session,
+) -> None:
+    """nearfield.yaml is not in the image; the token is not in the browser."""
+    api = f"{session.hub.url}/user/a.example/nearfield/api"
+    headers = {"Authorization": f"token {session.hub.user_token('a.example')}"}
+    answer = httpx.get(f"{api}/datasets", params={"q": "measured"}, headers=headers, timeout=60)
+    assert answer.status_code == 200, answer.text
+    states = {one["source"]: one for one in answer.json()["sources"]}
+    assert set(states) == {"lab", "one", "two"}
+    assert states["one"]["state"] == "answered", states
+    assert [(one["source"], one["pid"]) for one in answer.json()["datasets"]] == [("one", HERS)]
+    # The provider makes no token for that one: named, and the others answer.
+    assert states["two"]["state"] == "failed" and "'two'" in states["two"]["message"]
+    one = httpx.get(f"{api}/datasets/{HERS}", params={"source": "one"}, headers=headers, timeout=60)
+    assert one.json()["title"] == "measured elsewhere"
+    # Not here: no look at its files.
+    tree = httpx.get(f"{api}/datasets/{HERS}/tree", headers=headers, timeout=60)
+    assert (tree.status_code, tree.json()["reason"]) == (409, "unavailable")
 
 
 def test_no_browser_is_answered_and_nobody_elses_token(session: Session) -> None:

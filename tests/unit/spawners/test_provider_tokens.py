@@ -38,6 +38,8 @@ catalogues:
   icat: {driver: icat, facility: F, url: 'https://i.example', token: hub, audience: icat}
   both: {driver: scicat, url: 'https://b.example', token: hub, audience: b, login_token: true}
   unsaid: {driver: scicat, url: 'https://u.example', token: hub}
+  idlogin: {driver: scicat, url: 'https://l.example', token: hub, token_kind: id, login_token: true}
+  idmade: {driver: scicat, url: 'https://m.example', token: hub, token_kind: id, audience: m}
   open: {driver: panosc, url: 'https://o.example'}
 """
 )
@@ -117,10 +119,11 @@ class Provider:
                 },
                 headers={"Authorization": CLIENT},
             ).json
-        self.sent |= {said["access_token"], said["refresh_token"]}
+        self.sent |= {said["access_token"], said["refresh_token"], said["id_token"]}
         return {
             "access_token": said["access_token"],
             "refresh_token": said["refresh_token"],
+            "id_token": said["id_token"],
             "token_response": said,
             "oauth_user": {"sub": "7f3a"},
         }
@@ -293,6 +296,27 @@ async def test_the_login_behind_an_exchange_may_be_gone(hub: Hub) -> None:
     hub.now += 11
     with pytest.raises(SourceLoginError):
         await hub.token("icat", fresh=True)
+
+
+async def test_a_source_that_wants_id_tokens_is_given_them(hub: Hub) -> None:
+    assert hub.user.state is not None
+    found = await hub.token("idlogin")
+    assert found.secret == hub.user.state["id_token"]
+    payload = found.secret.split(".")[1]
+    said = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    assert (said["sub"], found.ends) == ("7f3a", said["exp"])
+    # It has ended, and the provider gives no newer one with a refresh.
+    hub.now = said["exp"] + 1
+    with pytest.raises(SourceLoginError):
+        await hub.token("idlogin")
+    del hub.user.state["id_token"]
+    with pytest.raises(BlockedError, match="no ID token"):
+        await hub.token("idlogin")
+    hub.provider.exchanges = True
+    hub.user.state = hub.provider.login()
+    assert (await hub.token("idmade")).secret
+    kinds = [form.get("requested_token_type") for form in hub.provider.asked]
+    assert kinds[-1] == "urn:ietf:params:oauth:token-type:id_token"
 
 
 async def test_without_exchange_only_what_the_configuration_allows(hub: Hub) -> None:
