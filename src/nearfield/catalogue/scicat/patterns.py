@@ -13,6 +13,7 @@ import re
 from nearfield.querying.words import tokens
 
 MAX_LETTERS = 60
+PLACES = 3
 _OTHER = "[^ -~]"  # not ASCII (or a line break, or a tab)
 _SIGN = r"[\x00-/:-@\[-`{-\x7f]"  # ASCII, neither letter nor digit
 _NO_LETTER = "[^0-9A-Za-z]"
@@ -28,21 +29,25 @@ def surely(text: str, *, whole: bool = False) -> str | None:
 
 
 def maybe(text: str, *, whole: bool = False) -> str:
-    """Matches wherever the words may be."""
-    words = tokens(text)
+    """Matches wherever the words may be.
+
+    From the first sign that is not ASCII on, anything may have been meant. For the first letters
+    each place is told, for the others only how many there are: it must fit into an address.
+    """
     letters: list[str] = []
-    for number, word in enumerate(words):
+    for number, word in enumerate(tokens(text)):
         if number:
             letters.append(f"{_NO_LETTER}+")
         letters += [c if c.isascii() else _OTHER for c in word]
     cut = len(letters) > MAX_LETTERS
     letters = letters[:MAX_LETTERS]
-    found = f"(?:$|{_NO_LETTER})" if whole and not cut else ""
-    for letter in reversed(letters):
-        # From the first sign that is not ASCII on, anything may have been meant.
-        step = f"{letter}{found}"
-        found = step if len(letter) > 1 else f"(?:{step}|{_OTHER})"
-    return f"(?:^|{_NO_LETTER}){found}"
+    end = f"(?:$|{_NO_LETTER})" if whole and not cut else ""
+    rest = letters[PLACES:]
+    gaps = any(len(letter) > 1 for letter in rest)
+    filling = "[ -~]*" if gaps else f"[0-9A-Za-z]{{0,{len(rest)}}}"
+    places = ["".join(letters[:place]) for place in range(min(PLACES, len(letters)))]
+    places.append("".join(letters[:PLACES]) + (filling if rest else ""))
+    return f"(?:^|{_NO_LETTER})(?:{''.join(letters)}{end}|(?:{'|'.join(places)}){_OTHER})"
 
 
 def exactly(values: tuple[str, ...]) -> str:
