@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 
 from nearfield.catalogue.icat import IcatCatalogue
 from nearfield.config.sources import IcatSource
@@ -43,12 +43,13 @@ def settings(**fields: object) -> IcatSource:
     )
 
 
-def filled(*, prepared: bool = True) -> tuple[FakeIcat, dict[str, str]]:
+def filled(*, prepared: bool = True, zone: tzinfo = UTC) -> tuple[FakeIcat, dict[str, str]]:
     """A server with SEED, and the suite's names with the ids that they have there."""
     icat = FakeIcat(
         passwords={user.name: f"password-of-{user.name}" for user in USERS},
         tokens={f"token-of-{user.name}": user.name for user in USERS},
         admins={ADMIN.name},
+        zone=zone,
     )
     store = icat.store
     home = store.add("Facility", name=FACILITY)

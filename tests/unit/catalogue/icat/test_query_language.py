@@ -132,3 +132,17 @@ def test_the_fake_is_strict(query: str) -> None:
     icat, _ = filled()
     with pytest.raises(QueryError):
         icat.store.search("oidc/root", query)
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/Los_Angeles", "Asia/Kolkata"])
+async def test_a_server_in_any_zone_means_the_same_instant(zone: str) -> None:
+    icat, names = filled(zone=ZoneInfo(zone))
+    catalogue = driver(ADMIN, icat, timezone=zone)
+    noon = PUBLIC.start_time
+    assert noon is not None
+    for moment in (noon, noon.astimezone(timezone(timedelta(hours=9)))):
+        page = await catalogue.search(Query(since=moment, until=moment))
+        assert [one.pid for one in page.datasets] == [names[PUBLIC.pid]]
+        assert page.datasets[0].start_time == noon
+    second = timedelta(seconds=1)
+    assert (await catalogue.search(Query(since=noon + second, until=noon + 2 * second))).total == 0
