@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, tzinfo
 
 from nearfield.catalogue.icat import IcatCatalogue
+from nearfield.catalogue.icat._records import Pids
 from nearfield.config.sources import IcatSource
 from nearfield.datasets import Access, Dataset, Principal
 from nearfield.techniques import technique_ids
@@ -14,6 +15,7 @@ from sourcelab.renamed import Renamed
 
 RELEASED = datetime(2024, 3, 1, tzinfo=UTC)
 FACILITY = "ESS"
+PIDS = Pids(FACILITY)
 USERS = (ALICE, BOB, ADMIN, STRANGER)
 BEFORE = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -117,7 +119,7 @@ def put(icat: FakeIcat, dataset: Dataset) -> str:
             datafileModTime=file.mtime,
             dataset=row,
         )
-    return str(row["id"])
+    return PIDS.of(int(row["id"]))
 
 
 def release_of(dataset: Dataset) -> datetime | None:

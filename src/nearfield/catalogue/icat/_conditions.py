@@ -15,7 +15,7 @@ from functools import partial
 
 from nearfield.catalogue.icat import _jpql as jpql
 from nearfield.catalogue.icat._entities import Named, ParameterType
-from nearfield.catalogue.icat._records import DERIVED_TYPES, id_of
+from nearfield.catalogue.icat._records import DERIVED_TYPES, Pids
 from nearfield.querying import Condition, Query
 from nearfield.querying.units import base_value
 from nearfield.querying.words import is_blank, words_of
@@ -45,6 +45,7 @@ def conditions_of(
     *,
     result_type: str,
     zone: tzinfo,
+    pids: Pids,
     techniques: Sequence[Named] = (),
     parameter_types: Mapping[int, Sequence[ParameterType]] | None = None,
 ) -> list[str]:
@@ -73,7 +74,7 @@ def conditions_of(
     if query.proposal:
         found.append(jpql.same("d.investigation.name", query.proposal))
     if query.input_dataset is not None:
-        found.append(_derived_from(query.input_dataset))
+        found.append(_derived_from(query.input_dataset, pids))
     if query.since is not None:
         found.append(f"d.startDate >= {jpql.moment(query.since, zone, up=True)}")
     if query.until is not None:
@@ -117,8 +118,8 @@ def _techniques(wanted: Sequence[str], known: Sequence[Named]) -> str:
     return f"d.id IN (SELECT x.dataset.id FROM DatasetTechnique x WHERE x.technique.id IN {listed})"
 
 
-def _derived_from(pid: str) -> str:
-    number = id_of(pid)
+def _derived_from(pid: str, pids: Pids) -> str:
+    number = pids.id_of(pid)
     if number is None:
         return NOTHING
     return (

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 from pydantic import ValidationError
 
@@ -14,7 +15,7 @@ from nearfield.catalogue.icat._run_record import NAMES, RunRecord, from_paramete
 from nearfield.datasets import MAX_TITLE, Access, DataFile, Dataset
 from nearfield.techniques import technique_ids
 
-_PID = re.compile(r"[1-9][0-9]{0,17}")
+_ID = re.compile(r"[1-9][0-9]{0,17}")
 _SHA256 = re.compile(r"(?:sha-?256:)?([0-9a-f]{64})", re.IGNORECASE)
 DERIVED_TYPES = frozenset(
     {"processed", "derived", "analyzed", "analysed", "reduced", "simulated", "simulation"}
@@ -25,9 +26,19 @@ _DOI = re.compile(r"^(?:doi:\s*|https?://(?:dx\.)?doi\.org/)", re.IGNORECASE)
 _NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def id_of(pid: str) -> int | None:
-    """The id that a PID stands for; ``None`` where it is not one of ICAT's."""
-    return int(pid) if _PID.fullmatch(pid) else None
+class Pids:
+    """``icat:FACILITY:ID``: the ids of two ICATs are the same small numbers."""
+
+    def __init__(self, facility: str) -> None:
+        self._head = f"icat:{quote(facility, safe='')}:"
+
+    def of(self, number: int) -> str:
+        return f"{self._head}{number}"
+
+    def id_of(self, pid: str) -> int | None:
+        """The id that a PID stands for; ``None`` where it is not one of this ICAT's."""
+        number = pid.removeprefix(self._head)
+        return int(number) if number != pid and _ID.fullmatch(number) else None
 
 
 def read_rows(rows: Any, entity: str) -> tuple[list[Mapping[str, Any]], int]:
@@ -40,6 +51,7 @@ def dataset_of(
     said: Mapping[str, Any] | IcatDataset,
     *,
     source: str,
+    pids: Pids,
     result_type: str,
     page: str | None = None,
     inputs: Sequence[int] = (),
@@ -53,7 +65,14 @@ def dataset_of(
         found = said if isinstance(said, IcatDataset) else IcatDataset.model_validate(said)
         run = from_parameters(found.parameters)
         return _dataset(
-            found, run, source=source, result_type=result_type, page=page, inputs=inputs, rows=files
+            found,
+            run,
+            source=source,
+            pids=pids,
+            result_type=result_type,
+            page=page,
+            inputs=inputs,
+            rows=files,
         )
     except ValidationError:
         return None
@@ -64,6 +83,7 @@ def _dataset(
     run: RunRecord | None,
     *,
     source: str,
+    pids: Pids,
     result_type: str,
     page: str | None,
     inputs: Sequence[int],
@@ -83,10 +103,10 @@ def _dataset(
         warnings.append(f"has {found.fileCount} files; {len(read)} are listed")
     if run is not None and run.left_out:
         warnings.append(f"too long for ICAT, and left out: {', '.join(run.left_out)}")
-    said = {str(number) for number in inputs}
+    said = [pids.of(number) for number in sorted(inputs)]
     ordered = [pid for pid in (run.inputs if run else ()) if pid in said]
     return Dataset(
-        pid=str(found.id),
+        pid=pids.of(found.id),
         type="derived" if derived else "raw",
         title=title,
         description=run.description
@@ -112,7 +132,7 @@ def _dataset(
         warnings=tuple(warnings),
         scientific={**(run.scientific if run else {}), **_scientific(found.parameters)},
         run_id=run.run_id if run else None,
-        input_datasets=tuple(dict.fromkeys([*ordered, *sorted(said, key=int)])),
+        input_datasets=tuple(dict.fromkeys([*ordered, *said])),
         used_software=run.used_software if run else (),
         job_parameters=run.job_parameters if run else {},
         created=(found.startDate or found.createTime) if run else None,

@@ -18,7 +18,7 @@ from nearfield.catalogue._inherit import Inherited, inherited
 from nearfield.catalogue.icat import _jpql as jpql
 from nearfield.catalogue.icat._asking import IcatServer, code_of
 from nearfield.catalogue.icat._entities import INCLUDE, IcatDataset
-from nearfield.catalogue.icat._records import id_of, read_rows
+from nearfield.catalogue.icat._records import Pids, read_rows
 from nearfield.catalogue.icat._run_record import (
     NAMES,
     dataset_name,
@@ -54,11 +54,12 @@ async def register(
     digest = request_digest(wanted)
     inputs = list(dict.fromkeys(wanted.input_datasets))
     seen = [await get(pid) for pid in inputs]
-    numbers = [number for pid in inputs if (number := id_of(pid)) is not None]
+    pids = Pids(settings.facility)
+    numbers = [number for pid in inputs if (number := pids.id_of(pid)) is not None]
     rows = await _inputs(server, numbers)
     investigation = _common_investigation(server, rows)
     if (known := await _known(server, wanted, investigation, digest)) is not None:
-        return known
+        return pids.of(known)
     types = await _types(server, settings)
     facts = inherited(wanted, seen)
     entity = _dataset(wanted, investigation, rows) | _parameters(wanted, facts, types)
@@ -95,12 +96,12 @@ async def register(
         await server.remove([{"DataCollection": {"id": one}} for one in collections])
         raise
     else:
-        return str(made)
+        return pids.of(made)
     # Another attempt was faster: its result is this one's, if it is the same.
     known = await _known(server, wanted, investigation, digest)
     if known is None:
         raise _taken(server, wanted.run_id)
-    return known
+    return pids.of(known)
 
 
 async def _inputs(server: IcatServer, numbers: Sequence[int]) -> list[IcatDataset]:
@@ -128,7 +129,7 @@ def _common_investigation(server: IcatServer, rows: Sequence[IcatDataset]) -> in
 
 async def _known(
     server: IcatServer, wanted: DerivedDataset, investigation: int, digest: str
-) -> str | None:
+) -> int | None:
     rows = await server.rows(
         f"SELECT d FROM Dataset d WHERE d.investigation.id = {investigation} "
         f"AND d.name = {jpql.text(dataset_name(wanted.run_id))} {INCLUDE}"
@@ -138,7 +139,7 @@ async def _known(
         run = from_parameters(found.parameters)
         if run is None or run.digest != digest or run.run_id != wanted.run_id:
             raise _taken(server, wanted.run_id)
-        return str(found.id)
+        return found.id
     return None
 
 

@@ -18,7 +18,7 @@ from nearfield.catalogue.icat import _jpql as jpql
 from nearfield.catalogue.icat._asking import IcatServer
 from nearfield.catalogue.icat._conditions import FILTERS, TEXT_FIELDS, conditions_of
 from nearfield.catalogue.icat._entities import INCLUDE, IcatDataset, ParameterType
-from nearfield.catalogue.icat._records import DERIVED_TYPES, dataset_of, id_of, read_rows
+from nearfield.catalogue.icat._records import DERIVED_TYPES, Pids, dataset_of, read_rows
 from nearfield.catalogue.icat._results import register
 from nearfield.config.sources import IcatSource
 from nearfield.datasets import MAX_FILES, DataFile, Dataset, DerivedDataset
@@ -31,7 +31,7 @@ MAX_VALUES = 200
 
 
 class IcatCatalogue:
-    """An icat.server. PIDs are the ids of its datasets.
+    """An icat.server. PIDs are made of the facility and the ids of its datasets.
 
     Raises:
         CatalogueError: its url cannot be one.
@@ -48,6 +48,7 @@ class IcatCatalogue:
         self.name, self._settings = name, settings
         self._server = IcatServer(name, settings, token, transport)
         self._zone = ZoneInfo(settings.timezone)
+        self._pids = Pids(settings.facility)
 
     @classmethod
     def from_settings(
@@ -154,6 +155,7 @@ class IcatCatalogue:
             found = dataset_of(
                 entities[0],
                 source=self.name,
+                pids=self._pids,
                 result_type=self._settings.result_type,
                 page=self._settings.page,
                 inputs=inputs.get(number, ()),
@@ -195,6 +197,7 @@ class IcatCatalogue:
             query,
             result_type=self._settings.result_type,
             zone=self._zone,
+            pids=self._pids,
             techniques=await self._server.techniques() if query.technique else (),
             parameter_types={
                 position: await self._parameter_types(condition.name)
@@ -234,6 +237,7 @@ class IcatCatalogue:
             dataset = dataset_of(
                 one,
                 source=self.name,
+                pids=self._pids,
                 result_type=self._settings.result_type,
                 page=self._settings.page,
                 inputs=inputs.get(one.id, ()),
@@ -285,7 +289,7 @@ class IcatCatalogue:
         return dict(sorted(found.items(), key=lambda item: (-item[1], item[0]))[:MAX_VALUES])
 
     def _id(self, pid: str) -> int:
-        number = id_of(pid)
+        number = self._pids.id_of(pid)
         if number is None:
             raise self._not_found(pid)
         return number

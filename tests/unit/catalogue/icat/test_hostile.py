@@ -13,7 +13,7 @@ from nearfield.datasets import MAX_TITLE
 from nearfield.errors import CatalogueError, CatalogueUnavailableError, DatasetNotFoundError
 from nearfield.querying import Query
 from nearfield.testing.catalogue_contract import ADMIN, ALICE
-from sourcelab.icat import Token, driver, filled, settings
+from sourcelab.icat import PIDS, Token, driver, filled, settings
 
 SESSION = {"sessionId": "0d9a3706-80d4-4d29-9ff3-4d65d4308a24"}
 
@@ -71,7 +71,7 @@ async def test_an_answer_that_is_none_names_the_source(
     answer: httpx.Response, kind: type[Exception]
 ) -> None:
     catalogue = answering(answer)
-    for ask in (catalogue.search(Query()), catalogue.facets(Query()), catalogue.get("5")):
+    for ask in (catalogue.search(Query()), catalogue.facets(Query()), catalogue.get("icat:ESS:5")):
         with pytest.raises(kind, match="icat"):
             await ask
 
@@ -103,7 +103,7 @@ async def test_one_bad_record_does_not_fail_the_page() -> None:
         {"Investigation": {"id": 9, "name": "x"}},
     ]
     page = await answering([good, *bad], 10).search(Query())
-    assert [one.pid for one in page.datasets] == ["5"]
+    assert [one.pid for one in page.datasets] == ["icat:ESS:5"]
     assert page.total == 1
     assert page.sources[0].source == "icat"
     assert "left out 9 records" in (page.sources[0].message or "")
@@ -111,10 +111,10 @@ async def test_one_bad_record_does_not_fail_the_page() -> None:
 
 async def test_a_record_that_cannot_be_read_is_told() -> None:
     for answer in ([{"Dataset": {"id": 5}}], [{"Dataset": {"id": 6, "name": "another"}}], [None]):
-        with pytest.raises(CatalogueError, match=r"icat: the record of '5'"):
-            await answering(answer).get("5")
+        with pytest.raises(CatalogueError, match=r"icat: the record of 'icat:ESS:5'"):
+            await answering(answer).get("icat:ESS:5")
     with pytest.raises(DatasetNotFoundError):
-        await answering([]).get("5")
+        await answering([]).get("icat:ESS:5")
 
 
 async def test_odd_values() -> None:
@@ -144,7 +144,14 @@ async def test_odd_values() -> None:
     assert json.dumps(files)
 
 
-@pytest.mark.parametrize("pid", ["0", "-1", "1 OR 1=1", "1e3", "٣", "9" * 19, "5)", ""])
+@pytest.mark.parametrize(
+    "pid",
+    [
+        *(f"icat:ESS:{one}" for one in ("0", "-1", "1 OR 1=1", "1e3", "٣", "9" * 19, "5)", "")),
+        "5",
+        "",
+    ],
+)
 async def test_a_pid_that_is_none_is_not_asked_for(pid: str) -> None:
     icat, _ = filled()
     catalogue = driver(ALICE, icat)
@@ -158,7 +165,7 @@ async def test_a_result_that_was_changed_by_hand_is_shown_as_it_is() -> None:
     icat, names = filled()
     store = icat.store
     run = next(t for t in store.tables["ParameterType"].values() if t["name"] == "nearfield_run")
-    row = store.tables["Dataset"][int(names["alice-2"])]
+    row = store.tables["Dataset"][PIDS.id_of(names["alice-2"]) or 0]
     store.add("DatasetParameter", dataset=row, type=run, stringValue="{half a do")
     found = await driver(ADMIN, icat).get(names["alice-2"])
     assert (found.run_id, found.type) == (None, "raw")
@@ -167,7 +174,7 @@ async def test_a_result_that_was_changed_by_hand_is_shown_as_it_is() -> None:
 async def test_more_files_than_are_given_at_once() -> None:
     icat, names = filled()
     number = names["public-1"]
-    row = icat.store.tables["Dataset"][int(number)]
+    row = icat.store.tables["Dataset"][PIDS.id_of(number) or 0]
     for one in range(2500):
         # Not through `add`: two thousand checks of uniqueness take a while.
         file = {"name": f"f{one}", "location": f"/r/f{one}", "fileSize": 1, "dataset": row}

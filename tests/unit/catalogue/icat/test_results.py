@@ -19,7 +19,7 @@ from nearfield.errors import (
 from nearfield.testing.catalogue_contract import ALICE, BOB, PUBLIC, a_result
 from nearfield.testing.fake_icat import FakeIcat
 from nearfield.testing.synthetic import DAY_ONE
-from sourcelab.icat import Token, driver, filled, settings
+from sourcelab.icat import PIDS, Token, driver, filled, settings
 
 
 class Killed(BaseException):
@@ -28,7 +28,7 @@ class Killed(BaseException):
 
 def results(icat: FakeIcat) -> list[str]:
     return [
-        str(row["id"])
+        PIDS.of(row["id"])
         for row in icat.store.tables["Dataset"].values()
         if row["name"].startswith("nearfield-")
     ]
@@ -129,7 +129,7 @@ async def test_inputs_of_two_investigations() -> None:
 
 @pytest.mark.parametrize(
     ("fields", "missing"),
-    [({}, "nearfield_run"), ({"result_type": "cooked"}, "cooked"), ({"facility": "X"}, "X")],
+    [({}, "nearfield_run"), ({"result_type": "cooked"}, "cooked"), ({"result_type": "x"}, "x")],
 )
 async def test_a_facility_that_is_not_prepared(fields: dict[str, str], missing: str) -> None:
     icat, names = filled(prepared=bool(fields))

@@ -56,7 +56,7 @@ async def test_a_session_that_never_holds_is_not_renewed_for_ever() -> None:
         "icat", settings(), token=Token("token-of-alice"), transport=httpx.MockTransport(answer)
     )
     with pytest.raises(SourceLoginError, match="icat: the log-in"):
-        await catalogue.thumbnail("1")
+        await catalogue.thumbnail("icat:ESS:1")
     assert log_ins(icat) <= 3
 
 

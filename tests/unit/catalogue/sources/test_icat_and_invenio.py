@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from nearfield.catalogue._drivers import open_sources
 from nearfield.catalogue.icat import IcatCatalogue
+from nearfield.catalogue.icat._records import Pids
 from nearfield.catalogue.icat._records import dataset_of as icat_dataset
 from nearfield.catalogue.invenio import InvenioCatalogue
 from nearfield.catalogue.invenio._rdm_records import RdmRecord
@@ -69,6 +70,7 @@ def test_a_doi_has_no_resolver(doi: str) -> None:
     found = icat_dataset(
         {"id": 5, "name": "x", "doi": doi},
         source="icat",
+        pids=Pids("X"),
         result_type="processed",
         page="https://data.test/browse/{id}",
     )
