@@ -21,6 +21,7 @@ from hublab.people import PEOPLE, detector_stacks, make_data
 from hublab.process import HubProcess
 from hublab.running import leave_no_servers, running
 from hublab.site import SETTINGS, site_config
+from panels.seeding import MANY, seed
 
 REPO = Path(__file__).resolve().parents[2]
 SHOTS = REPO / "build/screenshots"
@@ -112,10 +113,12 @@ def page_config(cluster: Any, process: HubProcess, images: Images) -> dict[str, 
 
 @pytest.fixture(scope="session")
 def hub(cluster: Any) -> Iterator[HubProcess]:
-    """A running hub with a login page, over a catalogue of alice's and bob's data."""
+    """A running hub with a login page, over a catalogue of alice's and bob's data, and of as
+    many old records as a facility has."""
     people = make_data(cluster)
     process = HubProcess(cluster=cluster, folder=Path(cluster.dir) / "hub-browser")
     process.prepare(page_config(cluster, process, make_images(cluster)), SETTINGS + LOGIN)
+    seed(process.folder / "catalogue.sqlite", "lab", MANY)
     with running(process, people.values()):
         yield process
 

@@ -24,8 +24,8 @@ export function dragFrom(source: DataSource, dataset: Summary, down: PointerEven
 
   const move = (event: PointerEvent): void => {
     if (Math.abs(event.clientX - down.clientX) < FAR && Math.abs(event.clientY - down.clientY) < FAR) return;
-    stop();
     began = true;
+    stop();
     told();
     start(event);
   };

@@ -22,8 +22,6 @@ export interface ViewOptions {
   choose?: { chosen(dataset: Summary): boolean; toggle(dataset: Summary): void; multiple: boolean };
 }
 
-let made = 0;
-
 export class DataView {
   readonly node: HTMLElement;
   readonly model: DataModel;
@@ -41,7 +39,8 @@ export class DataView {
     this.model = model;
     const trans = options.trans ?? english;
     const help = options.help ?? {};
-    const id = `nf-data-${++made}`;
+    // The panel and the widgets of a notebook are in one page, each with a copy of this module.
+    const id = `nf-data-${Math.random().toString(36).slice(2, 10)}`;
     const { choose, grab } = options;
     this.box = new SearchBox(model, trans, id, () => this.results.focus());
     this.results = new Results(model, trans, id, {

@@ -1,7 +1,7 @@
 """JupyterLab on a server of its own, over 100,000 records: what the panel shows in each state.
 
-No hub and no cluster here: the way from a hub's log-in to the data is ``test_journey.py``'s, in the
-folder above.
+No hub and no cluster here: the way from a hub's log-in to the data is ``test_data_panel.py``'s, in
+the folder above.
 """
 
 from __future__ import annotations
@@ -17,10 +17,8 @@ from nearfield.catalogue import CatalogueStore, scan
 from nearfield.config import parse_config
 from nearfield.sample_data import make_sample_data
 from panels.lab import Lab
-from panels.seeding import seed
+from panels.seeding import MANY, seed
 from panels.server import LabServer, lab_server
-
-MANY = 100_000
 
 
 @pytest.fixture

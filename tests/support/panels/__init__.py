@@ -6,5 +6,6 @@
 ``catalogue_down``  a catalogue's address with something wrong behind it
 ``lab``             what a person does in JupyterLab's page
 ``axe``             axe-core on a part of a page
+``contrast``        whether its texts can be read
 ==================  ==============================================================
 """

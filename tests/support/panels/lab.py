@@ -45,19 +45,51 @@ class Lab:
 
     def open_panel(self) -> Lab:
         """A click on its tab at the left."""
-        self.page.locator(".jp-SideBar [data-id='nearfield-data']").click()
+        if not self.panel.is_visible():  # a click on the tab of an open one would close it
+            self.page.locator(".jp-SideBar [data-id='nearfield-data']").click()
         expect(self.panel).to_be_visible()
         return self
 
     def find(self, text: str) -> Lab:
-        """Type a search; it is over when this returns."""
+        """Type a search and press Enter; it is over when this returns."""
         self.search.fill(text)
+        self.search.press("Enter")
         return self.answered(text)
 
     def answered(self, text: str) -> Lab:
         """The search for ``text`` is over."""
         expect(self.panel.locator(".nf-data")).to_have_attribute("data-answered", f"for {text}")
         return self
+
+    def insert(self) -> None:
+        """The card's button; a new notebook may start a kernel meanwhile."""
+        self.card.get_by_role("button", name="Insert into notebook").click()
+        self.inserted()
+
+    def inserted(self) -> None:
+        """A cell is there, and the notebook has its kernel."""
+        expect(self.page.get_by_text("Inserted into").first).to_be_attached(timeout=LONG)
+        expect(self.page.locator(".jp-Notebook-ExecutionIndicator").first).to_have_attribute(
+            "data-status", "idle", timeout=LONG
+        )
+
+    def type_cell(self, code: str) -> None:
+        """A cell below all others, with ``code`` in it, run."""
+        self.cells.last.locator(".cm-content").click()
+        if (self.cells.last.locator(".cm-content").text_content() or "").strip():
+            self.page.keyboard.press("Escape")
+            self.page.keyboard.press("b")
+            self.page.keyboard.press("Enter")
+        # As pasted: an editor would indent what is typed.
+        self.page.keyboard.insert_text(code)
+        self.page.keyboard.press("Shift+Enter")
+
+    def printed(self, code: str) -> str:
+        """What ``code`` prints, run in a cell below all others."""
+        before = self.output.count()
+        self.type_cell(code)
+        expect(self.output).to_have_count(before + 1, timeout=LONG)
+        return (self.output.last.text_content() or "").strip()
 
     def trouble(self, reason: str) -> Locator:
         """The state that the panel tells for ``reason``."""

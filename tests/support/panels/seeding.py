@@ -11,6 +11,7 @@ from pathlib import Path
 from nearfield.catalogue import CatalogueStore
 from nearfield.datasets import Access, DataFile, Dataset
 
+MANY = 100_000
 OLD = datetime(2001, 1, 1, tzinfo=UTC)
 MATERIALS = ("copper", "perovskite", "lysozyme", "graphene", "haematite", "collagen", "zeolite")
 TECHNIQUES = ("NXsas", "NXxas", "NXtomo", "NXreflectometer")

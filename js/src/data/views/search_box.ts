@@ -101,6 +101,12 @@ export class SearchBox {
       return;
     }
     if (signal.aborted || text !== this.input.value || document.activeElement !== this.input) return;
+    const typed = text.slice(units(text, offered.start), units(text, offered.end)).trim();
+    // What stands there already need not be offered.
+    if (offered.items.every((item) => item.insert.trim() === typed)) {
+      this.close();
+      return;
+    }
     this.offered = offered;
     this.active = -1;
     this.input.removeAttribute("aria-activedescendant");
