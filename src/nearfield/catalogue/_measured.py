@@ -13,8 +13,8 @@ from nearfield.querying.units import base_value
 
 # A condition that so few datasets satisfy is where a search begins.
 FEW = 20_000
-# So few are looked up in the full-text index one by one.
-FEWEST = 1000
+# So few are read as a whole.
+FEWEST = 500
 
 
 class Measurement(NamedTuple):

@@ -49,10 +49,17 @@ def page(
     selection = select(connection, query, user, now)
     if pids:
         selection.only(pids)
-    hits = _hits(connection, selection, query, tier, after)
+    told = is_told_by(query) and not pids
+    bound = bound_of(selection)
+    first = after < 0 and query.offset == 0 and selection.tiers == 1
+    # The first page and the total of most searches are one look at the index.
+    least = bound + 1 if first and not told else 0
+    hits = _hits(connection, selection, query, (tier, after), least)
     numbers = hits[: query.limit]
-    if is_told_by(query) and not pids:
+    if told:
         total, exact = sum(n for _, n in _tallied(connection, query, user, now)), True
+    elif least:
+        total, exact = min(len(hits), bound), len(hits) <= bound
     else:
         total, exact = _total(connection, selection)
     if not exact:
@@ -78,10 +85,10 @@ def facets(connection: sqlite3.Connection, query: Query, user: Principal, now: f
         "SELECT c.said, h.number FROM (SELECT k.combination AS kind, count(*) AS number"  # noqa: S608
         f" FROM ({statement} LIMIT :cap) hit CROSS JOIN kind k ON k.id = hit.id"
         " GROUP BY k.combination) h JOIN combination c ON c.id = h.kind",
-        {**values, "cap": COUNTED + 1},
+        {**values, "cap": bound_of(selection) + 1},
     ).fetchall()
     counts = facets_of((values_in(said), number) for said, number in rows)
-    return Facets(counts=counts, exact=sum(number for _, number in rows) <= COUNTED)
+    return Facets(counts=counts, exact=sum(number for _, number in rows) <= bound_of(selection))
 
 
 def _place(query: Query) -> tuple[int, int]:
@@ -96,12 +103,17 @@ def _place(query: Query) -> tuple[int, int]:
 
 
 def _hits(
-    connection: sqlite3.Connection, selection: Selection, query: Query, tier: int, after: int
+    connection: sqlite3.Connection,
+    selection: Selection,
+    query: Query,
+    place: tuple[int, int],
+    least: int,
 ) -> list[tuple[int, int]]:
-    """Tier and number, one more than the page holds."""
-    wanted = query.offset + query.limit + 1
+    """Tier and number, at least one more than the page holds."""
+    tier, after = place
+    wanted = max(query.offset + query.limit + 1, least)
     found: list[tuple[int, int]] = []
-    for number in range(tier, max(1, len(selection.matches))):
+    for number in range(tier, selection.tiers):
         statement, values = selection.statement(number)
         if number == tier:
             values["low"] = max(values["low"], after + 1)
@@ -116,17 +128,18 @@ def _hits(
 
 def _total(connection: sqlite3.Connection, selection: Selection) -> tuple[int, bool]:
     """How many match, counted no further than is told."""
-    total = 0
-    for tier in range(max(1, len(selection.matches))):
-        statement, values = selection.statement(tier)
-        (number,) = connection.execute(
-            f"SELECT count(*) FROM ({statement} LIMIT :cap)",  # noqa: S608
-            {**values, "cap": COUNTED + 1 - total},
-        ).fetchone()
-        total += number
-        if total > COUNTED:
-            return COUNTED, False
-    return total, True
+    bound = bound_of(selection)
+    statement, values = selection.statement(None)
+    (number,) = connection.execute(
+        f"SELECT count(*) FROM ({statement} LIMIT :cap)",  # noqa: S608
+        {**values, "cap": bound + 1},
+    ).fetchone()
+    return min(number, bound), number <= bound
+
+
+def bound_of(selection: Selection) -> int:
+    """How far is counted; a tenth of it where each hit costs more."""
+    return COUNTED // 10 if selection.slow else COUNTED
 
 
 def _tallied(

@@ -7,15 +7,17 @@ import sqlite3
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from nearfield.catalogue._combinations import FACETS, fits, is_told_by, values_in
 from nearfield.catalogue._match import Matcher, all_of, tagged
-from nearfield.catalogue._measured import FEW, FEWEST, measurements
+from nearfield.catalogue._measured import FEW, FEWEST, Measurement, measurements
 from nearfield.catalogue._slots import window
-from nearfield.catalogue._tags import keys_of
-from nearfield.datasets import Principal
+from nearfield.catalogue._tags import embargo_key, keys_of
+from nearfield.datasets import Dataset, Principal
 from nearfield.querying import Query
+from nearfield.querying.matching import holds, relevance
 from nearfield.querying.times import instant
 
 # With more keys than this, rights are looked up row by row.
@@ -35,6 +37,12 @@ class Selection:
     values: dict[str, Any] = field(default_factory=dict)
     tables: list[str] = field(default_factory=list)
     """Of which the row of a hit is needed; ``d`` for dataset, ``k`` for kind."""
+    whole: str | None = None
+    """What all of them together find."""
+    slow: bool = False
+    """Is each hit looked up in the table of quantities?"""
+    lists: list[list[int]] = field(default_factory=list)
+    """The hits themselves, where they were read already, the best first."""
     few: str | None = None
     """Numbers to begin with, where a condition leaves so few."""
 
@@ -45,12 +53,20 @@ class Selection:
         )
         self.values["pids"] = json.dumps(list(pids))
 
-    def statement(self, tier: int = 0) -> tuple[str, dict[str, Any]]:
-        """``SELECT`` of the numbers, without a limit; in their order."""
+    @property
+    def tiers(self) -> int:
+        """How many statements there are; one after the other they give all."""
+        return max(1, len(self.matches), len(self.lists))
+
+    def statement(self, tier: int | None = 0) -> tuple[str, dict[str, Any]]:
+        """``SELECT`` of the numbers, without a limit; in their order. ``None``: of all tiers."""
         values = {"low": 0, "high": sys.maxsize, **self.values}
         where = ["{0} BETWEEN :low AND :high", *self.where]
+        if self.lists:
+            chosen = self.lists if tier is None else [self.lists[tier]]
+            values["numbers"] = json.dumps([number for one in chosen for number in one])
         if self.matches:
-            values["match"] = self.matches[tier]
+            values["match"] = self.whole if tier is None else self.matches[tier]
             source, number = "words hit", "hit.rowid"
             where = ["words MATCH :match", *where]
         else:
@@ -85,15 +101,34 @@ def select(connection: sqlite3.Connection, query: Query, user: Principal, now: f
         found.few = few.subset
         _by_rows(connection, found, query, user, now)
     else:
-        _by_words(connection, found, query, user, now)
         if few is not None and few.number <= FEWEST:
-            found.few = few.subset
-        elif few is not None:
+            return _read(connection, few, query, user, now)
+        _by_words(connection, found, query, user, now)
+        if few is not None:
             # Unary plus: a test of what the words find, not a list to go through.
             found.where.append(f"+hit.id IN ({few.subset})")
-    found.where += [one.test for one in conditions if one is not few]
+    tests = [one.test for one in conditions if one is not few]
+    found.where += tests
+    found.slow = bool(tests)
     _times(found, query)
     return found
+
+
+def _read(
+    connection: sqlite3.Connection, few: Measurement, query: Query, user: Principal, now: float
+) -> Selection:
+    """So few are read as a whole: for each of them the words would have to be looked up anew."""
+    rows = connection.execute(
+        f"SELECT id, document FROM record WHERE id IN ({few.subset})",  # noqa: S608
+        few.values,
+    )
+    tiers: list[list[int]] = [[], [], []] if query.order == "relevance" else [[]]
+    moment = datetime.fromtimestamp(now, UTC)
+    for number, document in rows:
+        dataset = Dataset.model_validate_json(document)
+        if dataset.access.visible_to(user, moment) and holds(query, dataset):
+            tiers[-1 - relevance(query, dataset) if len(tiers) > 1 else 0].append(number)
+    return Selection([], lists=tiers, few="SELECT value FROM json_each(:numbers)")
 
 
 # With these apart, is all else told by fields of few values?
@@ -114,9 +149,9 @@ def _by_words(
             " AND ".join([f"({tier})", *(f"({part})" for part in parts)])
             for tier in matcher.tiers()
         ]
-    if not found.matches:
-        whole = all_of([*matcher.text(), *parts])
-        found.matches = [] if whole is None else [whole]
+    found.whole = all_of([*matcher.text(), *parts])
+    if not found.matches and found.whole is not None:
+        found.matches = [found.whole]
 
 
 def _by_rows(
@@ -160,15 +195,15 @@ def _rights(
     """Words of which a hit must have one; with very many, a condition on its row instead."""
     if user.admin:
         return None
-    keys = [
-        key
-        for (key,) in connection.execute(
-            "SELECT DISTINCT k.key FROM json_each(?) held JOIN audience_key k ON k.key = held.value"
-            " UNION SELECT k.key FROM audience a JOIN audience_key k"
-            " ON k.audience = a.id AND substr(k.key, 1, 1) = 'e' WHERE a.opens <= ? LIMIT ?",
-            (json.dumps(keys_of(user)), now, MAX_KEYS + 1),
-        )
-    ]
+    held = connection.execute(
+        "SELECT DISTINCT k.key FROM json_each(?) held CROSS JOIN audience_key k"
+        " ON k.key = held.value LIMIT ?",
+        (json.dumps(keys_of(user)), MAX_KEYS + 1),
+    )
+    over = connection.execute(
+        "SELECT DISTINCT opens FROM audience WHERE opens <= ? LIMIT ?", (now, MAX_KEYS + 1)
+    )
+    keys = [*(key for (key,) in held), *(embargo_key(opens) for (opens,) in over)]
     if len(keys) <= MAX_KEYS:
         return tagged("access", keys)
     _seen(connection, found, user, now)

@@ -117,8 +117,13 @@ def audience_of(access: Access) -> tuple[str, ...]:
     if access.owner is not None:
         keys.add(f"u{access.owner}")
     if access.public and access.embargo_until is not None:
-        keys.add(f"e{instant(access.embargo_until)!r}")
+        keys.add(embargo_key(instant(access.embargo_until)))
     return tuple(sorted(keys))
+
+
+def embargo_key(opens: float) -> str:
+    """The key that everybody holds from this moment on."""
+    return f"e{float(opens)!r}"
 
 
 def opens_at(access: Access) -> float | None:

@@ -181,3 +181,19 @@ async def test_readers_of_very_many_groups_see_the_same(store: CatalogueStore) -
         for query in (Query(limit=1000), Query(text="synthetic", limit=1000)):
             page = await SqliteCatalogue(store, user).search(query)
             assert page.total == len(page.datasets) == held
+
+
+async def test_what_is_looked_up_hit_by_hit_is_counted_less_far(
+    store: CatalogueStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(searching, "COUNTED", 100)
+    monkeypatch.setattr(selecting, "FEW", 0)
+    store.register(
+        synthetic_dataset(n, scientific={"t": {"value": n, "unit": "K"}}) for n in range(40)
+    )
+    catalogue = SqliteCatalogue(store, OTHER)
+    for least, total, exact in ((30, 10, True), (29, 10, False), (0, 10, False)):
+        condition = Condition(name="t", op=">=", value=least, unit="K")
+        page = await catalogue.search(Query(conditions=(condition,), limit=5))
+        assert (page.total, page.total_exact, len(page.datasets)) == (total, exact, 5)
+        assert (await catalogue.facets(Query(conditions=(condition,)))).exact is exact
