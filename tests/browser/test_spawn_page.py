@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any, Literal
@@ -245,6 +246,60 @@ def test_a_catalogue_or_cluster_that_is_down_is_said(
     shot(page, "spawn-catalogue-down")
     start(page)
     hub.wait_ready("alice")
+
+
+def test_a_search_that_is_not_understood_is_pointed_at(
+    hub: HubProcess, visit: Visit, shot: Shot
+) -> None:
+    page = visit("alice")
+    page.goto(f"{hub.url}/hub/spawn")
+    query = page.get_by_role("combobox", name="Search datasets")
+    status = page.locator("#nf-status")
+    query.fill("detector technque:NXsas")
+    expect(status).to_contain_text("unknown field 'technque'")
+    expect(status).to_contain_text("did you mean technique:?")
+    expect(status.locator("mark")).to_have_text("t")
+    expect(status.locator("code")).to_have_text("detector technque:NXsas")
+    shot(page, "spawn-search-not-understood")
+    in_theme(page, "dark")
+    shot(page, "spawn-search-not-understood-dark")
+    # What was typed stays, and is mended.
+    expect(query).to_have_value("detector technque:NXsas")
+    query.fill("detector technique:NXsas")
+    expect(page.get_by_role("option").first).to_be_visible()
+    expect(status.locator("mark")).to_have_count(0)
+    query.fill("technique:NXnothing")
+    expect(status).to_contain_text("No dataset that you may see fits")
+
+
+def test_what_a_session_cannot_have_is_shown_and_not_chosen(
+    hub: HubProcess, visit: Visit, shot: Shot
+) -> None:
+    page = visit("alice")
+    far = {"pid": "10.5281/zenodo.7", "title": "Far <b>away</b>", "techniques": ["SAXS"]}
+    nothing = dict.fromkeys(("instrument", "created", "storage"))
+    answer = {
+        "datasets": [{**far, **nothing, "size": 1000, "files": 1, "type": "raw", "source": "far"}],
+        "next": None,
+        "total": 1,
+        "unusable": {far["pid"]: "It lies on no storage of this site."},
+        "sources": [{"source": "icat", "state": "timeout", "message": "no answer in 3 s"}],
+    }
+    page.route("**/nearfield/datasets*", lambda r: r.fulfill(body=json.dumps(answer)))
+    page.goto(f"{hub.url}/hub/spawn")
+    page.get_by_role("combobox", name="Search datasets").fill("far")
+    option = page.get_by_role("option")
+    expect(option).to_contain_text("Far <b>away</b>")
+    expect(option).to_contain_text("It lies on no storage of this site.")
+    expect(option).to_have_attribute("aria-disabled", "true")
+    status = page.locator("#nf-status")
+    expect(status).to_contain_text("Not from all catalogues: icat: no answer in 3 s")
+    shot(page, "spawn-search-unusable")
+    for choose in (lambda: option.click(force=True), lambda: page.keyboard.press("Enter")):
+        choose()
+        expect(status).to_contain_text("cannot be chosen")
+        expect(option).to_have_attribute("aria-selected", "false")
+    expect(page.locator("#nf-chosen li")).to_have_count(0)
 
 
 def test_on_a_narrow_screen(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+import traceback
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Generic, Literal, TypeVar
 
 from nearfield.catalogue._protocol import Catalogue
@@ -80,7 +82,14 @@ class Answer(Generic[T]):
             # The state has the name already.
             said = self.error.message.removeprefix(f"{self.source.name}: ")
             return said, self.error.hint
-        return f"unexpected: {type(self.error).__name__}: {self.error}"[:500], "tell its operator"
+        return _fault(self.error), "this is a fault of Nearfield's: please report it"
+
+
+def _fault(error: Exception | None) -> str:
+    """What went wrong and where; not in the error's own words, which may hold a token."""
+    steps = traceback.extract_tb(error.__traceback__) if error is not None else []
+    where = f" in {Path(steps[-1].filename).name}, line {steps[-1].lineno}" if steps else ""
+    return f"unexpected {type(error).__name__}{where}"
 
 
 async def ask(source: FederatedSource, question: Callable[[Catalogue], Awaitable[T]]) -> Answer[T]:

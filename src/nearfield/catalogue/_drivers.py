@@ -50,7 +50,7 @@ def _open(name: str, settings: Source, tokens: TokensOf) -> FederatedSource:
     except NearfieldError as error:
         return FederatedSource(name, None, settings.timeout, error)
     except Exception as error:  # one bad driver keeps nobody from the other catalogues
-        problem = BlockedError(f"{name}: cannot be opened: {type(error).__name__}: {error}")
+        problem = BlockedError(f"{name}: cannot be opened: {type(error).__name__}")
         return FederatedSource(name, None, settings.timeout, problem)
     return FederatedSource(name, catalogue, settings.timeout)
 

@@ -50,7 +50,8 @@ def search(
         list[str] | None, typer.Option(help="Ask this catalogue alone; may be given again.")
     ] = None,
     limit: Annotated[
-        int, typer.Option(min=1, max=1000, help="How many to show (of each catalogue).")
+        int,
+        typer.Option(min=1, max=1000, help="How many to show; of each catalogue, without --json."),
     ] = 50,
     cursor: Annotated[str | None, typer.Option(help="Go on: `next` of the JSON before.")] = None,
     catalogue: _File = None,
