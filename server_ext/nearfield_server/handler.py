@@ -87,6 +87,7 @@ class Handler(APIHandler):
             name: self.get_query_arguments(name)[-1]
             for name in self.request.query_arguments
             if name not in {"token", "_xsrf", "_"}  # the server's own
+            and not name.isdigit()  # JupyterLab puts the time there, so that no cache answers
         }
         return _valid(model, lambda: model.model_validate(said))
 

@@ -14,13 +14,13 @@ import json
 import re
 import time
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from tornado.httpclient import HTTPClientError
 
-from nearfield.config import Config, Source
+from nearfield.config import Config
 from nearfield.errors import (
     BlockedError,
     CatalogueUnavailableError,
@@ -365,16 +365,3 @@ class UserTokens:
         tokens = provider_tokens(self._user.authenticator)
         found = await tokens.token(self._user, self._config, self._catalogue, fresh=fresh)
         return found.secret
-
-
-def tokens_of(user: Any, config: Config) -> Callable[[str, Source], UserTokens | None]:
-    """For ``open_catalogue(…, tokens=…)`` in the hub: what ``user`` has, and nothing of the hub's.
-
-    A source with ``token: file`` is asked as nobody: the files are the user's own.
-    """
-
-    def found(name: str, settings: Source) -> UserTokens | None:
-        wanted = settings.token == "hub"  # noqa: S105 - a choice, not a token
-        return UserTokens(user, config, name) if wanted else None
-
-    return found

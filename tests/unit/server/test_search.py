@@ -75,3 +75,8 @@ async def test_completions_of_fields_and_of_values_with_their_counts(server: Ser
         await server.get("datasets/completions", params={"q": "instrument:", "at": 11})
     ).json()
     assert [(one["insert"], one["count"]) for one in answer["items"]] == [("ID10", 2)]
+
+
+async def test_what_jupyterlab_adds_to_an_address_is_no_question(server: Server) -> None:
+    for path in ("datasets?q=scan&1795276800000", "datasets?1795276800000", "datasets/facets?_=1"):
+        assert (await server.get(path)).status_code == 200, path

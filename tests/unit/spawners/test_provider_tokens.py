@@ -26,7 +26,7 @@ from nearfield.errors import (
     UnknownNameError,
 )
 from nearfield_spawners import provider_tokens
-from nearfield_spawners.provider_tokens import EXCHANGE, ProviderTokens, UserTokens, tokens_of
+from nearfield_spawners.provider_tokens import EXCHANGE, ProviderTokens, UserTokens
 
 oauthenticator = pytest.importorskip("oauthenticator.generic")
 
@@ -366,9 +366,6 @@ async def test_another_user_gets_nothing_of_the_first(hub: Hub) -> None:
 async def test_the_hubs_own_page_gets_the_same_in_process(hub: Hub) -> None:
     found = await UserTokens(hub.user, CONFIG, "scicat").token()
     assert hub.provider.takes(found)
-    tokens = tokens_of(hub.user, CONFIG)
-    given = {name: tokens(name, source) for name, source in CONFIG.catalogues.items()}
-    assert given["open"] is None and isinstance(given["scicat"], UserTokens)
 
 
 async def test_no_secret_is_in_a_log_a_representation_or_an_error(
