@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from nearfield.catalogue.invenio import InvenioCatalogue
+from nearfield.catalogue.invenio._rdm_records import Pids
 from nearfield.config.sources import InvenioSource
 from nearfield.datasets import Access, DataFile, Dataset, Principal
 from nearfield.testing.catalogue_contract import ADMIN, ALICE, BOB, SEED, STRANGER
@@ -19,6 +20,7 @@ USERS = (ALICE, BOB, ADMIN, STRANGER)
 URL = "http://invenio.test"
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 DAY = "2024-05-01"
+PIDS = Pids(URL, "records")
 
 
 def settings(**fields: object) -> InvenioSource:
@@ -76,7 +78,7 @@ def put(invenio: FakeInvenio, dataset: Dataset) -> str:
             for file in dataset.files
         },
     )
-    return record.id
+    return PIDS.of(record.id)
 
 
 def created(dataset: Dataset) -> datetime:
@@ -87,7 +89,7 @@ def created(dataset: Dataset) -> datetime:
 
 def held(dataset: Dataset, names: dict[str, str], name: str = "invenio") -> Dataset:
     """A record of SEED as Invenio holds it."""
-    number = names[dataset.pid]
+    number = PIDS.id_of(names[dataset.pid])
     open_now = dataset.access.open_at(datetime.now(UTC))
     files = tuple(
         DataFile(

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 
 from nearfield.catalogue.invenio import InvenioCatalogue
+from nearfield.catalogue.invenio._rdm_records import Pids
 from nearfield.datasets import DataFile, DerivedDataset
 from nearfield.testing.fake_invenio import FakeInvenio
 from nearfield.testing.fake_invenio_legacy import FakeLegacyInvenio
@@ -28,7 +29,7 @@ class Killed(BaseException):
 
 @dataclass
 class Repository:
-    """``input`` is the id of a public record."""
+    """``input`` is the PID of a public record."""
 
     api: str
     fake: FakeInvenio | FakeLegacyInvenio
@@ -43,16 +44,26 @@ class Repository:
 
     @property
     def made(self) -> list[str]:
-        """Ids of all drafts and records besides the input."""
-        return [pid for pid in map(str, self._all) if pid != self.input]
+        """PIDs of all drafts and records besides the input."""
+        found = [self.pids.of(str(number)) for number in self._all]
+        return [pid for pid in found if pid != self.input]
+
+    @property
+    def pids(self) -> Pids:
+        return Pids(URL, "record" if self.api == "legacy" else "records")
+
+    @property
+    def record(self) -> Any:
+        """The input, as the fake has it."""
+        return self._all[self.key(self.input)]
 
     @property
     def published(self) -> list[str]:
-        return [pid for pid in self.made if self._is_published(self._all[self._key(pid)])]
+        return [pid for pid in self.made if self._is_published(self._all[self.key(pid)])]
 
     def contents(self, pid: str) -> dict[str, bytes]:
         """The files of one of them, those that have arrived."""
-        one: Any = self._all[self._key(pid)]
+        one: Any = self._all[self.key(pid)]
         if self.api == "legacy":
             return dict(one.files)
         return {
@@ -60,7 +71,7 @@ class Repository:
         }
 
     def metadata(self, pid: str) -> dict[str, Any]:
-        found: dict[str, Any] = self._all[self._key(pid)].metadata
+        found: dict[str, Any] = self._all[self.key(pid)].metadata
         return found
 
     def kill_at(self, number: int) -> None:
@@ -83,8 +94,10 @@ class Repository:
         fake = self.fake
         return dict(fake.records if isinstance(fake, FakeInvenio) else fake.depositions)
 
-    def _key(self, pid: str) -> Any:
-        return int(pid) if self.api == "legacy" else pid
+    def key(self, pid: str) -> Any:
+        """What the fake has it under."""
+        number = self.pids.id_of(pid) or ""
+        return int(number) if self.api == "legacy" else number
 
     def _is_published(self, one: Any) -> bool:
         return bool(one.submitted if self.api == "legacy" else one.published)
@@ -103,7 +116,7 @@ def rdm() -> Repository:
         created=DAY_ONE,
         files={"a.h5": {"content": b"raw", "status": "completed", "updated": DAY_ONE}},
     )
-    return Repository("rdm", fake, record.id)
+    return Repository("rdm", fake, Pids(URL, "records").of(record.id))
 
 
 def legacy() -> Repository:
@@ -122,7 +135,7 @@ def legacy() -> Repository:
         created=DAY_ONE,
         files={"a.h5": b"raw"},
     )
-    return Repository("legacy", fake, str(record.id))
+    return Repository("legacy", fake, Pids(URL, "record").of(str(record.id)))
 
 
 KINDS: dict[str, Callable[[], Repository]] = {"rdm": rdm, "legacy": legacy}

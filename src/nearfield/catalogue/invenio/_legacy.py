@@ -13,7 +13,7 @@ from nearfield.catalogue.invenio._depositing import WRITING, Kept, Wish
 from nearfield.catalogue.invenio._legacy_records import ALTERNATE, RELATION, entries_of, record_of
 from nearfield.catalogue.invenio._manifest import KEY, MAX_MANIFEST, name_of_run, read_manifest
 from nearfield.catalogue.invenio._rdm import FOUND, Found, picture_in
-from nearfield.catalogue.invenio._rdm_records import DRAFT, RdmRecord, dataset_of
+from nearfield.catalogue.invenio._rdm_records import DRAFT, Pids, RdmRecord, dataset_of
 from nearfield.catalogue.invenio._search import Fields, quoted
 from nearfield.catalogue.invenio._sending import Sending
 from nearfield.config.sources import InvenioSource
@@ -29,7 +29,6 @@ _DEPOSITIONS = "api/deposit/depositions"
 class LegacyServer:
     """Searches and reads; ``Deposits`` too."""
 
-    page = "record"
     text_fields = frozenset({"title", "description"})
     accents = False
     fields = Fields(
@@ -44,6 +43,7 @@ class LegacyServer:
 
     def __init__(self, client: SourceClient, settings: InvenioSource) -> None:
         self.client, self.name, self.base = client, client.name, client.url
+        self.pids = Pids(self.base, "record")
         self._community, self._publishes = settings.community, settings.publish == "published"
 
     async def search(self, query: str, *, page: int, size: int, sort: str) -> Found:
@@ -60,7 +60,7 @@ class LegacyServer:
         if record is None or not record.id.isdecimal():
             return None
         try:
-            return dataset_of(record, source=self.name, base=self.base, page=self.page)
+            return dataset_of(record, source=self.name, base=self.base, pids=self.pids)
         except ValueError:
             return None
 
@@ -85,7 +85,7 @@ class LegacyServer:
                 record,
                 source=self.name,
                 base=self.base,
-                page=self.page,
+                pids=self.pids,
                 files=entries,
                 manifest=manifest,
                 draft=draft,
@@ -99,8 +99,7 @@ class LegacyServer:
         record = record_of(said) if said is not None else None
         if record is None:
             return ()
-        page = f"{self.base}/{self.page}/{record.id}"
-        return tuple(one for one in (record.doi, page) if one)
+        return tuple(one for one in (record.doi, self.pids.page(record.id)) if one)
 
     async def picture(self, pid: str) -> str | None:
         """Where its thumbnail is."""

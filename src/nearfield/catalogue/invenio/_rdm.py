@@ -14,9 +14,10 @@ from nearfield.catalogue._http import SourceClient, segment
 from nearfield.catalogue.invenio._manifest import KEY, MAX_MANIFEST, Manifest, read_manifest
 from nearfield.catalogue.invenio._rdm_records import (
     DERIVED_FROM,
+    Pids,
     RdmRecord,
     dataset_of,
-    is_pid,
+    is_id,
 )
 from nearfield.catalogue.invenio._search import TEXT_FIELDS, Fields
 from nearfield.config.sources import InvenioSource
@@ -48,7 +49,6 @@ FOUND: TypeAdapter[Found] = TypeAdapter(Found)
 class RdmServer:
     """What is asked of it, as records."""
 
-    page = "records"
     text_fields = TEXT_FIELDS
     accents = True
     fields = Fields(
@@ -64,6 +64,7 @@ class RdmServer:
     def __init__(self, client: SourceClient, settings: InvenioSource) -> None:
         self.client, self.name = client, client.name
         self.base, self._community = client.url, settings.community
+        self.pids = Pids(self.base, "records")
 
     async def search(self, query: str, *, page: int, size: int, sort: str) -> Found:
         """One page; ``sort`` is ``newest`` or ``bestmatch``."""
@@ -78,10 +79,10 @@ class RdmServer:
         """A hit of a search; ``None`` where it cannot be read."""
         try:
             record = RdmRecord.model_validate(hit)
-            found = dataset_of(record, source=self.name, base=self.base)
+            found = dataset_of(record, source=self.name, base=self.base, pids=self.pids)
         except ValidationError:
             return None
-        return found if is_pid(found.pid) else None
+        return found if is_id(record.id) else None
 
     async def get(self, pid: str) -> Dataset | None:
         """The whole record, or the user's own draft; ``None`` where neither may be seen.
@@ -105,6 +106,7 @@ class RdmServer:
                 record,
                 source=self.name,
                 base=self.base,
+                pids=self.pids,
                 files=entries,
                 manifest=manifest,
                 draft=draft,
@@ -114,7 +116,7 @@ class RdmServer:
 
     async def record(self, pid: str) -> tuple[RdmRecord | None, bool]:
         """The record, and whether it is a draft that was never published."""
-        if not is_pid(pid):
+        if not is_id(pid):
             return None, False
         said = await self._unless_refused("GET", f"api/records/{segment(pid)}")
         draft = said is None
@@ -135,8 +137,7 @@ class RdmServer:
         record, _ = await self.record(pid)
         if record is None:
             return ()
-        page = f"{self.base}/{self.page}/{record.id}"
-        return tuple(one for one in (record.doi, page) if one)
+        return tuple(one for one in (record.doi, self.pids.page(record.id)) if one)
 
     async def picture(self, pid: str) -> str | None:
         """Where its thumbnail is."""

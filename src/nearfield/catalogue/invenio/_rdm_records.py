@@ -20,7 +20,7 @@ from pydantic import (
 from nearfield.catalogue.invenio._manifest import KEY, Manifest, run_in
 from nearfield.datasets import MAX_TITLE, Access, DataFile, Dataset
 
-_PID = re.compile(r"[0-9a-z]+(-[0-9a-z]+)*")
+_ID = re.compile(r"[0-9a-z]+(-[0-9a-z]+)*")
 DERIVED_FROM = "isderivedfrom"
 MAX_PID = 400
 
@@ -151,9 +151,37 @@ class RdmRecord(_Model):
         return [one.identifier for one in self.metadata.identifiers]
 
 
-def is_pid(pid: str) -> bool:
+class Pids:
+    """The address of a record's page without its scheme, as ``host/records/ID``.
+
+    The ids of two repositories may be the same small numbers.
+    """
+
+    def __init__(self, base: str, page: str) -> None:
+        self._pages = f"{base}/{page}/"
+        self._head = self._pages.partition("://")[2]
+
+    def of(self, number: str) -> str:
+        return self._head + number
+
+    def page(self, number: str) -> str:
+        """The page for people; where it is, or will be once it is published."""
+        return self._pages + number
+
+    def id_of(self, pid: str) -> str | None:
+        """The id that a PID stands for; ``None`` where it is not one of this repository's."""
+        number = pid.removeprefix(self._head)
+        return number if number != pid and is_id(number) else None
+
+    def named(self, page: str) -> str | None:
+        """The id of the record that has this page."""
+        number = page.removeprefix(self._pages)
+        return number if number != page and is_id(number) else None
+
+
+def is_id(number: str) -> bool:
     """Can it be a record's id?"""
-    return len(pid) <= 60 and _PID.fullmatch(pid) is not None
+    return len(number) <= 60 and _ID.fullmatch(number) is not None
 
 
 DRAFT = "a draft: not published yet"
@@ -165,14 +193,12 @@ def dataset_of(
     *,
     source: str,
     base: str,
-    page: str = "records",
+    pids: Pids,
     files: Sequence[Mapping[str, Any]] | None = None,
     manifest: Manifest | None = None,
     draft: bool = False,
 ) -> Dataset:
     """One dataset; ``files`` are the entries of its list, ``None`` where it was not asked for.
-
-    ``page`` is the part of the address before the id, of the page for people.
 
     Raises:
         ValidationError: it cannot be one.
@@ -192,14 +218,14 @@ def dataset_of(
         # Somebody's copy of another record's file says nothing of this one.
         manifest = None
     read, checksums = _files(record, base, files or (), manifest, draft=draft)
-    inputs = inputs_of(record, f"{base}/{page}/", manifest)
+    inputs = inputs_of(record, pids, manifest)
     scientific: dict[str, Any] = dict(manifest.scientific) if manifest else {}
     if metadata.publication_date:
         scientific["publication_date"] = metadata.publication_date
     if checksums:
         scientific["checksums"] = checksums
     return Dataset(
-        pid=record.id,
+        pid=pids.of(record.id),
         type="derived" if inputs or run_id else "raw",
         title=title,
         description=metadata.description,
@@ -215,8 +241,7 @@ def dataset_of(
         ),
         license=next((one.id for one in metadata.rights if one.id), None),
         doi=record.doi,
-        # Where it is, or will be once it is published.
-        landing_page=f"{base}/{page}/{record.id}",
+        landing_page=pids.page(record.id),
         source=source,
         thumbnail=bool(record.links.get("thumbnails")),
         size=sum(file.size for file in read)
@@ -234,7 +259,7 @@ def dataset_of(
     )
 
 
-def inputs_of(record: RdmRecord, pages: str, manifest: Manifest | None) -> tuple[str, ...]:
+def inputs_of(record: RdmRecord, pids: Pids, manifest: Manifest | None) -> tuple[str, ...]:
     """PIDs of what it says that it is derived from; a foreign input is named as it is named there.
 
     The manifest knows the PIDs where it names as many inputs as the record does.
@@ -246,18 +271,18 @@ def inputs_of(record: RdmRecord, pages: str, manifest: Manifest | None) -> tuple
     ]
     if manifest is not None and len(manifest.inputs) == len(said):
         return manifest.inputs
-    named = (_own_pid(name, record, pages) for name in said)
+    named = (_own_pid(name, record, pids) for name in said)
     return tuple(dict.fromkeys(pid for pid in named if 0 < len(pid) <= MAX_PID))
 
 
-def _own_pid(name: str, record: RdmRecord, pages: str) -> str:
-    pid = name.removeprefix(pages) if name.startswith(pages) else ""
+def _own_pid(name: str, record: RdmRecord, pids: Pids) -> str:
+    number = pids.named(name) or ""
     own = record.doi or ""
     stem = own.removesuffix(record.id)
-    if not pid and own.endswith(record.id) and stem and name.startswith(stem):
+    if not number and own.endswith(record.id) and stem and name.startswith(stem):
         # The repository makes its DOIs of its ids.
-        pid = name.removeprefix(stem)
-    return pid if is_pid(pid) else quote(name, safe="/:.()-_;?=&#@+,~!*'[]%")
+        number = name.removeprefix(stem)
+    return pids.of(number) if is_id(number) else quote(name, safe="/:.()-_;?=&#@+,~!*'[]%")
 
 
 def _name(person: _Person) -> str | None:

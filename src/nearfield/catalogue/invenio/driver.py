@@ -30,7 +30,7 @@ _PICTURES = ("image/png", "image/jpeg", "image/webp")
 
 
 class InvenioCatalogue:
-    """A repository. PIDs are the ids of its records.
+    """A repository. PIDs are the addresses of its records' pages, without ``https://``.
 
     Raises:
         CatalogueError: its url cannot be one.
@@ -157,7 +157,7 @@ class InvenioCatalogue:
 
     async def get(self, pid: str) -> Dataset:
         """One record, or a draft of the user's own, with its files."""
-        found = await self._server.get(pid)
+        found = await self._server.get(self._id(pid))
         if found is None:
             raise self._not_found(pid)
         return found
@@ -182,11 +182,12 @@ class InvenioCatalogue:
             )
         request_digest(dataset)
         inputs = [await self.get(pid) for pid in dict.fromkeys(dataset.input_datasets)]
-        return await deposit(self._deposits, self._settings, dataset, inputs)
+        made = await deposit(self._deposits, self._settings, dataset, inputs)
+        return self._server.pids.of(made)
 
     async def thumbnail(self, pid: str) -> Thumbnail | None:
         await self.get(pid)
-        where = await self._server.picture(pid)
+        where = await self._server.picture(self._id(pid))
         if where is None:
             return None
         answer = await self._client.ask("GET", where, max_body=MAX_PICTURE)
@@ -201,9 +202,16 @@ class InvenioCatalogue:
     async def _query(self, query: Query) -> str | None:
         check_supported(self.name, self.capabilities, query)
         names: tuple[str, ...] = ()
-        if query.input_dataset is not None:
-            names = await self._server.names(query.input_dataset)
+        number = self._server.pids.id_of(query.input_dataset or "")
+        if number is not None:
+            names = await self._server.names(number)
         return query_string(query, self._server.fields, names)
+
+    def _id(self, pid: str) -> str:
+        number = self._server.pids.id_of(pid)
+        if number is None:
+            raise self._not_found(pid)
+        return number
 
     def _not_found(self, pid: str) -> DatasetNotFoundError:
         return DatasetNotFoundError(

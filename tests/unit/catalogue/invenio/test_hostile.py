@@ -21,7 +21,7 @@ from sourcelab.invenio import settings
 from sourcelab.repositories import KINDS, Repository
 
 APIS = ("rdm", "legacy")
-PIDS = {"rdm": "abcde-12345", "legacy": "17"}
+PIDS = {"rdm": "invenio.test/records/abcde-12345", "legacy": "invenio.test/record/17"}
 
 
 def answering(api: str, answer: httpx.Response | Any) -> InvenioCatalogue:
@@ -105,7 +105,8 @@ GOOD: dict[str, Any] = {"rdm": {"id": "good-1"}, "legacy": {"id": 1, "metadata":
 async def test_one_bad_record_does_not_fail_the_page(api: str) -> None:
     hits = [GOOD[api], *BAD[api]]
     page = await answering(api, {"hits": {"hits": hits, "total": len(hits)}}).search(Query())
-    assert [one.pid for one in page.datasets] == [str(GOOD[api]["id"])]
+    head = PIDS[api].rpartition("/")[0]
+    assert [one.pid for one in page.datasets] == [f"{head}/{GOOD[api]['id']}"]
     assert page.datasets[0].title is None
     assert page.total == 1
     assert page.sources[0].source == "rodare"
@@ -164,8 +165,9 @@ def repository(request: pytest.FixtureRequest) -> Repository:
 async def test_a_pid_that_is_none_is_not_asked_for(repository: Repository, pid: str) -> None:
     catalogue = repository.driver()
     for ask in (catalogue.get, catalogue.files, catalogue.thumbnail):
-        with pytest.raises(DatasetNotFoundError, match="rodare"):
-            await ask(pid)
+        for name in (pid, repository.input.rpartition("/")[0] + f"/{pid}", repository.input[1:]):
+            with pytest.raises(DatasetNotFoundError, match="rodare"):
+                await ask(name)
     assert repository.fake.requests == []
 
 
@@ -180,12 +182,11 @@ async def test_somebody_elses_manifest_says_nothing(repository: Repository) -> N
     words = b'{"format": 1, "run_id": "run-99999999", "digest": "%s", "sample": "gold"}' % (
         b"0" * 64
     )
-    fake: Any = repository.fake
     if repository.api == "rdm":
-        record = fake.records[repository.input]
+        record = repository.record
         record.files["nearfield.json"] = {**record.files["a.h5"], "content": words}
     else:
-        fake.depositions[int(repository.input)].files["nearfield.json"] = words
+        repository.record.files["nearfield.json"] = words
     found = await repository.driver().get(repository.input)
     assert (found.sample, found.run_id, found.type) == (None, None, "raw")
     assert [file.path for file in found.files] == ["/a.h5", "/nearfield.json"]
@@ -204,7 +205,7 @@ async def test_a_thumbnail_of_the_repositorys_own_only(repository: Repository) -
         return
     fake: Any = repository.fake
     assert await repository.driver().thumbnail(repository.input) is None
-    fake.records[repository.input].thumbnails = True
+    repository.record.thumbnails = True
     catalogue = repository.driver()
     assert (await catalogue.get(repository.input)).thumbnail
     found = await catalogue.thumbnail(repository.input)

@@ -24,8 +24,7 @@ PEOPLE = ("alice", "bob", "")
 def with_right(right: str) -> Repository:
     """Its input has this right, and is bob's."""
     repository = legacy()
-    fake: Any = repository.fake
-    one = fake.depositions[int(repository.input)]
+    one = repository.record
     one.metadata.update(RIGHTS[right])
     one.owner = "bob"
     return repository

@@ -290,9 +290,7 @@ async def test_an_index_that_is_behind_misleads_nobody(
     repository.fake.refresh()
     repository.fake.late = True
     fake: Any = repository.fake
-    (fake.records if repository.api == "rdm" else fake.depositions).pop(
-        gone if repository.api == "rdm" else int(gone)
-    )
+    (fake.records if repository.api == "rdm" else fake.depositions).pop(repository.key(gone))
     made = await repository.driver().derive(other)
     assert sorted(repository.published) == sorted([draft, made])
     assert made != gone

@@ -93,11 +93,10 @@ async def test_what_is_no_field_of_a_repository_is_refused(repository: Repositor
 
 
 async def test_only_datasets_of_the_community(repository: Repository) -> None:
-    fake: Any = repository.fake
     if repository.api == "rdm":
-        fake.records[repository.input].communities.add("hzdr")
+        repository.record.communities.add("hzdr")
     else:
-        metadata = fake.depositions[int(repository.input)].metadata
+        metadata = repository.record.metadata
         metadata["communities"] = [{"identifier": "hzdr"}]
     assert (await repository.driver(community="hzdr").search(Query())).total == 1
     assert (await repository.driver(community="other").search(Query())).total == 0
@@ -115,9 +114,9 @@ async def test_pages_of_any_size_and_place(repository: Repository) -> None:
     fake: Any = repository.fake
     for number in range(33):
         if repository.api == "rdm":
-            fake.put("carol", {**fake.records[repository.input].metadata, "title": f"t{number}"})
+            fake.put("carol", {**repository.record.metadata, "title": f"t{number}"})
         else:
-            one = fake.depositions[int(repository.input)]
+            one = repository.record
             fake.put("carol", {**one.metadata, "title": f"t{number}"})
     # Nobody gets more than 25 at once.
     for user in ("", "alice"):

@@ -13,6 +13,7 @@ from nearfield.catalogue.icat import IcatCatalogue
 from nearfield.catalogue.icat._records import Pids
 from nearfield.catalogue.icat._records import dataset_of as icat_dataset
 from nearfield.catalogue.invenio import InvenioCatalogue
+from nearfield.catalogue.invenio._rdm_records import Pids as RdmPids
 from nearfield.catalogue.invenio._rdm_records import RdmRecord
 from nearfield.catalogue.invenio._rdm_records import dataset_of as rdm_dataset
 from nearfield.config import Source
@@ -92,6 +93,7 @@ def test_records_of_older_repositories_and_nulls() -> None:
             "links": None,
         }
     )
-    found = rdm_dataset(record, source="rodare", base="https://rodare.test")
+    base = "https://rodare.test"
+    found = rdm_dataset(record, source="rodare", base=base, pids=RdmPids(base, "records"))
     assert (found.access.owner, found.access.public) == ("7", True)
     assert (found.title, found.doi, found.keywords, found.creators) == (None, None, (), ())
