@@ -3,6 +3,12 @@ import { bytes, day } from "../lib/words.ts";
 import type { Trans } from "./trans.ts";
 import type { Access, Dataset, SourceState, Summary } from "./types.ts";
 
+/** Can the session make a picture of it? It has a signal to plot, and its bytes are here. */
+export function canBePictured(dataset: Dataset): boolean {
+  const away = dataset.availability === "tape" || dataset.availability === "remote";
+  return !away && (dataset.arrays ?? []).some((array) => array.signal);
+}
+
 /** One line about a dataset: technique, instrument, date, size. */
 export function about(dataset: Summary): string {
   const size = dataset.size > 0 ? bytes(dataset.size) : "";

@@ -103,6 +103,7 @@ export interface Dataset {
   source_folder?: string | null;
   size: number;
   files?: DataFile[];
+  arrays?: { signal?: boolean }[];
   access?: Access;
   warnings?: string[];
   scientific?: Record<string, unknown>;

@@ -30,7 +30,7 @@ _CARD = (
 def card(dataset: Dataset, picture: Thumbnail | None = None) -> str:
     """One dataset: thumbnail, title, facts, rights, the way to its page."""
     rows = "".join(
-        f'<dt style="font-weight:bold">{escape(label)}</dt>'
+        f'<dt style="font-weight:bold;white-space:nowrap">{escape(label)}</dt>'
         f'<dd style="margin:0;overflow-wrap:anywhere">{escape(_cut(value))}</dd>'
         for label, value in facts(dataset)
     )

@@ -1,7 +1,7 @@
 // One dataset: what it is, who may see it, where it came from, and what can be done with it.
 import { h } from "../../lib/dom.ts";
 import { bytes } from "../../lib/words.ts";
-import { about, badges, facts, valueWords } from "../facts.ts";
+import { about, badges, canBePictured, facts, valueWords } from "../facts.ts";
 import type { DataModel } from "../model.ts";
 import { asDataError } from "../source.ts";
 import type { Trans } from "../trans.ts";
@@ -106,8 +106,9 @@ export class CardView {
         files,
       ].filter((part) => part !== null),
     );
-    if (dataset.thumbnail) void this.show(frame, ref, title, signal);
-    else frame.hidden = true;
+    // Its place is kept only for a picture that is known to be there: else the text would jump.
+    frame.hidden = !dataset.thumbnail;
+    if (dataset.thumbnail || canBePictured(dataset)) void this.show(frame, ref, title, signal);
     void this.relations(related, ref, signal);
     void this.list(files, ref, dataset, signal);
   }
@@ -152,6 +153,7 @@ export class CardView {
         const image = h("img", { src: this.picture, alt: this.trans.__("Thumbnail of %1", title) });
         image.addEventListener("error", () => (frame.hidden = true));
         frame.append(image);
+        frame.hidden = false;
       } else frame.hidden = true;
     } catch {
       frame.hidden = true; // A card without a picture is still a card.
