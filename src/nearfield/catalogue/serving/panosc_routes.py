@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
+
+from pydantic_core import to_json
 
 from nearfield.catalogue.serving.loopback import Filter, FilterError, read_filter
 from nearfield.catalogue.serving.panosc_api import NotThereError, PanoscApi
@@ -98,6 +101,7 @@ def _handler(
     name: str, answer: Callable[[list[str], _Asked], Awaitable[Any]], turns: Turns
 ) -> Callable[[Request], Awaitable[Response]]:
     from starlette.responses import JSONResponse
+    from starlette.responses import Response as Plain
 
     def failed(
         status: int, kind: str, message: str, code: str | None = None, **headers: str
@@ -113,19 +117,21 @@ def _handler(
             asked = _Asked(request)
             async with turns.taken():
                 found = await answer(path, asked)
+                # Thousands of files take long to write down: not in the loop of all requests.
+                body = await asyncio.to_thread(to_json, found)
         except FilterError as error:
             return failed(400, "BadRequestError", error.message)
         except UsageError as error:
             return failed(400, "BadRequestError", error.message)
         except NotThereError:
-            found = None
+            found, body = None, b""
         except (BusyError, CatalogueError):
             retry = {"Retry-After": RETRY_AFTER}
             return failed(503, "ServiceUnavailableError", "busy: try again later", **retry)
         if found is None:
             what = f'Unknown "{name.removesuffix("s")}" id "{"/".join(path)[:400]}".'
             return failed(404, "Error", what, "MODEL_NOT_FOUND")
-        return JSONResponse(found)
+        return Plain(body, media_type="application/json")
 
     return handle
 

@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
-AT_ONCE = 2
+AT_ONCE = 1
+"""Python works on one at a time anyway: a second would only slow the hub's users down."""
 WAITING = 50
 RETRY_AFTER = "5"
 
