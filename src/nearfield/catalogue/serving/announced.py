@@ -30,7 +30,6 @@ CREATE TABLE IF NOT EXISTS announced (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS announced_stamp ON announced (stamp, pid);
 CREATE INDEX IF NOT EXISTS announced_instrument ON announced (instrument, stamp, pid);
-CREATE INDEX IF NOT EXISTS announced_place ON announced (instrument, facility) WHERE state = 'open';
 CREATE INDEX IF NOT EXISTS announced_proposal ON announced (proposal) WHERE state = 'open';
 CREATE INDEX IF NOT EXISTS announced_derived ON announced (stamp, pid) WHERE type = 'derived';
 CREATE INDEX IF NOT EXISTS announced_opens ON announced (opens) WHERE opens IS NOT NULL
@@ -193,13 +192,14 @@ class Announcements:
         return self._each(_NAMES.format(name="instrument", shown="state != 'waiting'"), limit)
 
     def places(self, limit: int) -> list[tuple[str, str | None]]:
-        """The instruments of open records, each with a facility that a record of it names."""
+        """The instruments of open records, each with the facility that its last record names."""
         self._open_what_is_due()
         names = self._each(_NAMES.format(name="instrument", shown="state = 'open'"), limit)
         with self._store.reading() as connection:
             found = (
                 connection.execute(
-                    "SELECT max(facility) FROM announced WHERE state = 'open' AND instrument = ?",
+                    "SELECT facility FROM announced WHERE state = 'open' AND instrument = ?"
+                    " ORDER BY stamp DESC, pid DESC LIMIT 1",
                     (name,),
                 ).fetchone()
                 for name in names
