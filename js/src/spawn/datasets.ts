@@ -199,9 +199,9 @@ export class Datasets {
       h(
         "div",
         { class: "alert alert-warning nf-alert" },
-        `${error.message}: `,
+        `${error.message}:`,
         h("code", { class: "nf-asked" }, before, h("mark", {}, here), after),
-        error.hint ? ` ${error.hint}` : "",
+        error.hint,
       ),
     );
   }

@@ -151,7 +151,7 @@ class _Parser:
         except NoAmountError as error:
             raise reader.wrong(str(error), at + error.offset, error.hint) from error
         if amounts is None:
-            raise reader.wrong(f"unknown field {name!r}", start, f"{advice_on(name)}; {_AS_TEXT}")
+            raise reader.wrong(f"unknown field {name!r}", start, _joined(advice_on(name)))
         self._conditions_of(name, start, "=", amounts)
 
     def _comparison(self, name: str, start: int, operator: str, quoted: bool) -> None:
@@ -338,3 +338,8 @@ def _example(field: Field) -> str:
     if field.kind in ("time", "period"):
         return f"times are {FORMS}"
     return "it is " + ", ".join(field.words) if field.words else f"write {field.name}:VALUE"
+
+
+def _joined(advice: str) -> str:
+    """With what to do where no field was meant."""
+    return f"{advice} {_AS_TEXT}" if advice.endswith("?") else f"{advice}; {_AS_TEXT}"
