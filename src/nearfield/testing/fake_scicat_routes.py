@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from nearfield.testing import fake_scicat_others as others
 from nearfield.testing.fake_scicat import AnswerError, FakeSciCat, FakeUser, Request
+from nearfield.testing.fake_scicat_access import FIELDS, filtered, known, only_fields, visible
 from nearfield.testing.fake_scicat_facets import facets
 from nearfield.testing.fake_scicat_filters import BadFilterError, checked, computes, fits
 from nearfield.testing.fake_scicat_records import (
     Record,
     metadata_keys,
     obsolete,
-    projected,
-    stamps,
     stored,
 )
 
 Reply = tuple[int, Any]
 Handler = Callable[..., Reply]
-_FIELDS = frozenset(
-    {
-        *("pid", "type", "datasetName", "description", "techniques", "dataFormat"),
-        *("instrumentIds", "creationLocation", "sampleIds", "proposalIds"),
-        *("principalInvestigators", "license", "startTime", "endTime", "creationTime"),
-        *("keywords", "size", "owner", "datasetlifecycle", "sourceFolder", "ownerGroup"),
-        *("accessGroups", "isPublished", "inputDatasets", "runNumber", "usedSoftware"),
-        *("scientificMetadata", "jobParameters", "createdAt", "updatedAt", "datasetId"),
-        *("dataFileList", "path", "chk", "caption", "aid", "thumbnail"),
-    }
-)
 
 
 def handler_of(fake: FakeSciCat, request: Request) -> tuple[Handler, list[str]]:
@@ -48,76 +37,27 @@ def handler_of(fake: FakeSciCat, request: Request) -> tuple[Handler, list[str]]:
     raise AnswerError(404, f"Cannot {request.method} {path}")
 
 
-def visible(record: Record, user: FakeUser | None) -> bool:
-    """Published, or of one of the user's groups, or all for an administrator."""
-    if record.get("isPublished") or (user is not None and user.admin):
-        return True
-    groups = {record.get("ownerGroup"), *(record.get("accessGroups") or ())}
-    return user is not None and not groups.isdisjoint(user.groups)
-
-
-def _known(request: Request) -> FakeUser:
-    if request.user is None:
-        raise AnswerError(403, "Forbidden resource")
-    return request.user
-
-
-def _filtered(
-    fake: FakeSciCat, records: Iterable[Record], request: Request, *, cast: bool, strict: bool
-) -> list[Record]:
-    said = request.json("filter")
-    try:
-        if strict:
-            checked(said, _FIELDS)
-        if not fake.computes and computes(said):
-            raise BadFilterError("Property $expr should not exist in the filter object")
-        found = [one for one in records if fits(one, said.get("where") or {}, cast=cast)]
-    except BadFilterError as error:
-        raise AnswerError(400, str(error)) from error
-    limits = said.get("limits") or {}
-    sort = dict(limits.get("sort") or {})
-    if "order" in limits:
-        name, _, direction = limits["order"].partition(":")
-        sort = {name: direction or "asc"}
-    for name, direction in reversed(sort.items() or [("createdAt", "desc")]):
-        found.sort(key=lambda one: _order(one.get(name)), reverse=direction == "desc")
-    skip, limit = limits.get("skip", 0), limits.get("limit", 10 if strict else 100)
-    return found[skip : skip + limit]
-
-
-def _order(value: Any) -> tuple[int, Any]:
-    """What is missing sorts below everything."""
-    if isinstance(value, datetime):
-        return 2, value
-    return (1, str(value)) if value is not None else (0, "")
-
-
 def _seen(fake: FakeSciCat, user: FakeUser | None) -> Iterator[Record]:
     return (one for one in fake.datasets.values() if visible(one, user))
 
 
 def _list_v4(fake: FakeSciCat, request: Request) -> Reply:
-    user = _known(request)
-    return 200, _fields(
-        _filtered(fake, _seen(fake, user), request, cast=False, strict=True), request
+    user = known(request)
+    return 200, only_fields(
+        filtered(fake, _seen(fake, user), request, cast=False, strict=True), request
     )
 
 
 def _list_public(fake: FakeSciCat, request: Request) -> Reply:
-    found = _filtered(fake, _seen(fake, None), request, cast=False, strict=True)
-    return 200, _fields(found, request)
-
-
-def _fields(found: list[Record], request: Request) -> list[Record]:
-    fields = request.json("filter").get("fields") or []
-    return [projected(one, fields) for one in found]
+    found = filtered(fake, _seen(fake, None), request, cast=False, strict=True)
+    return 200, only_fields(found, request)
 
 
 def _counted(fake: FakeSciCat, request: Request, user: FakeUser | None, strict: bool) -> Reply:
     where = {"where": request.json("filter").get("where") or {}}
     try:
         if strict:
-            checked(where, _FIELDS)
+            checked(where, FIELDS)
         if not fake.computes and computes(where):
             raise BadFilterError("Property $expr should not exist in the filter object")
         # Mongoose's own count turns texts into times.
@@ -133,7 +73,7 @@ def _same(record: Record) -> Record:
 
 
 def _count_v4(fake: FakeSciCat, request: Request) -> Reply:
-    return _counted(fake, request, _known(request), True)
+    return _counted(fake, request, known(request), True)
 
 
 def _count_public(fake: FakeSciCat, request: Request) -> Reply:
@@ -146,11 +86,11 @@ def _count_v3(fake: FakeSciCat, request: Request) -> Reply:
 
 def _list_v3(fake: FakeSciCat, request: Request) -> Reply:
     records = map(obsolete, _seen(fake, request.user))
-    return 200, _filtered(fake, records, request, cast=True, strict=False)
+    return 200, filtered(fake, records, request, cast=True, strict=False)
 
 
 def _one_v4(fake: FakeSciCat, request: Request, pid: str) -> Reply:
-    user = _known(request)
+    user = known(request)
     record = fake.datasets.get(pid)
     if record is None:
         raise AnswerError(404, "dataset: null not found")
@@ -177,7 +117,7 @@ def _one_v3(fake: FakeSciCat, request: Request, pid: str) -> Reply:
 
 
 def _facets_v4(fake: FakeSciCat, request: Request) -> Reply:
-    return _faceted(fake, request, _known(request))
+    return _faceted(fake, request, known(request))
 
 
 def _facets_public(fake: FakeSciCat, request: Request) -> Reply:
@@ -227,7 +167,7 @@ def _create_v3(fake: FakeSciCat, request: Request) -> Reply:
 
 
 def _created(fake: FakeSciCat, request: Request, version: str) -> Record:
-    user, body = _known(request), request.body
+    user, body = known(request), request.body
     pid = body.get("pid") or ""
     if not user.admin:
         allowed = user.creates and body["ownerGroup"] in user.groups
@@ -243,7 +183,7 @@ def _created(fake: FakeSciCat, request: Request, version: str) -> Record:
 
 
 def _delete(fake: FakeSciCat, request: Request, pid: str) -> Reply:
-    user = _known(request)
+    user = known(request)
     if not (user.admin or user.deletes):
         raise AnswerError(403, "Unauthorized access")
     record = fake.datasets.pop(pid, None)
@@ -254,11 +194,11 @@ def _delete(fake: FakeSciCat, request: Request, pid: str) -> Reply:
 
 
 def _blocks_v4(fake: FakeSciCat, request: Request) -> Reply:
-    user = None if "public" in request.segments else _known(request)
+    user = None if "public" in request.segments else known(request)
     records = (block for block in fake.blocks if visible(block, user))
     return 200, [
         {key: value for key, value in one.items() if key != "_id"}
-        for one in _filtered(fake, records, request, cast=False, strict=True)
+        for one in filtered(fake, records, request, cast=False, strict=True)
     ]
 
 
@@ -280,7 +220,7 @@ def _add_block_v3(fake: FakeSciCat, request: Request, pid: str) -> Reply:
 
 
 def _added(fake: FakeSciCat, request: Request, pid: str) -> Record:
-    user = _known(request)
+    user = known(request)
     record = fake.datasets.get(pid)
     if record is None:
         raise AnswerError(404, f"Dataset: {pid} not found for attaching an origdatablock")
@@ -291,7 +231,7 @@ def _added(fake: FakeSciCat, request: Request, pid: str) -> Record:
 
 
 def _delete_blocks(fake: FakeSciCat, request: Request, pid: str) -> Reply:
-    if not _known(request).admin:
+    if not known(request).admin:
         raise AnswerError(403, "Unauthorized access")
     before = len(fake.blocks)
     fake.blocks[:] = [block for block in fake.blocks if block["datasetId"] != pid]
@@ -299,9 +239,9 @@ def _delete_blocks(fake: FakeSciCat, request: Request, pid: str) -> Reply:
 
 
 def _pictures_v4(fake: FakeSciCat, request: Request) -> Reply:
-    user = None if "public" in request.segments else _known(request)
+    user = None if "public" in request.segments else known(request)
     records = [_attachment_v4(one) for one in fake.pictures if visible(one, user)]
-    return 200, _fields(_filtered(fake, records, request, cast=False, strict=True), request)
+    return 200, only_fields(filtered(fake, records, request, cast=False, strict=True), request)
 
 
 def _attachment_v4(one: Record) -> Record:
@@ -314,96 +254,12 @@ def _pictures_v3(fake: FakeSciCat, request: Request, pid: str) -> Reply:
     return 200, [o for o in fake.pictures if o["relationships"][0]["targetId"] == pid]
 
 
-def _published(fake: FakeSciCat, request: Request) -> Reply:
-    return 200, _filtered(fake, fake.published, request, cast=False, strict=False)
-
-
-def _published_v3(fake: FakeSciCat, request: Request) -> Reply:
-    records = [_obsolete_publication(one) for one in fake.published]
-    return 200, _filtered(fake, records, request, cast=False, strict=False)
-
-
-def _obsolete_publication(one: Record) -> Record:
-    kept = ("doi", "title", "abstract", "status", "createdAt", "updatedAt")
-    return {
-        **{key: one[key] for key in kept},
-        "_id": one["doi"],
-        "creator": ["a facility"],
-        "publisher": "a facility",
-        "publicationYear": 2024,
-        "dataDescription": "data",
-        "resourceType": "raw",
-        "pidArray": one["datasetPids"],
-        "registeredTime": one["createdAt"],
-    }
-
-
-def _instruments(fake: FakeSciCat, request: Request) -> Reply:
-    return 200, fake.instruments
-
-
-def _add_instrument(fake: FakeSciCat, request: Request) -> Reply:
-    if not _known(request).admin:
-        raise AnswerError(403, "Forbidden resource")
-    made = {"customMetadata": {}, **request.body, **stamps("root", datetime.now(UTC))}
-    fake.instruments.append(made)
-    return 201, made
-
-
-def _login(fake: FakeSciCat, request: Request) -> Reply:
-    user = fake.accounts.get(request.body["username"])
-    if user is None or user.password != request.body["password"]:
-        raise AnswerError(401, "Unauthorized")
-    return 201, _logged_in(fake, user)
-
-
-def _oidc(fake: FakeSciCat, request: Request) -> Reply:
-    name = str(request.body["idToken"]).removeprefix("id-token-of-")
-    if not fake.exchanges:
-        raise AnswerError(404, "Cannot POST /api/v3/auth/oidc/token")
-    if name not in fake.accounts:
-        raise AnswerError(401, "Unauthorized")
-    return 200, _logged_in(fake, fake.accounts[name])
-
-
-def _logged_in(fake: FakeSciCat, user: FakeUser) -> Record:
-    token = fake.log_in(user)
-    account = {
-        "id": f"id-of-{user.name}",
-        "username": user.name,
-        "email": user.email,
-        "authStrategy": "local",
-    }
-    return {
-        "access_token": token,
-        "id": token,
-        "expires_in": fake.seconds,
-        "ttl": fake.seconds,
-        "created": datetime.now(UTC).isoformat(),
-        "userId": f"id-of-{user.name}",
-        "user": account,
-    }
-
-
-def _whoami(fake: FakeSciCat, request: Request) -> Reply:
-    user = request.user
-    if user is None:
-        return 200, None
-    return 200, {
-        "_id": f"id-of-{user.name}",
-        "username": user.name,
-        "email": user.email,
-        "currentGroups": [*user.groups],
-        "authStrategy": "local",
-    }
-
-
 _ROUTES: tuple[tuple[str, str, Handler], ...] = (
-    ("POST", "/api/v3/auth/login", _login),
-    ("POST", "/api/v3/auth/oidc/token", _oidc),
-    ("GET", "/api/v3/auth/whoami", _whoami),
-    ("GET", "/api/v3/instruments", _instruments),
-    ("POST", "/api/v3/instruments", _add_instrument),
+    ("POST", "/api/v3/auth/login", others.login),
+    ("POST", "/api/v3/auth/oidc/token", others.oidc),
+    ("GET", "/api/v3/auth/whoami", others.whoami),
+    ("GET", "/api/v3/instruments", others.instruments),
+    ("POST", "/api/v3/instruments", others.add_instrument),
     ("GET", "/api/v4/datasets", _list_v4),
     ("POST", "/api/v4/datasets", _create_v4),
     ("GET", "/api/v4/datasets/count", _count_v4),
@@ -421,7 +277,7 @@ _ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/api/v4/origdatablocks/public", _blocks_v4),
     ("GET", "/api/v4/attachments", _pictures_v4),
     ("GET", "/api/v4/attachments/public", _pictures_v4),
-    ("GET", "/api/v4/publisheddata", _published),
+    ("GET", "/api/v4/publisheddata", others.published),
     ("GET", "/api/v3/datasets", _list_v3),
     ("POST", "/api/v3/datasets", _create_v3),
     ("GET", "/api/v3/datasets/count", _count_v3),
@@ -433,5 +289,5 @@ _ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/api/v3/datasets/{pid}/origdatablocks", _add_block_v3),
     ("DELETE", "/api/v3/datasets/{pid}/origdatablocks", _delete_blocks),
     ("GET", "/api/v3/datasets/{pid}/attachments", _pictures_v3),
-    ("GET", "/api/v3/publisheddata", _published_v3),
+    ("GET", "/api/v3/publisheddata", others.published_v3),
 )

@@ -31,6 +31,7 @@ LIST_FIELDS = (
     *("creationLocation", "sampleIds", "proposalIds", "principalInvestigators", "license"),
     *("startTime", "endTime", "creationTime", "keywords", "datasetlifecycle", "sourceFolder"),
     *("size", "owner", "ownerGroup", "accessGroups", "isPublished", "inputDatasets"),
+    "relationships",
     "usedSoftware",
     # Of no interest here; the document of the public route wants them.
     *("contactEmail", "createdBy", "updatedBy", "createdAt", "updatedAt", "version"),

@@ -78,7 +78,7 @@ def dataset_of(
         warnings=tuple(notes),
         scientific=flattened(record.get("scientificMetadata")),
         run_id=ours.get("run_id"),
-        input_datasets=tuple(outside(name) for name in _texts(record.get("inputDatasets"))),
+        input_datasets=tuple(dict.fromkeys(map(outside, _inputs(record)))),
         used_software=_texts(record.get("usedSoftware")),
         job_parameters=parameters,
         created=time_of(record, "creationTime", notes),
@@ -175,6 +175,18 @@ def _names(said: Any) -> list[tuple[str, str]]:
             key = text_of(one, "pid") or ""
             if name := text_of(one, "name") or key:
                 found.append((name, key))
+    return found
+
+
+def _inputs(record: Record) -> list[str]:
+    """What it says that it was made from, in either of two places."""
+    found = list(_texts(record.get("inputDatasets")))
+    said = record.get("relationships")
+    for one in said if isinstance(said, list) else ():
+        if isinstance(one, dict) and isinstance(one.get("identifier"), str) and one["identifier"]:
+            kinds = (str(one.get(key)).casefold() for key in ("relationship", "entityType"))
+            if tuple(kinds) == ("isderivedfrom", "dataset"):
+                found.append(one["identifier"])
     return found
 
 

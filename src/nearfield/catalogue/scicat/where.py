@@ -71,7 +71,7 @@ def where_of(query: Query, names: Names, known: Known) -> Where:
     """The conditions of ``query``; ``source`` is not looked at."""
     found = [*_text(query, names, known), *_fields(query, names, known)]
     if query.input_dataset is not None:
-        found.append(_same({"inputDatasets": inside(query.input_dataset)}))
+        found.append(_made_from(inside(query.input_dataset)))
     found += _times(query, known)
     found += [_condition(condition, known) for condition in query.conditions]
     return together(found)
@@ -189,6 +189,16 @@ def _fields(query: Query, names: Names, known: Known) -> list[Where]:
     if query.format:
         found.append(_same(like("dataFormat", patterns.exactly(query.format))))
     return found
+
+
+def _made_from(pid: str | None) -> Where:
+    listed = {"inputDatasets": pid}
+    # One of a record's relationships has the PID, and one the kind: whether it is the same one is
+    # seen here.
+    related = all_of(
+        [{"relationships.identifier": pid}, like("relationships.relationship", "^IsDerivedFrom$")]
+    )
+    return Where(any_of([listed, related]), listed)
 
 
 def _technique(wanted: tuple[str, ...]) -> Where:

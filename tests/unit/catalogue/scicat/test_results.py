@@ -20,7 +20,7 @@ from nearfield.querying import Query
 from nearfield.testing.catalogue_contract import ALICES, BOB, PUBLIC, a_result
 from nearfield.testing.fake_scicat import AnswerError, FakeSciCat, Request
 from nearfield.testing.synthetic import DAY_ONE
-from sourcelab.scicat import filled
+from sourcelab.scicat import filled, record_of
 
 from .conftest import Asking
 
@@ -190,6 +190,23 @@ async def test_inputs_and_what_was_made_of_them(ask: Asking) -> None:
     assert (await alice.get(pid)).input_datasets == (ALICES.pid,)
     made = await alice.search(Query(input_dataset=ALICES.pid))
     assert [one.pid for one in made.datasets] == [pid]
+
+
+async def test_relationships_tell_inputs_too(ask: Asking, scicat: FakeSciCat) -> None:
+    def related(pid: str, *said: tuple[str, str, str]) -> None:
+        names = ("identifier", "relationship", "entityType")
+        links = [{**dict(zip(names, one, strict=True)), "identifierType": "Other"} for one in said]
+        scicat.add(record_of(PUBLIC, pid=pid, relationships=links))
+
+    related("made", (ALICES.pid, "isDerivedFrom", "Dataset"))
+    related("cites", (ALICES.pid, "References", "dataset"))
+    related("mixed", (ALICES.pid, "References", "dataset"), ("x", "IsDerivedFrom", "dataset"))
+    alice = ask()
+    assert (await alice.get("made")).input_datasets == (ALICES.pid,)
+    assert (await alice.get("mixed")).input_datasets == ("x",)
+    page = await alice.search(Query(input_dataset=ALICES.pid))
+    assert [one.pid for one in page.datasets] == ["made"]
+    assert page.total_exact
 
 
 async def test_no_lease_stays(ask: Asking, tmp_path: Path) -> None:
