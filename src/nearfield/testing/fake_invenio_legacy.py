@@ -297,7 +297,7 @@ def _md5(content: bytes) -> str:
 
 
 def _indexed(one: Deposition) -> dict[str, Any]:
-    return {"created": one.created, **one.metadata}
+    return {"created": one.created, "doi": f"10.5072/zenodo.{one.id}", **one.metadata}
 
 
 def _of(name: str) -> Callable[[Mapping[str, Any]], list[Any]]:
@@ -321,6 +321,7 @@ def _related(name: str, *, alternate: bool) -> Callable[[Mapping[str, Any]], lis
 
 FIELDS: dict[str, Field] = {
     "created": Field("date", _of("created")),
+    "doi": Field("keyword", _of("doi")),
     "title": Field("text", _of("title"), default=True),
     "description": Field("text", _of("description"), default=True),
     "notes": Field("text", _of("notes"), default=True),

@@ -177,5 +177,6 @@ FIELDS: dict[str, Field] = {
     "metadata.related_identifiers.relation_type.id": Field(
         "keyword", _texts(*_RELATED, "relation_type", "id")
     ),
+    "pids.doi.identifier": Field("text", _texts("pids", "doi", "identifier")),
     "metadata.resource_type.id": Field("keyword", _texts("metadata", "resource_type", "id")),
 }

@@ -24,6 +24,7 @@ from nearfield.config.sources import IcatSource
 from nearfield.datasets import MAX_FILES, DataFile, Dataset, DerivedDataset
 from nearfield.errors import BlockedError, CatalogueError, DatasetNotFoundError
 from nearfield.querying import Facets, Page, Query, SourceState
+from nearfield.querying.pids import doi_of, without_resolver
 
 FILES_AT_ONCE = 1000
 MAX_VALUES = 200
@@ -141,7 +142,7 @@ class IcatCatalogue:
 
     async def get(self, pid: str) -> Dataset:
         """One dataset with its files."""
-        number = self._id(pid)
+        number = await self._id(pid)
         rows, files = await asyncio.gather(
             self._server.rows(f"SELECT d FROM Dataset d WHERE d.id = {number} {INCLUDE}"),
             self._files(number),
@@ -161,7 +162,7 @@ class IcatCatalogue:
                 inputs=inputs.get(number, ()),
                 files=read_rows(files, "Datafile")[0],
             )
-        if found is None or found.pid != pid:
+        if found is None or found.pid != self._pids.of(number):
             raise CatalogueError(f"{self.name}: the record of {pid!r} cannot be read")
         return found
 
@@ -183,7 +184,7 @@ class IcatCatalogue:
 
     async def thumbnail(self, pid: str) -> Thumbnail | None:
         """ICAT has none."""
-        number = self._id(pid)
+        number = await self._id(pid)
         if not await self._server.count(f"SELECT COUNT(d) FROM Dataset d WHERE d.id = {number}"):
             raise self._not_found(pid)
         return None
@@ -288,8 +289,16 @@ class IcatCatalogue:
                     found[name] = number
         return dict(sorted(found.items(), key=lambda item: (-item[1], item[0]))[:MAX_VALUES])
 
-    def _id(self, pid: str) -> int:
+    async def _id(self, pid: str) -> int:
+        """The dataset's id, by its PID or its DOI."""
         number = self._pids.id_of(pid)
+        if number is None and doi_of(pid) is not None:
+            doi = without_resolver(pid)
+            forms = [doi, f"doi:{doi}", f"https://doi.org/{doi}"]
+            rows = await self._server.rows(
+                f"SELECT d.id FROM Dataset d WHERE {jpql.same('d.doi', forms)}"
+            )
+            number = rows[0] if rows and isinstance(rows[0], int) else None
         if number is None:
             raise self._not_found(pid)
         return number

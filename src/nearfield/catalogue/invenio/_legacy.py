@@ -38,6 +38,7 @@ class LegacyServer:
         derived_from=RELATION,
         related="related.identifier",
         identifier="alternate.identifier",
+        doi="doi",
         datasets="resource_type.type:dataset",
     )
 

@@ -58,6 +58,7 @@ class RdmServer:
         derived_from=DERIVED_FROM,
         related="metadata.related_identifiers.identifier",
         identifier="metadata.identifiers.identifier",
+        doi="pids.doi.identifier",
         datasets="metadata.resource_type.id:dataset",
     )
 

@@ -33,6 +33,7 @@ class Fields:
     """The value of ``relation`` for inputs."""
     related: str
     identifier: str
+    doi: str
     datasets: str
     """A condition: only datasets."""
 

@@ -15,11 +15,12 @@ from nearfield.catalogue.invenio._depositing import Deposits, deposit
 from nearfield.catalogue.invenio._legacy import LegacyServer
 from nearfield.catalogue.invenio._rdm import RdmServer
 from nearfield.catalogue.invenio._rdm_drafts import RdmDrafts
-from nearfield.catalogue.invenio._search import FILTERS, query_string
+from nearfield.catalogue.invenio._search import FILTERS, query_string, quoted
 from nearfield.config.sources import InvenioSource
 from nearfield.datasets import DataFile, Dataset, DerivedDataset
 from nearfield.errors import BlockedError, CatalogueError, DatasetNotFoundError, UsageError
 from nearfield.querying import Facets, Page, Query, SourceState
+from nearfield.querying.pids import doi_of, without_resolver
 
 WINDOW = 10_000
 """How far the search engine counts pages."""
@@ -157,7 +158,7 @@ class InvenioCatalogue:
 
     async def get(self, pid: str) -> Dataset:
         """One record, or a draft of the user's own, with its files."""
-        found = await self._server.get(self._id(pid))
+        found = await self._server.get(await self._id(pid))
         if found is None:
             raise self._not_found(pid)
         return found
@@ -187,7 +188,7 @@ class InvenioCatalogue:
 
     async def thumbnail(self, pid: str) -> Thumbnail | None:
         await self.get(pid)
-        where = await self._server.picture(self._id(pid))
+        where = await self._server.picture(await self._id(pid))
         if where is None:
             return None
         answer = await self._client.ask("GET", where, max_body=MAX_PICTURE)
@@ -207,8 +208,17 @@ class InvenioCatalogue:
             names = await self._server.names(number)
         return query_string(query, self._server.fields, names)
 
-    def _id(self, pid: str) -> str:
-        number = self._server.pids.id_of(pid)
+    async def _id(self, pid: str) -> str:
+        """The record's id, by its PID or its DOI."""
+        pids = self._server.pids
+        number = pids.id_of(pid)
+        if number is None and (doi := doi_of(pid)) is not None:
+            said = f"{self._server.fields.doi}:{quoted(without_resolver(pid))}"
+            found = await self._server.search(said, page=1, size=5, sort="newest")
+            for hit in found.hits.hits:
+                dataset = self._server.dataset(hit)
+                if dataset is not None and (dataset.doi or "").casefold() == doi:
+                    number = pids.id_of(dataset.pid)
         if number is None:
             raise self._not_found(pid)
         return number

@@ -12,7 +12,7 @@ from nearfield.catalogue.icat import IcatCatalogue
 from nearfield.datasets import MAX_TITLE
 from nearfield.errors import CatalogueError, CatalogueUnavailableError, DatasetNotFoundError
 from nearfield.querying import Query
-from nearfield.testing.catalogue_contract import ADMIN, ALICE
+from nearfield.testing.catalogue_contract import ADMIN, ALICE, ANONYMOUS
 from sourcelab.icat import PIDS, Token, driver, filled, settings
 
 SESSION = {"sessionId": "0d9a3706-80d4-4d29-9ff3-4d65d4308a24"}
@@ -184,3 +184,19 @@ async def test_more_files_than_are_given_at_once() -> None:
     assert len(found.files) == 2501
     asked = [one for one in icat.requests if "Datafile" in one.url.params.get("query", "")]
     assert len(asked) == 3
+
+
+@pytest.mark.parametrize(
+    "kept", ["10.5442/ND/1", "doi:10.5442/ND/1", "https://doi.org/10.5442/nd/1"]
+)
+async def test_a_doi_names_its_dataset(kept: str) -> None:
+    icat, names = filled()
+    icat.store.tables["Dataset"][PIDS.id_of(names["alice-2"]) or 0]["doi"] = kept
+    catalogue = driver(ALICE, icat)
+    for name in ("10.5442/ND/1", "https://doi.org/10.5442/nd/1", "doi:10.5442/ND/1"):
+        assert (await catalogue.get(name)).pid == names["alice-2"]
+    for other in ("10.5442/ND/2", "10.5442/ND/1' OR 'a'='a"):
+        with pytest.raises(DatasetNotFoundError, match="icat"):
+            await catalogue.get(other)
+    with pytest.raises(DatasetNotFoundError):
+        await driver(ANONYMOUS, icat).get("10.5442/ND/1")

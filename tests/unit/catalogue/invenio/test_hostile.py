@@ -214,3 +214,15 @@ async def test_a_thumbnail_of_the_repositorys_own_only(repository: Repository) -
     fake.url = "http://elsewhere.test"
     with pytest.raises(CatalogueError, match="rodare"):
         await catalogue.thumbnail(repository.input)
+
+
+async def test_a_doi_names_its_record(repository: Repository) -> None:
+    catalogue = repository.driver("")
+    found = await catalogue.get(repository.input)
+    assert found.doi is not None
+    for name in (found.doi, f"https://doi.org/{found.doi}", f"doi:{found.doi}"):
+        assert await catalogue.get(name) == found
+        assert await catalogue.files(name) == found.files
+    for other in ("10.5072/nobodys", found.doi + "0", "10.5072/zenodo"):
+        with pytest.raises(DatasetNotFoundError, match="rodare"):
+            await catalogue.get(other)
