@@ -8,15 +8,15 @@ and ``{"id", "result" | "error", "done"}`` last. An error is what the REST API s
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from nearfield.catalogue import Catalogue, complete_in, stream_search
-from nearfield.datasets import Pid
+from nearfield.catalogue import Catalogue, complete_in, only, related, stream_search
+from nearfield.datasets import Dataset, Pid
 from nearfield.errors import (
     BlockedError,
     CatalogueUnavailableError,
@@ -25,19 +25,20 @@ from nearfield.errors import (
     NearfieldError,
     QuerySyntaxError,
     SourceLoginError,
+    UnknownNameError,
     UnsupportedQueryError,
     UsageError,
 )
-from nearfield.querying import Query, summary_of
+from nearfield.querying import summary_of
 from nearfield.querying.language import parse
 
 Tell = Callable[[dict[str, Any], list[bytes]], None]
-MAX_RELATED = 100
 
 # The first that fits.
 _REASONS: tuple[tuple[type[NearfieldError], str], ...] = (
     (QuerySyntaxError, "syntax"),
     (UnsupportedQueryError, "unsupported"),
+    (UnknownNameError, "not-found"),
     (DatasetNotFoundError, "not-found"),
     (DatasetNotPermittedError, "forbidden"),
     (SourceLoginError, "token-expired"),
@@ -170,30 +171,40 @@ class Answering:
         self._say(key, await complete_in(await self.catalogue(), asked.q, asked.at))
 
     async def _dataset(self, key: str, asked: _One) -> None:
-        self._say(key, await (await self.catalogue()).get(asked.pid))
+        self._say(key, await (await self._one(asked)).get(asked.pid))
 
     async def _files(self, key: str, asked: _Files) -> None:
-        files = await (await self.catalogue()).files(asked.pid)
+        files = await (await self._one(asked)).files(asked.pid)
         shown = files[asked.offset : asked.offset + asked.limit]
         told = [one.model_dump(mode="json") for one in shown]
         self._say(key, {"files": told, "total": len(files)})
 
     async def _related(self, key: str, asked: _One) -> None:
-        catalogue, now = await self.catalogue(), datetime.now(UTC)
-        dataset = await catalogue.get(asked.pid)
-        inputs, missing = [], []
-        for pid in dataset.input_datasets[:MAX_RELATED]:
-            try:
-                inputs.append(summary_of(await catalogue.get(pid), now).model_dump(mode="json"))
-            except (DatasetNotFoundError, DatasetNotPermittedError):
-                missing.append(pid)
-        page = await catalogue.search(Query(input_dataset=dataset.pid, limit=MAX_RELATED))
-        derived = [summary_of(one, now).model_dump(mode="json") for one in page.datasets]
-        self._say(key, {"inputs": inputs, "derived": derived, "missing": missing})
+        dataset = await (await self._one(asked)).get(asked.pid)
+        # What it was made from, or was made from it, may be in another catalogue.
+        found = await related(await self.catalogue(), dataset)
+        self._say(
+            key,
+            {
+                "inputs": _summaries(found.inputs),
+                "derived": _summaries(found.derived),
+                "missing": list(found.missing),
+                "unknown": list(found.unknown),
+            },
+        )
 
     async def _thumbnail(self, key: str, asked: _One) -> None:
-        picture = await (await self.catalogue()).thumbnail(asked.pid)
+        picture = await (await self._one(asked)).thumbnail(asked.pid)
         if picture is None:
             self._say(key, {})
         else:
             self._say(key, {"media_type": picture.media_type}, [picture.content])
+
+    async def _one(self, asked: _One) -> Catalogue:
+        """The source that is named, or all of them."""
+        return only(await self.catalogue(), asked.source)
+
+
+def _summaries(datasets: Iterable[Dataset]) -> list[dict[str, Any]]:
+    now = datetime.now(UTC)
+    return [summary_of(one, now).model_dump(mode="json") for one in datasets]

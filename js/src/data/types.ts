@@ -123,6 +123,8 @@ export interface Related {
   derived: Summary[];
   /** PIDs of inputs that cannot be found. */
   missing: string[];
+  /** PIDs of inputs that a catalogue may have that did not answer. */
+  unknown?: string[];
 }
 
 /** One dataset, wherever it is. */

@@ -75,13 +75,18 @@ class Lab:
 
     def type_cell(self, code: str) -> None:
         """A cell below all others, with ``code`` in it, run."""
-        self.cells.last.locator(".cm-content").click()
         if (self.cells.last.locator(".cm-content").text_content() or "").strip():
+            before = self.cells.count()
+            self.cells.last.locator(".cm-content").click()
             self.page.keyboard.press("Escape")
             self.page.keyboard.press("b")
-            self.page.keyboard.press("Enter")
+            expect(self.cells).to_have_count(before + 1)
+        editor = self.cells.last.locator(".cm-content")
+        editor.click()
+        expect(editor).to_be_focused()
         # As pasted: an editor would indent what is typed.
         self.page.keyboard.insert_text(code)
+        expect(editor).to_contain_text(code.splitlines()[-1])
         self.page.keyboard.press("Shift+Enter")
 
     def printed(self, code: str) -> str:

@@ -163,13 +163,14 @@ export class CardView {
   private async relations(place: HTMLElement, ref: Ref, signal: AbortSignal): Promise<void> {
     const { trans } = this;
     try {
-      const { inputs, derived, missing } = await this.model.source.related(ref, signal);
+      const { inputs, derived, missing, unknown = [] } = await this.model.source.related(ref, signal);
       if (signal.aborted) return;
-      if (inputs.length || missing.length)
-        place.append(
-          h("h3", {}, trans.__("Made from")),
-          h("ul", {}, ...inputs.map((one) => this.link(one)), ...missing.map((pid) => h("li", { class: "nf-quiet" }, trans.__("%1 (not found, or not for you)", pid)))),
-        );
+      const without = [
+        ...missing.map((pid) => trans.__("%1 (not found, or not for you)", pid)),
+        ...unknown.map((pid) => trans.__("%1 (its catalogue does not answer)", pid)),
+      ].map((words) => h("li", { class: "nf-quiet" }, words));
+      if (inputs.length || without.length)
+        place.append(h("h3", {}, trans.__("Made from")), h("ul", {}, ...inputs.map((one) => this.link(one)), ...without));
       if (derived.length) place.append(h("h3", {}, trans.__("Results made from it")), h("ul", {}, ...derived.map((one) => this.link(one))));
     } catch (error) {
       if (!signal.aborted) place.append(h("p", { class: "nf-quiet" }, trans.__("Related datasets: %1", asDataError(error).message)));
