@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import platform
+import resource
 import socket
 import statistics
 import subprocess
@@ -140,6 +142,7 @@ def verdict(times: dict[str, tuple[float, float]], seconds: float, named: list[s
         "with_hung_over_its_timeout": (times["with_hung"][1] / TIMEOUT, WHOLE_OVER),
         "command_with_hung_s": (seconds, COMMAND_LIMIT),
     }
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return {
         "benchmark": "federated_search",
         **{
@@ -148,6 +151,9 @@ def verdict(times: dict[str, tuple[float, float]], seconds: float, named: list[s
         "within_limit": all(value <= limit for value, limit in checks.values())
         and named == ["hung: no answer in 3 s"],
         "command_names": named,
+        # What the command needs of a processor, and who else wanted one meanwhile.
+        "command_cpu_s": round(usage.ru_utime + usage.ru_stime, 2),
+        "load_1_min": round(os.getloadavg()[0], 1),
         "seconds": {
             name: {"first": round(first, 4), "end": round(end, 4)}
             for name, (first, end) in times.items()
