@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sqlite3
 import subprocess
@@ -199,5 +200,6 @@ def test_a_load_is_written_in_short_pieces(
     with pytest.raises(ZeroDivisionError):
         store.load(until_it_breaks())  # type: ignore[arg-type]
     assert store.count() == 30
+    assert gc.isenabled()
     assert store.load(synthetic_dataset(n) for n in range(35)) == 35
     assert store.count() == 35
