@@ -288,7 +288,7 @@ def test_what_a_session_cannot_have_is_shown_and_not_chosen(
     page.route("**/nearfield/datasets*", lambda r: r.fulfill(body=json.dumps(answer)))
     page.goto(f"{hub.url}/hub/spawn")
     page.get_by_role("combobox", name="Search datasets").fill("far")
-    option = page.get_by_role("option")
+    option = page.locator("#nf-results").get_by_role("option")
     expect(option).to_contain_text("Far <b>away</b>")
     expect(option).to_contain_text("It lies on no storage of this site.")
     expect(option).to_have_attribute("aria-disabled", "true")
