@@ -18,7 +18,7 @@ from nearfield.errors import CatalogueError
 # Enough for what one search touches; the import's share of 300 MB.
 CACHE_KIB = 32 * 1024
 MMAP_BYTES = 1 << 30
-LOG_PAGES = 8000
+LOG_PAGES = 32_000
 
 
 def connect(path: Path) -> sqlite3.Connection:

@@ -25,7 +25,7 @@ from nearfield.datasets import Dataset
 __all__ = ["CatalogueStore", "fetch", "is_input", "put", "remove"]
 
 MAX_IDLE_READERS = 8
-BATCH = 2000
+BATCH = 8000
 
 
 class CatalogueStore:

@@ -65,8 +65,14 @@ def also_called(names: Iterable[str]) -> tuple[str, ...]:
 
     Of a technique itself, not of wider or narrower ones; unknown names give none.
     """
-    terms = filter(None, (_index().get(_folded(name)) for name in names))
-    return tuple(dict.fromkeys(name for term in terms for name in (term.label, *term.also)))
+    return tuple(dict.fromkeys(name for one in names for name in _called(one)))
+
+
+@functools.lru_cache(maxsize=4096)
+def _called(name: str) -> tuple[str, ...]:
+    """An import asks for the same few names a million times."""
+    term = _index().get(_folded(name))
+    return () if term is None else (term.label, *term.also)
 
 
 def known_names() -> tuple[tuple[str, str], ...]:
