@@ -8,7 +8,8 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from nearfield.config import Config, in_words, load_config, load_site_config, parse_config
+from nearfield.config import Config, Source, in_words, load_config, load_site_config, parse_config
+from nearfield.config.sources import DRIVERS
 from nearfield.errors import ConfigError
 from nearfield.storage import locate, near
 
@@ -190,3 +191,22 @@ def test_no_pattern_takes_longer_for_a_longer_word() -> None:
 def test_the_kind_of_a_storage_is_no_key_any_more() -> None:
     with pytest.raises(ConfigError, match=r"line 2, storages\.raw\.kind"):
         parse_config("storages:\n  raw: {prefix: /raw, kind: gpfs}\n", "f.yaml")
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("driver: scicatt, url: 'http://x'", "catalogues.sci: 'driver' must be one of 'scicat'"),
+        ("url: 'http://x'", "catalogues.sci: the key 'driver' is missing"),
+        ("driver: scicat", "catalogues.sci.url: is missing"),
+    ],
+)
+def test_a_wrong_source_is_told_by_the_keys_of_the_file(said: str, words: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        parse_config(f"catalogues:\n  sci: {{{said}}}\n")
+    assert words in str(refused.value)
+
+
+def test_the_names_of_the_drivers_are_all_there() -> None:
+    kinds = get_args(get_args(Source)[0])
+    assert {get_args(kind.model_fields["driver"].annotation)[0] for kind in kinds} == DRIVERS

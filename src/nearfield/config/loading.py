@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from nearfield.config.shared import of_this_session
 from nearfield.config.site import Config
+from nearfield.config.sources import DRIVERS
 from nearfield.config.wording import in_words
 from nearfield.errors import ConfigError, ConfigProblem
 
@@ -173,6 +174,8 @@ def _explain(
     found = []
     for problem in error.errors():
         at = tuple(str(part) for part in problem["loc"] if part != "[key]")
+        if at[:1] == ("catalogues",) and at[2:3] and at[2] in DRIVERS:
+            at = at[:2] + at[3:]  # pydantic's name for the kind of source: no key of the file
         known: Any = next((at[:n] for n in range(len(at), -1, -1) if at[:n] in lines), ())
         message = in_words(problem)
         if problem["type"] == "extra_forbidden":

@@ -123,6 +123,8 @@ class ServiceSource(_Source):
     driver: Literal["service"]
 
 
+DRIVERS = frozenset({"scicat", "panosc", "icat", "invenio", "service"})
+
 Source = Annotated[
     SciCatSource | PanoscSource | IcatSource | InvenioSource | ServiceSource,
     Field(discriminator="driver"),

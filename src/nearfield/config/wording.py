@@ -27,6 +27,8 @@ _WORDS = {
     "model_type": "must be a mapping",
     "list_type": "must be a list: [a, b]",
     "tuple_type": "must be a list: [a, b]",
+    "union_tag_invalid": "{discriminator} must be one of {expected_tags}, not {tag!r}",
+    "union_tag_not_found": "the key {discriminator} is missing",
 }
 _NO_VALUE = ("missing", "extra_forbidden")
 
