@@ -24,7 +24,11 @@ LONG = 3600.0
 @pytest.fixture
 def stop() -> Iterator[threading.Event]:
     made = threading.Event()
+    # A turn that never comes ends the watch, and with it the test, instead of hanging for ever.
+    late = threading.Timer(30, made.set)
+    late.start()
     yield made
+    late.cancel()
     made.set()
 
 
