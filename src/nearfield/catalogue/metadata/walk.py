@@ -196,17 +196,29 @@ def scalar(group: Any, name: str, *, limit: int = 64) -> Any:
         else:
             found = child(group, name)
             opened = None if found is None else found.id
-        if not isinstance(opened, h5py.h5d.DatasetID) or (shape := opened.shape) is None:
+        if not isinstance(opened, h5py.h5d.DatasetID) or _is_elsewhere(opened):
             return None
-        size = math.prod(shape)
-        # A virtual dataset has a shape, and its values are in other files.
-        if not 0 < size <= limit or (shape and h5py.Dataset(opened).is_virtual):
+        if (shape := opened.shape) is None or not 0 < (size := math.prod(shape)) <= limit:
             return None
         kind = opened.dtype
         return _read(opened, shape, kind) if size * kind.itemsize <= MAX_VALUE_BYTES else None
     except READ_ERRORS:
         return None
     return None
+
+
+def _is_elsewhere(opened: Any) -> bool:
+    """Are its values in other files? HDF5 would read those with the scanning account's rights,
+
+    whosever they are: a title could be anybody's secret. (A virtual scalar also crashes it.)
+    """
+    import h5py
+
+    how = opened.get_create_plist()
+    kind = how.get_layout()
+    if kind == h5py.h5d.CONTIGUOUS:
+        return bool(how.get_external_count())
+    return bool(kind == h5py.h5d.VIRTUAL)
 
 
 def _read(opened: Any, shape: tuple[int, ...], kind: Any) -> Any:
