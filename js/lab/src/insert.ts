@@ -2,9 +2,17 @@
 import type { JupyterFrontEnd } from "@jupyterlab/application";
 import type { INotebookTracker, NotebookPanel } from "@jupyterlab/notebook";
 import { NotebookActions } from "@jupyterlab/notebook";
+import type { KernelState } from "./kernel.ts";
+import { kernelOf, runWhenReady } from "./kernel.ts";
 import { basicSnippet } from "./snippet.ts";
 import type { DataSource } from "../../src/data/source.ts";
 import type { Dataset, Ref } from "../../src/data/types.ts";
+
+export interface Inserted {
+  panel: NotebookPanel;
+  /** Settles when a cell that is run there is really run, and says so if that takes too long. */
+  kernel: Promise<KernelState>;
+}
 
 /** The code of a dataset: the server's own, which knows what is in it. */
 export async function snippetOf(source: DataSource, dataset: Ref | Dataset): Promise<string> {
@@ -14,10 +22,8 @@ export async function snippetOf(source: DataSource, dataset: Ref | Dataset): Pro
   return found?.snippet || basicSnippet(dataset.pid);
 }
 
-/** The notebook that somebody works in, else a new one with the default kernel. */
-async function notebook(app: JupyterFrontEnd, tracker: INotebookTracker): Promise<NotebookPanel> {
-  const now = tracker.currentWidget;
-  if (now && !now.isDisposed) return now;
+/** A new notebook with the default kernel, which is still starting. */
+async function newNotebook(app: JupyterFrontEnd): Promise<NotebookPanel> {
   await app.serviceManager.kernelspecs.ready;
   const kernelName = app.serviceManager.kernelspecs.specs?.default;
   const made = (await app.commands.execute("notebook:create-new", { activate: true, kernelName })) as NotebookPanel;
@@ -27,9 +33,12 @@ async function notebook(app: JupyterFrontEnd, tracker: INotebookTracker): Promis
 }
 
 /** Inserts `code` below the active cell, or into it where it is empty, and goes there. */
-export async function insertCode(app: JupyterFrontEnd, tracker: INotebookTracker, code: string, run: boolean): Promise<NotebookPanel> {
-  const panel = await notebook(app, tracker);
-  const { content } = panel;
+export async function insertCode(app: JupyterFrontEnd, tracker: INotebookTracker, code: string, run: boolean): Promise<Inserted> {
+  // The notebook that somebody works in, if there is one.
+  const now = tracker.currentWidget;
+  const open = now && !now.isDisposed ? now : null;
+  const panel = open ?? (await newNotebook(app));
+  const { content, sessionContext } = panel;
   const active = content.activeCell?.model;
   if (!active || active.type !== "code" || active.sharedModel.getSource().trim()) NotebookActions.insertBelow(content);
   content.activeCell?.model.sharedModel.setSource(code);
@@ -37,6 +46,9 @@ export async function insertCode(app: JupyterFrontEnd, tracker: INotebookTracker
   content.deselectAll();
   content.mode = "command";
   content.activate();
-  if (run) void NotebookActions.run(content, panel.sessionContext);
-  return panel;
+  // A notebook that has none asks for one when something is run in it.
+  const kernel = open && sessionContext.hasNoKernel ? Promise.resolve<KernelState>("none") : kernelOf(panel);
+  void runWhenReady(panel, kernel);
+  if (run) void NotebookActions.run(content, sessionContext);
+  return { panel, kernel };
 }

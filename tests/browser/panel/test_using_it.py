@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from panels.lab import Lab
 
@@ -63,6 +63,29 @@ def test_more_are_loaded_and_the_focus_stays(lab: Lab) -> None:
     expect(lab.rows).to_have_count(150)
     # One stop of the Tab key, however long the list is.
     assert lab.panel.locator(".nf-row[tabindex='0']").count() == 1
+
+
+def test_what_is_run_before_the_kernel_is_there_is_run(lab: Lab) -> None:
+    """JupyterLab itself forgets it; the wait here is for a kernel that starts slowly."""
+    waiting: list[Route] = []
+    lab.page.route(
+        re.compile(r"/api/sessions(\?|$)"),
+        lambda route: waiting.append(route) if route.request.method == "POST" else route.fallback(),
+    )
+    lab.find("pid:seeded/000555").rows.first.click()
+    # A double click is one wish.
+    lab.card.get_by_role("button", name="Insert into notebook").dblclick()
+    expect(lab.cells.first).to_contain_text("seeded/000555")
+    expect(lab.page.get_by_text("is starting").first).to_be_attached()
+    expect(lab.page.get_by_text("Inserted into")).to_have_count(0)
+    lab.page.keyboard.press("Shift+Enter")
+    expect(lab.cells).to_have_count(2)
+    expect(lab.output).to_have_count(0)
+    assert len(waiting) == 1, "one notebook, one kernel"
+    waiting[0].continue_()
+    lab.inserted()
+    expect(lab.output.first).to_contain_text("lysozyme")
+    expect(lab.cells.filter(has_text="seeded/000555")).to_have_count(1)
 
 
 def test_a_dragged_dataset_is_a_cell_where_it_is_dropped(lab: Lab) -> None:

@@ -67,7 +67,7 @@ class Lab:
         self.inserted()
 
     def inserted(self) -> None:
-        """A cell is there, and the notebook has its kernel."""
+        """A cell is there, and the notebook's kernel has answered: it is told only then."""
         expect(self.page.get_by_text("Inserted into").first).to_be_attached(timeout=LONG)
         expect(self.page.locator(".jp-Notebook-ExecutionIndicator").first).to_have_attribute(
             "data-status", "idle", timeout=LONG
