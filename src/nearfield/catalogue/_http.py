@@ -76,8 +76,8 @@ class SourceClient:
     """One source's HTTP interface, with one user's token.
 
     ``timeout`` is for a whole call, attempts and waits included (``seconds`` for one call).
-    ``expired`` says which answers mean that the token is no longer good; ``authorize`` says where
-    a token goes.
+    ``expired`` says which answers mean that the token is no longer good, ``answered`` which are
+    answers and no refusals; ``authorize`` says where a token goes.
     """
 
     def __init__(
@@ -90,11 +90,12 @@ class SourceClient:
         transport: httpx.AsyncBaseTransport | None = None,
         authorize: Callable[[str], Credentials] = bearer,
         expired: Callable[[int, Any], bool] = lambda status, said: status == 401,
+        answered: Callable[[Answer], bool] = lambda answer: 200 <= answer.status < 300,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.name, self.url, self.timeout = name, url.rstrip("/"), timeout
         self._token, self._authorize, self._expired = token, authorize, expired
-        self._sleep = sleep
+        self._answered, self._sleep = answered, sleep
         try:
             self._base = httpx.URL(self.url)
         except httpx.InvalidURL as error:
@@ -217,7 +218,7 @@ class SourceClient:
         return self._checked(answer, fresh)
 
     def _checked(self, answer: Answer, token: str | None) -> Answer:
-        if 200 <= answer.status < 300:
+        if self._answered(answer):
             return answer
         raise say.refused(self.name, answer.status, answer.reason, answer.said, secret=token)
 

@@ -105,6 +105,7 @@ def _as_json(report: HarvestReport) -> dict[str, Any]:
             {"identifier": identifier, "reason": reason} for identifier, reason in report.failed
         ],
         "deletions_told": report.deletions_told,
+        "mended": report.mended,
     }
 
 
@@ -122,5 +123,10 @@ def _print(report: HarvestReport) -> None:
     since = f" changed since {report.since}" if report.since else ""
     name = one_line(report.repository)
     typer.echo(f"{name} ({report.format}){since}: {said or 'nothing new'}")
+    if report.mended:
+        typer.echo(
+            f"{report.mended} of its pages hold signs that XML does not have: marked",
+            err=True,
+        )
     if not report.deletions_told:
         typer.echo("it does not tell of deleted records: they stay in the catalogue", err=True)

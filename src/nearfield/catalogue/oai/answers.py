@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element, ParseError
 
+from nearfield.catalogue.oai.legible import made_legible
 from nearfield.errors import CatalogueError
 
 OAI = "{http://www.openarchives.org/OAI/2.0/}"
@@ -50,10 +51,12 @@ class RecordPage:
     total: int | None
     date: str | None
     """The repository's clock."""
+    mended: bool = False
+    """Were there signs in it that XML does not have?"""
 
 
-def parse(name: str, content: bytes) -> Element:
-    """The root of an answer.
+def parse(name: str, content: bytes) -> tuple[Element, bool]:
+    """The root of an answer, and whether it had to be made legible first.
 
     Raises:
         CatalogueError: not XML, XML with a document type, or not an answer of OAI-PMH.
@@ -62,8 +65,16 @@ def parse(name: str, content: bytes) -> Element:
     from defusedxml import DefusedXmlException
     from defusedxml.ElementTree import fromstring
 
+    mended = False
     try:
-        root: Element = fromstring(content, forbid_dtd=True)
+        try:
+            root: Element = fromstring(content, forbid_dtd=True)
+        except ParseError:
+            # One control sign in one title must not end every harvest at that page.
+            legible = made_legible(content)
+            if legible == content:
+                raise
+            root, mended = fromstring(legible, forbid_dtd=True), True
     except DefusedXmlException as error:
         raise _strange(name, "XML with a document type or entities, which is not read") from error
     except (ParseError, ValueError, LookupError) as error:
@@ -74,7 +85,7 @@ def parse(name: str, content: bytes) -> Element:
     found = root.find(f"{OAI}error")
     if found is not None:
         raise ProtocolError(name, _clean(found.get("code")) or "error", _clean(found.text))
-    return root
+    return root, mended
 
 
 def _strange(name: str, what: str) -> CatalogueError:
@@ -83,7 +94,7 @@ def _strange(name: str, what: str) -> CatalogueError:
     )
 
 
-def page_of(name: str, root: Element) -> RecordPage:
+def page_of(name: str, root: Element, *, mended: bool = False) -> RecordPage:
     """Raises CatalogueError: not an answer to ListRecords."""
     listed = root.find(f"{OAI}ListRecords")
     if listed is None:
@@ -112,6 +123,7 @@ def page_of(name: str, root: Element) -> RecordPage:
         None if token is None else (token.text or "").strip() or None,
         int(size) if size and size.isascii() and size.isdigit() and len(size) < 16 else None,
         text_of(root, "responseDate") or None,
+        mended,
     )
 
 

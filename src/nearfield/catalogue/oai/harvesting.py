@@ -20,12 +20,12 @@ from nearfield.catalogue._prepared import prepared
 from nearfield.catalogue._records import fetch, is_input, put_all, remove
 from nearfield.catalogue._store import CatalogueStore
 from nearfield.catalogue._wire import explain_validation
-from nearfield.catalogue.oai.answers import LOST, NOTHING, Harvested, ProtocolError, RecordPage
+from nearfield.catalogue.oai.answers import NOTHING, Harvested, ProtocolError, RecordPage
 from nearfield.catalogue.oai.records import NotADatasetError, dataset_of
 from nearfield.catalogue.oai.repository import Identity, Repository
 from nearfield.catalogue.oai.state import HarvestState, Progress
 from nearfield.datasets import Dataset
-from nearfield.errors import CatalogueError
+from nearfield.errors import CatalogueError, SourceStatusError
 
 OVERLAP = timedelta(minutes=10)
 """A record is stamped before it is seen: what is asked for begins so long before the last time."""
@@ -64,6 +64,8 @@ class HarvestReport:
     failed: list[tuple[str, str]] = field(default_factory=list)
     """Identifier and reason, of the first 1000."""
     deletions_told: bool = True
+    mended: int = 0
+    """Pages with signs that XML does not have; in their place stands a mark."""
 
     def fail(self, identifier: str, reason: str) -> None:
         self.failures += 1
@@ -99,9 +101,9 @@ async def harvest(
         try:
             await walk.run(progress)
             return report
-        except ProtocolError as error:
-            if error.code != LOST:
-                raise
+        except (ProtocolError, SourceStatusError):
+            # Most say badResumptionToken; some badArgument, or no word of the protocol at all.
+            pass
     # Tokens expire: the list is then asked for anew from where the one under way began.
     since = progress.since if progress.began else _since(progress.done, identity)
     await walk.run(Progress(done=progress.done, since=since))
@@ -145,6 +147,7 @@ class _Walk:
                 progress = replace(progress, began=began, token=page.token)
             await asyncio.to_thread(self._write, page, progress)
             self.report.pages += 1
+            self.report.mended += page.mended
             done += len(page.records)
             self.tell(done, page.total)
             if page.token is None:

@@ -9,6 +9,7 @@ from xml.etree.ElementTree import Element
 import httpx
 
 from nearfield.catalogue._http import SourceClient
+from nearfield.catalogue._http_answers import Answer
 from nearfield.catalogue.oai.answers import OAI, RecordPage, page_of, parse, text_of
 from nearfield.errors import CatalogueError, UsageError
 
@@ -47,11 +48,14 @@ class Repository:
             )
         self.url = url
         self.host = httpx.URL(url).host
-        self._client = SourceClient(self.host, url, timeout=timeout, transport=transport)
+        self._client = SourceClient(
+            self.host, url, timeout=timeout, transport=transport, answered=_answered
+        )
 
     async def identify(self) -> Identity:
         """Raises CatalogueError."""
-        body = (await self._ask(verb="Identify")).find(f"{OAI}Identify")
+        root, _ = await self._ask(verb="Identify")
+        body = root.find(f"{OAI}Identify")
         if body is None or text_of(body, "protocolVersion") != "2.0":
             raise CatalogueError(
                 f"{self.host}: not a repository of OAI-PMH 2.0", hint="check the address"
@@ -64,7 +68,7 @@ class Repository:
 
     async def best_format(self) -> str:
         """The format that says most of a dataset. Raises CatalogueError where none is known."""
-        root = await self._ask(verb="ListMetadataFormats")
+        root, _ = await self._ask(verb="ListMetadataFormats")
         offered = {found.text for found in root.iter(f"{OAI}metadataPrefix")}
         for known in _FORMATS:
             if known in offered:
@@ -76,15 +80,22 @@ class Repository:
 
     async def records(self, **arguments: str | None) -> RecordPage:
         """One page of ListRecords. Raises CatalogueError, ProtocolError."""
-        return page_of(self.host, await self._ask(verb="ListRecords", **arguments))
+        root, mended = await self._ask(verb="ListRecords", **arguments)
+        return page_of(self.host, root, mended=mended)
 
     async def aclose(self) -> None:
         """Release connections."""
         await self._client.aclose()
 
-    async def _ask(self, **arguments: str | None) -> Element:
+    async def _ask(self, **arguments: str | None) -> tuple[Element, bool]:
         params = {name: value for name, value in arguments.items() if value is not None}
         answer = await self._client.ask(
             "GET", self.url, params=params, headers={"Accept": "text/xml"}, max_body=MAX_PAGE
         )
         return parse(self.host, answer.content)
+
+
+def _answered(answer: Answer) -> bool:
+    """The protocol's errors are answers; Invenio sends them with 422, others with 400 or 404."""
+    refused = 400 <= answer.status < 500 and answer.status not in (401, 403, 429)
+    return 200 <= answer.status < 300 or (refused and b"<OAI-PMH" in answer.content[:2000])
