@@ -18,6 +18,10 @@ _ENCODINGS = frozenset({"", "identity", "gzip", "deflate"})
 _MAX_COMPLAINT = 100_000
 
 
+class TooLongError(CatalogueError):
+    """More bytes than are read of one answer; of fewer records there would be fewer."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """One answer, with its body."""
@@ -43,7 +47,8 @@ async def read_bounded(name: str, response: httpx.Response, limit: int) -> Answe
     """Read no further than the limit.
 
     Raises:
-        CatalogueError: longer than the limit, or packed in a way that cannot be unpacked in parts.
+        TooLongError: longer than the limit.
+        CatalogueError: packed in a way that cannot be unpacked in parts.
     """
     encoding = response.headers.get("content-encoding", "").strip().lower()
     if encoding not in _ENCODINGS:
@@ -58,7 +63,7 @@ async def read_bounded(name: str, response: httpx.Response, limit: int) -> Answe
         if len(found) > room:
             if not response.is_success:
                 break
-            raise CatalogueError(
+            raise TooLongError(
                 f"{name}: an answer of more than {limit / 1e6:g} MB",
                 hint="ask for fewer datasets at once, or more precisely",
             )

@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl, unquote
 import httpx
 
 from nearfield.testing.fake_icat_jpql import QueryError
-from nearfield.testing.fake_icat_store import IcatStore, Row, WriteError
+from nearfield.testing.fake_icat_store import IcatStore, Row, TooManyError, WriteError
 
 _STATUS = {
     "BAD_PARAMETER": 400,
@@ -103,6 +103,8 @@ class FakeIcat:
                 return httpx.Response(200, json=self.store.search(user, params["query"]))
             except QueryError as error:
                 raise _Refused("BAD_PARAMETER", str(error)) from error
+            except TooManyError as error:
+                raise _Refused("VALIDATION", str(error)) from error
         if method == ("POST", "/icat/entityManager"):
             self._only(params)
             form = _form(request, "sessionId", "entities")

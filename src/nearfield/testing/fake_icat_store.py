@@ -26,8 +26,15 @@ class WriteError(Exception):
         self.code = code
 
 
+class TooManyError(Exception):
+    """More entities than are given at once, those that are included counted too."""
+
+
 class IcatStore:
     """Tables, rules and the clock's zone. ``may_read`` and ``may_create`` are the site's rules."""
+
+    max_entities = 10_000
+    """As icat.server's run.properties has it."""
 
     def __init__(self, may_read: Rule, may_create: Rule, zone: tzinfo = UTC) -> None:
         self.tables: dict[str, dict[int, Row]] = {kind: {} for kind in SCHEMA}
@@ -68,6 +75,7 @@ class IcatStore:
 
         Raises:
             QueryError: ICAT would not understand it.
+            TooManyError: it would not give so much.
         """
         query = Parser(text, self.zone, self._subquery).query()
         rows = [row for row in self._rows(query, {}) if self._visible(user, query, row)]
@@ -83,6 +91,8 @@ class IcatStore:
             first, number = query.limit
             rows = rows[first:] if number is None else rows[first : first + number]
         found = [self._item(user, query, row) for row in rows]
+        if sum(map(_entities, found)) > self.max_entities:
+            raise TooManyError(f"attempt to return more than {self.max_entities} entities")
         return found
 
     def _rows(self, query: Parsed, outer: Binding) -> Iterator[Binding]:
@@ -280,3 +290,10 @@ def _json(value: Any, zone: tzinfo) -> Any:
         return value
     local = value.astimezone(zone).isoformat(timespec="milliseconds")
     return local.replace("+00:00", "Z")
+
+
+def _entities(said: Any) -> int:
+    """Entities in a row's JSON: each has an id."""
+    if isinstance(said, dict):
+        return ("id" in said) + sum(map(_entities, said.values()))
+    return sum(map(_entities, said)) if isinstance(said, list) else 0

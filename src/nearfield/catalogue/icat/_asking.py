@@ -11,6 +11,7 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from nearfield.catalogue._http import SourceClient
+from nearfield.catalogue._http_answers import TooLongError
 from nearfield.catalogue._tokens import TokenSource
 from nearfield.catalogue.icat import _jpql as jpql
 from nearfield.catalogue.icat._entities import Named
@@ -24,6 +25,10 @@ _IDS: TypeAdapter[list[int]] = TypeAdapter(list[int])
 
 WRITING = 60.0
 """Seconds for one transaction; ten thousand files take a while."""
+
+
+class TooManyError(CatalogueError):
+    """More than the server gives at once: it counts each parameter and its type as well."""
 
 
 class IcatServer:
@@ -62,6 +67,7 @@ class IcatServer:
 
         Raises:
             UsageError: longer than a URL may be.
+            TooManyError: of fewer rows there would be an answer.
             CatalogueError: as SourceClient says, or ICAT refuses the query.
         """
         if len(quote_plus(query)) > jpql.MAX_QUERY:
@@ -73,9 +79,11 @@ class IcatServer:
             found = await self._reads.json(
                 "GET", "icat/entityManager", params={"query": query}, adapter=_ROWS
             )
+        except TooLongError as error:
+            raise TooManyError(error.message, hint=error.hint) from error
         except SourceStatusError as error:
             if code_of(error) == "VALIDATION":
-                raise CatalogueError(
+                raise TooManyError(
                     f"{self.name}: more than it gives at once",
                     hint="ask for fewer datasets at once",
                 ) from error

@@ -15,7 +15,7 @@ from nearfield.catalogue._offsets import first_of, next_of
 from nearfield.catalogue._protocol import Capabilities, Thumbnail, check_supported
 from nearfield.catalogue._tokens import TokenSource
 from nearfield.catalogue.icat import _jpql as jpql
-from nearfield.catalogue.icat._asking import IcatServer
+from nearfield.catalogue.icat._asking import IcatServer, TooManyError
 from nearfield.catalogue.icat._conditions import FILTERS, TEXT_FIELDS, conditions_of
 from nearfield.catalogue.icat._entities import INCLUDE, IcatDataset, ParameterType
 from nearfield.catalogue.icat._records import DERIVED_TYPES, Pids, dataset_of, read_rows
@@ -97,10 +97,7 @@ class IcatCatalogue:
             parts.append(("d.startDate IS NULL", max(0, first - dated), rest))
         rows: list[Any] = []
         for condition, start, number in parts:
-            rows += await self._server.rows(
-                f"SELECT d FROM Dataset d{_and(where, condition)} "
-                f"ORDER BY d.startDate DESC, d.id DESC {INCLUDE} LIMIT {start}, {number}"
-            )
+            rows += await self._part(_and(where, condition), start, number)
         datasets, bad = await self._datasets(rows)
         note = f"left out {bad} records that cannot be read" if bad else None
         return Page(
@@ -191,6 +188,20 @@ class IcatCatalogue:
 
     async def aclose(self) -> None:
         await self._server.aclose()
+
+    async def _part(self, where: str, start: int, number: int) -> list[Any]:
+        """Rows of a list; in smaller parts where the server does not give so much at once."""
+        try:
+            return await self._server.rows(
+                f"SELECT d FROM Dataset d{where} "
+                f"ORDER BY d.startDate DESC, d.id DESC {INCLUDE} LIMIT {start}, {number}"
+            )
+        except TooManyError:
+            if number < 2:
+                raise
+        half = number // 2
+        first = await self._part(where, start, half)
+        return first + await self._part(where, start + half, number - half)
 
     async def _where(self, query: Query) -> str:
         check_supported(self.name, self.capabilities, query)

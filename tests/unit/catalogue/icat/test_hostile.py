@@ -200,3 +200,21 @@ async def test_a_doi_names_its_dataset(kept: str) -> None:
             await catalogue.get(other)
     with pytest.raises(DatasetNotFoundError):
         await driver(ANONYMOUS, icat).get("10.5442/ND/1")
+
+
+async def test_datasets_of_many_parameters_are_asked_for_in_smaller_parts() -> None:
+    """A server counts each parameter and its type among what it gives at once."""
+    icat, _ = filled()
+    whole = await driver(ADMIN, icat).search(Query(limit=50))
+    icat.store.max_entities = 30
+    page = await driver(ADMIN, icat).search(Query(limit=50))
+    assert len(page.datasets) > 2
+    assert [one.pid for one in page.datasets] == [one.pid for one in whole.datasets]
+    assert (page.total, page.next) == (whole.total, None)
+
+
+async def test_one_dataset_that_is_too_much_is_told() -> None:
+    icat, _ = filled()
+    icat.store.max_entities = 1
+    with pytest.raises(CatalogueError, match="icat: more than it gives at once"):
+        await driver(ADMIN, icat).search(Query(limit=50))
