@@ -13,7 +13,7 @@ from nearfield.catalogue._store import CatalogueStore
 from nearfield.catalogue.metadata import FileMetadata
 
 # Raised when the readers learn something: every file is then read again.
-READER_VERSION = 3
+READER_VERSION = 4
 
 
 def fingerprint(status: os.stat_result) -> str:

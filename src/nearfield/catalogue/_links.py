@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+from nearfield.catalogue._claims import Claims
 from nearfield.catalogue._ledger import Remembered
 from nearfield.catalogue._tree import Tree
 
@@ -87,6 +88,7 @@ class Groups:
 def group(
     readable: Mapping[str, Remembered],
     resolver: Resolver,
+    claims: Claims,
     claimed: Iterable[str] = (),
     unreadable: Mapping[str, Remembered] | None = None,
 ) -> Groups:
@@ -95,21 +97,29 @@ def group(
     ``unreadable`` are files with what they said when they were last read: what they referred
     to stays theirs, but they make no dataset.
 
-    A file that another refers to is no root. Where files refer to each other in a ring, the
-    first by name is.
+    A file that another refers to is no root, unless that one is somebody else's and lies
+    elsewhere (``claims``). Where files refer to each other in a ring, the first by name is.
     """
     known = {**(unreadable or {}), **readable}
     targets = {
-        path: {name: resolver.resolve(path, name) for name in one.links}
+        path: {
+            name: [goal for goal in resolver.resolve(path, name) if claims.may_know(path, goal)]
+            for name in one.links
+        }
         for path, one in known.items()
     }
     edges: dict[str, list[str]] = {
         path: [goal for goals in names.values() for goal in goals if goal != path]
         for path, names in targets.items()
     }
+    own = {
+        path: [goal for goal in goals if claims.may_take(path, goal)]
+        for path, goals in edges.items()
+    }
     for first, others in _series(known).items():
         edges[first].extend(others)
-    pointed_at = {goal for goals in edges.values() for goal in goals} | set(claimed)
+        own[first].extend(others)
+    pointed_at = {goal for goals in own.values() for goal in goals} | set(claimed)
     members: dict[str, list[str]] = {}
     reached: set[str] = set(claimed)
     alone = sorted(set(known) - pointed_at)
@@ -117,10 +127,9 @@ def group(
     for root in [*alone, *ringed]:
         if root in reached:
             continue
-        closure = _closure(root, edges)
-        reached.update(closure)
+        reached.update(_closure(root, own))
         if root in readable:
-            members[root] = closure
+            members[root] = _closure(root, edges)
     return Groups({path: targets[path] for path in readable}, members)
 
 

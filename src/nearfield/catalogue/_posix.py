@@ -86,21 +86,28 @@ class AccessReader:
         for number, (path, status) in enumerate(files):
             if number == 0:
                 gid, uid = status.st_gid, status.st_uid
-            mode, folder = effective_mode(path, status), path[: path.rfind("/")] or "/"
             group_reads = group_reads and (
-                status.st_gid == gid
-                and bool(mode & stat.S_IRGRP)
-                and self._group_passes(folder, gid, top)
+                status.st_gid == gid and self.group_reads(path, status, top)
             )
-            public = public and (
-                mode & _WORLD_READ == _WORLD_READ and self._world_passes(folder, top)
-            )
+            public = public and self.world_reads(path, status, top)
             if not (group_reads or public):
                 break
         return Access(
             owner=self.rule.owner or account_name(uid),
             owner_group=self.rule.group or (group_name(gid) if group_reads else None),
             public=self.rule.public or public,
+        )
+
+    def group_reads(self, path: str, status: os.stat_result, top: str) -> bool:
+        """May the file's own group read it, and come so far?"""
+        return bool(effective_mode(path, status) & stat.S_IRGRP) and self._group_passes(
+            _folder_of(path), status.st_gid, top
+        )
+
+    def world_reads(self, path: str, status: os.stat_result, top: str) -> bool:
+        """May everybody read it, and come so far?"""
+        return effective_mode(path, status) & _WORLD_READ == _WORLD_READ and self._world_passes(
+            _folder_of(path), top
         )
 
     def _world_passes(self, folder: str, top: str) -> bool:
@@ -121,6 +128,10 @@ class AccessReader:
                 _is_top(folder, top) or self._group_passes(os.path.dirname(folder), gid, top)  # noqa: PTH120
             )
         return self._group[key]
+
+
+def _folder_of(path: str) -> str:
+    return path[: path.rfind("/")] or "/"
 
 
 def _is_top(folder: str, top: str) -> bool:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from nearfield.catalogue._claims import Claims
 from nearfield.catalogue._compose import Composer
 from nearfield.catalogue._ledger import (
     KnownDataset,
@@ -152,8 +153,9 @@ class _Scan:
             if path not in readable and (path in tree.files or tree.may_hold(path))
         }
         resolver = Resolver(tree)
-        claimed = self._claimed_elsewhere(ledger, resolver)
-        groups = group(readable, resolver, claimed, unreadable)
+        claims = Claims(tree, self.config)
+        claimed = self._claimed_elsewhere(ledger, resolver, claims)
+        groups = group(readable, resolver, claims, claimed, unreadable)
         roots_before = ledger.datasets()
         self._register(ledger, tree, groups, readable, roots_before)
         self._retire(tree, groups, readable, roots_before)
@@ -176,7 +178,7 @@ class _Scan:
         if self.on_progress is not None:
             self.on_progress(done, total, what)
 
-    def _claimed_elsewhere(self, ledger: Ledger, resolver: Resolver) -> set[str]:
+    def _claimed_elsewhere(self, ledger: Ledger, resolver: Resolver, claims: Claims) -> set[str]:
         """Files of this folder that belong to datasets registered from other folders."""
         return {
             goal
@@ -184,6 +186,7 @@ class _Scan:
             if os.path.exists(referrer)  # noqa: PTH110
             for name in names
             for goal in resolver.resolve(referrer, name)
+            if claims.may_take(referrer, goal)
         }
 
     def _register(
