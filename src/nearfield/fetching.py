@@ -16,6 +16,7 @@ from nearfield.catalogue._drivers import TokensOf, own_tokens
 from nearfield.config import Config
 from nearfield.datasets import DataFile, Dataset
 from nearfield.errors import BlockedError, DataFileError, UsageError
+from nearfield.extras import install_extra
 
 T = TypeVar("T")
 
@@ -94,7 +95,7 @@ def _fetched(
     except ImportError as error:
         raise BlockedError(
             f"{url}: files over the network need the package {error.name}",
-            hint="install fsspec and aiohttp into this environment (Nearfield's extra 'remote')",
+            hint=install_extra("remote"),
         ) from error
     source = _token_source(config, dataset, url, tokens)
     for fresh in (False, True):

@@ -1,6 +1,6 @@
 """Synthetic data files for trying things out. Nothing in them was measured, and they say so.
 
-Needs h5py and numpy (``pip install 'nearfield[reduce]'``), imported when called.
+Needs h5py and numpy (the extra ``reduce``), imported when called.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from nearfield.errors import BlockedError
+from nearfield.extras import install_extra
 
 FRAMES, ROWS, COLUMNS = 40, 128, 128
 _START = "2024-05-01T10:00:00+02:00"
@@ -37,7 +38,7 @@ def make_sample_data(folder: Path) -> list[Path]:
     except ImportError as error:
         raise BlockedError(
             f"sample data cannot be made: {error.name} is not installed",
-            hint="pip install 'nearfield[reduce]'",
+            hint=install_extra("reduce"),
         ) from error
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="nearfield-") as temporary:

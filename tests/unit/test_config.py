@@ -8,7 +8,15 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from nearfield.config import Config, Source, in_words, load_config, load_site_config, parse_config
+from nearfield.config import (
+    DEMO_MARK,
+    Config,
+    Source,
+    in_words,
+    load_config,
+    load_site_config,
+    parse_config,
+)
 from nearfield.config.sources import DRIVERS
 from nearfield.errors import ConfigError
 from nearfield.storage import locate, near
@@ -40,6 +48,16 @@ from nearfield.storage import locate, near
         ("hardware: {h: {cores: 1}}", ["hardware.h.cluster", "is missing"]),
         ("clusters: {a: {scheduler: x}}", ["must be 'slurm' or 'local', not 'x'"]),
         ("catalogue: 5", ["line 1, catalogue: must be a mapping"]),
+        ("catalogue:\n\tname: x\n", ["line 2", "after spaces: a tab is an error"]),
+        ("catalogue:\n  name: x\n path: /x\n", ["line 3", "in the same column"]),
+        (
+            "catalogues:\n  My SciCat: {driver: scicat, url: 'https://x.org'}\n",
+            ["line 2", "a name of a-z 0-9 . _ -", "not 'My SciCat'"],
+        ),
+        (
+            "catalogues:\n  a: {driver: scicat, url: x.org}\n",
+            ["catalogues.a.url: must be an address: https://HOST/PATH, not 'x.org'"],
+        ),
     ],
 )
 def test_error_names_line_and_key(text: str, words: list[str]) -> None:
@@ -210,3 +228,33 @@ def test_a_wrong_source_is_told_by_the_keys_of_the_file(said: str, words: str) -
 def test_the_names_of_the_drivers_are_all_there() -> None:
     kinds = get_args(get_args(Source)[0])
     assert {get_args(kind.model_fields["driver"].annotation)[0] for kind in kinds} == DRIVERS
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("catalogues: {a: {driver: scicat, url: 'https://x.org', tokn: hub}}", "token"),
+        ("storages: {raw: {prefix: /d, places: [{cluster: local, partitions: [x]}]}}", "partition"),
+        ("hardware: {h: {cluster: local, choices: {core: [1]}}}", "cores"),
+    ],
+)
+def test_a_key_is_guessed_from_those_of_its_place(text: str, key: str) -> None:
+    with pytest.raises(ConfigError, match=f"did you mean '{key}'"):
+        parse_config(text)
+    with pytest.raises(ConfigError) as elsewhere:
+        parse_config("storages: {raw: {prefix: /d, kind: posix}}")
+    # 'bind' is a key of clusters.
+    assert "did you mean" not in str(elsewhere.value)
+
+
+def test_a_file_that_another_version_of_the_demo_wrote_says_so(tmp_path: Path) -> None:
+    left = tmp_path / "near field.yaml"
+    left.write_text(f"{DEMO_MARK}storages: {{raw: {{prefix: /d, kind: posix}}}}\n")
+    with pytest.raises(ConfigError) as caught:
+        load_config(left)
+    assert "storages.raw.kind: unknown key" in caught.value.message
+    assert f"rm '{left}'" in str(caught.value.hint)
+    left.write_text("storages: {raw: {prefix: /d, kind: posix}}\n")
+    with pytest.raises(ConfigError) as ours:
+        load_config(left)
+    assert ours.value.hint is None

@@ -23,10 +23,11 @@ def __getattr__(name: str) -> Any:
         if error.name not in {"anywidget", "ipywidgets", "traitlets"}:
             raise
         from nearfield.errors import BlockedError
+        from nearfield.extras import install_extra
 
         raise BlockedError(
             f"widgets need {error.name}, which this kernel does not have",
-            hint="install Nearfield with its extra 'widgets' there, then restart the kernel",
+            hint=f"{install_extra('widgets')}; then restart the kernel",
         ) from error
     return DatasetPicker
 

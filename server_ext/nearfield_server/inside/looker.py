@@ -18,6 +18,7 @@ from nearfield.errors import (
     UnknownNameError,
     UsageError,
 )
+from nearfield.extras import install_extra
 
 SECONDS = 15.0
 MAX_WAITING = 16
@@ -140,5 +141,6 @@ def _error(file: str, kind: str, message: str, hint: str | None = None) -> Nearf
         error.message, error.hint = message, "look at the tree for what there is"
         return error
     if kind == "blocked":
-        return BlockedError(message, hint=hint or "install nearfield[server] where the server runs")
+        hint = hint or f"{install_extra('server')}, where the server runs"
+        return BlockedError(message, hint=hint)
     return DataFileError(file, message, hint=hint)

@@ -30,7 +30,7 @@ def copy_file(source: Path, target: Path) -> None:
     os.close(handle)
     part = Path(name)
     try:
-        _copy(source, part)
+        _copy(source, part, target)
         try:
             # link, not rename: it fails where somebody else has made the target by now.
             os.link(part, target)
@@ -41,11 +41,12 @@ def copy_file(source: Path, target: Path) -> None:
                 f"{target}: {error.strerror}", hint="name another place"
             ) from error
     finally:
-        with contextlib.suppress(FileNotFoundError):
-            part.unlink()
+        # SQLite leaves its journal where the disk was full.
+        for left in (part, part.with_name(f"{part.name}-journal")):
+            left.unlink(missing_ok=True)
 
 
-def _copy(source: Path, part: Path) -> None:
+def _copy(source: Path, part: Path, target: Path) -> None:
     with explained(source):
         reader = sqlite3.connect(
             f"{source.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS
@@ -55,7 +56,7 @@ def _copy(source: Path, part: Path) -> None:
             # A read transaction: writers go on, and the copy is of one moment.
             reader.execute("BEGIN")
             reader.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        with explained(part), contextlib.closing(sqlite3.connect(part)) as writer:
+        with explained(target), contextlib.closing(sqlite3.connect(part)) as writer:
             reader.backup(writer)
             # The copy stands alone: no log beside it.
             writer.execute("PRAGMA journal_mode = DELETE")

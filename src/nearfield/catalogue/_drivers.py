@@ -11,6 +11,7 @@ from nearfield.catalogue._file_tokens import FileToken
 from nearfield.catalogue._tokens import TokenSource
 from nearfield.config import Source
 from nearfield.errors import BlockedError, NearfieldError
+from nearfield.extras import install_extra
 
 TokensOf = Callable[[str, Source], TokenSource | None]
 """Gives the token source for a catalogue of this name."""
@@ -60,7 +61,7 @@ def _driver(name: str, driver: str) -> Any:
     try:
         return getattr(importlib.import_module(module), kind)
     except ImportError as error:
-        needs = f"install Nearfield with its extra {extra!r}" if extra else "install it anew"
+        needs = install_extra(extra) if extra else "install it anew"
         raise BlockedError(
             f"{name}: the driver {driver!r} cannot be loaded: {error.name or error} is missing",
             hint=needs,

@@ -36,6 +36,7 @@ from nearfield.catalogue.sqlite import SqliteCatalogue
 from nearfield.config.serving import ServeConfig
 from nearfield.datasets import DataFile, DerivedDataset
 from nearfield.errors import BlockedError, NearfieldError, UsageError
+from nearfield.extras import install_extra
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -221,7 +222,7 @@ def serve(
     except ImportError as error:
         raise BlockedError(
             "the catalogue cannot be served: uvicorn is not installed",
-            hint="pip install 'nearfield[hub]'",
+            hint=install_extra("hub"),
         ) from error
     settings = settings or ServeConfig()
     if public_only and not settings.public:

@@ -1,11 +1,13 @@
 """The ``nearfield`` command.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 blocked (a needed part is missing).
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 blocked (a needed part is missing), 130 stopped by
+Ctrl-C.
 One module per command group; heavy imports happen inside the commands.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -16,8 +18,10 @@ from nearfield._version import __version__
 from nearfield.cli import catalogue, demo, doctor, profiles, provenance, runs, session, templates
 from nearfield.cli._context import Settings
 from nearfield.cli._meant import usage_words
-from nearfield.cli._output import complain
+from nearfield.cli._output import complain, one_line
 from nearfield.errors import NearfieldError
+
+STOPPED = 130
 
 app = typer.Typer(
     name="nearfield",
@@ -81,7 +85,7 @@ def run_command(argv: list[str]) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         complain("stopped")
-        return 1
+        return STOPPED
     except BrokenPipeError:
         # The reader of our output has gone (| head): not a failure worth a message.
         sys.stderr.close()
@@ -89,8 +93,15 @@ def run_command(argv: list[str]) -> int:
     except Exception as error:
         if debug:
             raise
-        complain(
-            f"unexpected: {type(error).__name__}: {error}\n  run again with --debug for the details"
-        )
+        complain(f"{_unexpected(error)}\n  run again with --debug for the details")
         return 1
+    if result == STOPPED:  # typer's own end of a command that Ctrl-C reached
+        complain("stopped")
     return result if isinstance(result, int) else 0
+
+
+def _unexpected(error: Exception) -> str:
+    """A file that cannot be used says so by itself: no permission, no space."""
+    if isinstance(error, OSError) and isinstance(error.filename, str | bytes) and error.strerror:
+        return f"{one_line(os.fsdecode(error.filename))}: {error.strerror}"
+    return f"unexpected: {type(error).__name__}: {error}"

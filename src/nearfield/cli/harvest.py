@@ -56,13 +56,14 @@ def harvest(
     from nearfield.catalogue.oai import harvest as harvest_into
     from nearfield.cli._output import emit_json, progress
     from nearfield.errors import BlockedError
+    from nearfield.extras import install_extra
 
     try:
         import defusedxml  # noqa: F401
     except ImportError as error:
         raise BlockedError(
             "nothing can be harvested: defusedxml is not installed",
-            hint="pip install 'nearfield[hub]'",
+            hint=install_extra("hub"),
         ) from error
     config = settings(context).config
     repository = Repository(url, timeout=timeout)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -67,7 +68,15 @@ def load_config(path: Path | None = None) -> Config:
         ) from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from error
-    return parse_config(text, str(path))
+    try:
+        return parse_config(text, str(path))
+    except ConfigError as error:
+        if text.startswith(DEMO_MARK):
+            error.hint = (
+                "`nearfield demo` of another version wrote this file: run the demo again, "
+                f"or forget it: rm {shlex.quote(str(path))}"
+            )
+        raise
 
 
 def parse_config(text: str, source: str = "nearfield.yaml") -> Config:
@@ -88,7 +97,12 @@ def parse_yaml(model: type[M], text: str, source: str) -> M:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or str(error)
-        raise ConfigError(f"{source}{line}: not valid YAML: {problem}") from error
+        hint = (
+            "lines that belong together begin in the same column, after spaces: a tab is an error"
+        )
+        raise ConfigError(
+            f"{source}{line}: not valid YAML: {problem}", hint=hint if mark else None
+        ) from error
     if root is None:
         raise ConfigError(f"{source}: is empty", hint="a file with nothing to say is left out")
     lines: dict[tuple[str, ...], int] = {}
@@ -154,17 +168,30 @@ def load_site_config(path: Path | None = None) -> Config:
     return config
 
 
-def _known_keys(model: type[BaseModel]) -> set[str]:
-    found = set(model.model_fields)
-    for field in model.model_fields.values():
-        for inner in _models_in(field.annotation):
-            found |= _known_keys(inner)
-    return found
+def _known_keys(model: type[BaseModel], at: tuple[str, ...]) -> set[str]:
+    """The keys that may be where ``at`` is."""
+    annotations: list[Any] = [model]
+    for part in at:
+        annotations = [inner for one in annotations for inner in _below(one, part)]
+    return {key for one in annotations for found in _models_in(one) for key in found.model_fields}
+
+
+def _below(annotation: Any, part: str) -> list[Any]:
+    """What a key or a place in a list leads to; unions lead where any of theirs does."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        field = annotation.model_fields.get(part)
+        return [field.annotation] if field else []
+    inner = list(get_args(annotation))
+    if get_origin(annotation) in (dict, list, tuple):
+        return inner[-1:] if get_origin(annotation) is dict else inner[:1]
+    return [found for one in inner for found in _below(one, part)]
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
+    if get_origin(annotation) in (dict, list, tuple):
+        return []
     return [model for part in get_args(annotation) for model in _models_in(part)]
 
 
@@ -179,7 +206,7 @@ def _explain(
         known: Any = next((at[:n] for n in range(len(at), -1, -1) if at[:n] in lines), ())
         message = in_words(problem)
         if problem["type"] == "extra_forbidden":
-            near = get_close_matches(at[-1], _known_keys(model), n=1)
+            near = get_close_matches(at[-1], sorted(_known_keys(model, at[:-1])), n=1)
             message += f"; did you mean {near[0]!r}?" if near else ""
         # A broken reference is found at the root: point at the key that it names.
         if not at:

@@ -31,6 +31,10 @@ _WORDS = {
     "union_tag_not_found": "the key {discriminator} is missing",
 }
 _NO_VALUE = ("missing", "extra_forbidden")
+_PATTERNS = {
+    "^https?://": "must be an address: https://HOST/PATH",
+    "^[a-z0-9][a-z0-9._-]": "must be a name of a-z 0-9 . _ -, and begin with a letter or digit",
+}
 
 
 def in_words(problem: ErrorDetails) -> str:
@@ -39,9 +43,14 @@ def in_words(problem: ErrorDetails) -> str:
     A caller whose values may be secrets asks pydantic for none (``include_input=False``).
     """
     kind = problem["type"]
-    if kind not in _WORDS:
+    if kind == "string_pattern_mismatch":
+        pattern = problem["ctx"]["pattern"]
+        begins = (words for begin, words in _PATTERNS.items() if pattern.startswith(begin))
+        said = next(begins, f"must fit the pattern {pattern}")
+    elif kind not in _WORDS:
         return problem["msg"].removeprefix("Value error, ")
-    said = _WORDS[kind].format(**problem.get("ctx", {}))
+    else:
+        said = _WORDS[kind].format(**problem.get("ctx", {}))
     given = problem.get("input")
     if kind not in _NO_VALUE and isinstance(given, str | int | float) and len(str(given)) <= 60:
         said += f", not {given!r}"

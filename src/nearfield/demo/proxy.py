@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from nearfield.errors import BlockedError
+from nearfield.extras import install_extra
 
 _SCRIPT = "node_modules/configurable-http-proxy/bin/configurable-http-proxy"
 
@@ -30,7 +31,7 @@ def node() -> Path:
         return Path(spec.origin).parent / "bin/node"
     if found := shutil.which("node"):
         return Path(found)
-    raise BlockedError("Node is missing", hint="pip install 'nearfield[demo]'")
+    raise BlockedError("Node is missing", hint=install_extra("demo"))
 
 
 def _lock_folder() -> Path:

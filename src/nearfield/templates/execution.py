@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from nearfield.errors import BlockedError, UnknownNameError
+from nearfield.extras import install_extra
 from nearfield.provenance.files import write_atomic
 from nearfield.provenance.record import Failure, KernelUsed
 from nearfield.provenance.redaction import Redactor
@@ -65,7 +66,7 @@ def find_kernel(name: str) -> str:
     except ImportError as error:
         raise BlockedError(
             f"templates cannot be run here: {error.name} is not installed",
-            hint="install it: pip install 'nearfield[batch]'",
+            hint=install_extra("batch"),
         ) from error
     manager = KernelSpecManager()
     try:

@@ -261,7 +261,7 @@ def test_without_h5py(folder: Path, rescan: Rescan, monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(BlockedError) as blocked:
         rescan()
-    assert "nearfield[hub]" in (blocked.value.hint or "")
+    assert "extra 'hub'" in (blocked.value.hint or "")
 
 
 def test_what_another_account_may_not_read(

@@ -115,7 +115,7 @@ async def test_a_missing_library_is_named(tmp_path: Path) -> None:
     one = without("h5py")
     with pytest.raises(BlockedError, match="h5py") as found:
         await one.ask(tree)
-    assert "nearfield[server]" in str(found.value.hint)
+    assert "extra 'server'" in str(found.value.hint)
     await one.aclose()
     # Without the library for pictures the rest goes on.
     one = without("PIL")

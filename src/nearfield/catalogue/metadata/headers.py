@@ -16,6 +16,7 @@ from nearfield.catalogue.metadata.model import FileMetadata
 from nearfield.catalogue.metadata.values import number_of, text_of, time_of, title_from
 from nearfield.datasets import ArrayInfo
 from nearfield.errors import BlockedError, DataFileError
+from nearfield.extras import install_extra
 
 MAX_HEADER = 1 << 20
 _BINARY = b"\x0c\x1a\x04\xd5"
@@ -107,7 +108,7 @@ def read_tiff(path: str) -> FileMetadata:
     except ImportError as error:
         raise BlockedError(
             "TIFF files cannot be read: tifffile is not installed",
-            hint="pip install 'nearfield[hub]'",
+            hint=install_extra("hub"),
         ) from error
     try:
         with tifffile.TiffFile(path) as file:

@@ -26,6 +26,7 @@ from nearfield.catalogue.metadata.walk import (
 )
 from nearfield.datasets import ArrayInfo
 from nearfield.errors import BlockedError, DataFileError, NearfieldError
+from nearfield.extras import install_extra
 
 # https://docs.hdfgroup.org/hdf5/v1_14/_f_m_t3.html, "Format Signature"
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -113,7 +114,7 @@ def _opened(path: str) -> Iterator[Any]:
     except ImportError as error:
         raise BlockedError(
             "data files cannot be read: h5py is not installed",
-            hint="pip install 'nearfield[hub]'",
+            hint=install_extra("hub"),
         ) from error
     try:
         # Without locks: a scan must never keep a detector from opening its own file, and
