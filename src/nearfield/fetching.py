@@ -5,27 +5,23 @@ Nothing is copied: what is read is fetched. A file on tape is not opened, and so
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine
+import os
+import stat
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from nearfield.availability import INODE_BYTES, availability_of
 from nearfield.catalogue._drivers import TokensOf, own_tokens
-from nearfield.config import Config
-from nearfield.datasets import DataFile, Dataset
-from nearfield.errors import BlockedError, DataFileError, UsageError
-from nearfield.extras import install_extra
-
-T = TypeVar("T")
+from nearfield.config import Config, Source
+from nearfield.datasets import DataFile, Dataset, path_problem
+from nearfield.errors import DataFileError, UsageError
+from nearfield.mapping import mapped
+from nearfield.web_file import open_web
 
 _WEB = {"http": "http", "https": "https", "dav": "http", "davs": "https"}
 _WEB |= {"webdav": "http", "webdavs": "https"}
 _PORTS = {"http": 80, "https": 443}
-# HDF5 reads headers in small pieces: one request for each would take minutes.
-_BLOCK = 1 << 20
-_SECONDS = 60.0
 
 
 def open_data(
@@ -42,10 +38,7 @@ def open_data(
         BlockedError: the package for remote files is not installed, or there is no token.
     """
     file = _file(dataset, path)
-    try:
-        facts = Path(file.path).stat()
-    except OSError:
-        facts = None
+    facts = _facts(config, dataset, file)
     if facts is not None:
         if facts.st_size > INODE_BYTES and facts.st_blocks == 0:
             raise _on_tape(file)
@@ -74,6 +67,25 @@ def _file(dataset: Dataset, path: str | None) -> DataFile:
     raise UsageError(f"dataset {dataset.pid} has no file {path!r}", hint="see its .files")
 
 
+def _facts(config: Config, dataset: Dataset, file: DataFile) -> os.stat_result | None:
+    """Of the file on this machine; ``None`` where it is not here.
+
+    In another catalogue's record a path may be anything, and a path of that name something else
+    here: where the site names its storages, only what lies on them.
+    """
+    if path_problem(file.path) is not None:
+        return None  # nothing of the folder that the notebook happens to be in
+    foreign = dataset.source in config.catalogues and config.storages
+    if foreign and mapped(config, file.path) is None:
+        return None
+    try:
+        facts = Path(file.path).stat()
+    except OSError:
+        return None
+    # To open a pipe would wait for ever.
+    return facts if stat.S_ISREG(facts.st_mode) else None
+
+
 def _on_tape(file: DataFile) -> DataFileError:
     return DataFileError(
         file.path, "is on tape", hint="have it recalled first, by the way that your site has for it"
@@ -89,43 +101,14 @@ def _web_address(file: DataFile) -> str | None:
 def _fetched(
     config: Config, dataset: Dataset, file: DataFile, url: str, tokens: TokensOf
 ) -> BinaryIO:
-    try:
-        from aiohttp import ClientResponseError
-        from fsspec.implementations.http import HTTPFileSystem
-    except ImportError as error:
-        raise BlockedError(
-            f"{url}: files over the network need the package {error.name}",
-            hint=install_extra("remote"),
-        ) from error
-    source = _token_source(config, dataset, url, tokens)
-    for fresh in (False, True):
-        token = _run(source.token(fresh=fresh)) if source is not None else None
-        # No cache of instances: it would keep the token, and give it away with the instance.
-        web = HTTPFileSystem(
-            client_kwargs={"headers": {"Authorization": f"Bearer {token}"}} if token else {},
-            block_size=_BLOCK,
-            cache_type="readahead",
-            skip_instance_cache=True,
-        )
-        try:
-            opened = web.open(url, "rb")
-        except (ClientResponseError, FileNotFoundError) as error:
-            # "Not found" is what fsspec makes of every answer that is no success.
-            answer = error if isinstance(error, ClientResponseError) else error.__cause__
-            status = answer.status if isinstance(answer, ClientResponseError) else 404
-            if status == 401 and token and not fresh:
-                continue
-            missing = status in (404, 410)
-            what = "is not at its address" if missing else f"cannot be fetched: {status}"
-            raise _refused(file, dataset, what) from None
-        except Exception as error:
-            # aiohttp's own words may hold the request, and with it the token.
-            raise _refused(file, dataset, f"cannot be fetched: {type(error).__name__}") from None
-        if opened.size is None:
-            opened.close()
-            raise _refused(file, dataset, "is given as a whole only: its server knows no ranges")
-        return opened  # type: ignore[no-any-return]
-    raise AssertionError  # the loop returns or raises
+    settings = _giving(config, dataset, url)
+    source = tokens(dataset.source or "", settings) if settings is not None else None
+    return open_web(
+        url,
+        source,
+        lambda where: settings is not None and _may_have(settings, where),
+        lambda what: _refused(file, dataset, what),
+    )
 
 
 def _refused(file: DataFile, dataset: Dataset, what: str) -> DataFileError:
@@ -133,16 +116,18 @@ def _refused(file: DataFile, dataset: Dataset, what: str) -> DataFileError:
     return DataFileError(file.url or file.path, what + where, hint="log in again, or try later")
 
 
-def _token_source(config: Config, dataset: Dataset, url: str, tokens: TokensOf) -> Any:
-    """The token source of the dataset's catalogue, if that address may have its token."""
+def _giving(config: Config, dataset: Dataset, url: str) -> Source | None:
+    """The dataset's catalogue, if that address may have its token."""
     settings = config.catalogues.get(dataset.source or "")
     if settings is None or settings.token == "none":  # noqa: S105
         return None
+    return settings if _may_have(settings, url) else None
+
+
+def _may_have(settings: Source, url: str) -> bool:
     if _origin(url) is None:
-        return None  # a name and password in an address, or no address
-    if _origin(url) == _origin(settings.url) or any(_below(url, door) for door in settings.doors):
-        return tokens(dataset.source or "", settings)
-    return None
+        return False  # a name and password in an address, or no address
+    return _origin(url) == _origin(settings.url) or any(_below(url, d) for d in settings.doors)
 
 
 def _below(url: str, door: str) -> bool:
@@ -161,11 +146,3 @@ def _origin(url: str) -> tuple[str, str, int | None] | None:
     if not address.hostname or address.username is not None:
         return None
     return address.scheme, address.hostname.lower(), port
-
-
-def _run(question: Coroutine[Any, Any, T]) -> T:
-    """In a notebook cell a loop is running already: then in a thread of its own."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(1, thread_name_prefix="nearfield") as pool:
-        return pool.submit(asyncio.run, question).result(timeout=_SECONDS)

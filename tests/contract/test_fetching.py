@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,6 +51,8 @@ class Door:
                     return PlainTextResponse(f"no: {token}", 401)
             if name == "moved.h5":
                 return RedirectResponse(f"{self.elsewhere}/data/open.h5")
+            if name == "mine/moved.h5":
+                return RedirectResponse("/data/other-tenant/open.h5")
             if name == "whole.h5":
                 return StreamingResponse(iter([(self.folder / "open.h5").read_bytes()]))
             if name == "broken.h5":
@@ -60,7 +63,7 @@ class Door:
         return Starlette(routes=[Route("/data/{name:path}", give, methods=["GET", "HEAD"])])
 
 
-KNOWN = ("open.h5", "private.h5")
+KNOWN = ("open.h5", "private.h5", "other-tenant/open.h5")
 
 
 @pytest.fixture(scope="module")
@@ -163,6 +166,41 @@ def test_a_redirect_to_another_server_takes_no_token_along(
     assert (server.seen[0][0], server.seen[0][1]) == ("moved.h5", f"Bearer {SECRET}")
 
 
+def test_nor_does_a_redirect_out_of_a_door(door: tuple[Door, str]) -> None:
+    server, url = door
+    config = site("http://catalogue.test", doors=(f"{url}/data/mine",))
+    dataset = remote(f"{url}/data/mine/moved.h5")
+    open_data(config, dataset, tokens=lambda *_: Tokens(SECRET)).close()
+    sent = {name: token for name, token, _ in server.seen}
+    assert sent == {"mine/moved.h5": f"Bearer {SECRET}", "other-tenant/open.h5": None}
+
+
+def test_a_token_that_ends_while_a_file_is_read_is_renewed(door: tuple[Door, str]) -> None:
+    server, url = door
+    tokens = Tokens(SECRET, "another", "a third")
+    dataset = remote(f"{url}/data/private.h5")
+    with open_data(site(url), dataset, tokens=lambda *_: tokens) as file:
+        file.read(10)
+        server.good = {"another"}
+        file.seek(6_000_000)
+        assert len(file.read(10)) == 10
+        server.good = {"a third"}
+        file.seek(-10, 2)
+        assert len(file.read(20)) == 10
+
+
+def test_no_error_while_reading_holds_the_token(door: tuple[Door, str]) -> None:
+    server, url = door
+    dataset = remote(f"{url}/data/private.h5")
+    with open_data(site(url), dataset, tokens=lambda *_: Tokens(SECRET, SECRET)) as file:
+        server.good.clear()
+        with pytest.raises(DataFileError, match="cannot be fetched: 401") as refused:
+            file.read(10)
+    assert SECRET not in repr(refused.value)
+    assert refused.value.__cause__ is None
+    assert refused.value.__context__ is None
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [("gone.h5", "is not at its address"), ("whole.h5", "knows no ranges"), ("broken.h5", "500")],
@@ -189,3 +227,25 @@ def test_what_is_here_is_opened_here_and_what_is_on_tape_is_not(tmp_path: Path) 
     said = dataset.model_copy(update={"files": files[2:], "availability": "tape"})
     with pytest.raises(DataFileError, match="on tape"):
         open_data(Config(), said)
+
+
+def test_what_only_has_the_name_of_a_file_here_is_fetched(
+    door: tuple[Door, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, url = door
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.h5").write_bytes(b"something else")
+    here = Config.model_validate({"storages": {"raw": {"prefix": str(tmp_path / "raw")}}})
+    config = site(url).model_copy(update={"storages": here.storages})
+    for path in ("a.h5", str(tmp_path / "a.h5")):
+        file = DataFile(path=path, size=1, mtime=DAY_ONE, url=f"{url}/data/open.h5")
+        dataset = synthetic_dataset(1, files=(file,), source="far")
+        with open_data(config, dataset, tokens=lambda *_: Tokens(SECRET)) as opened:
+            assert opened.read(4) == b"\x89HDF"
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.h5")
+    file = DataFile(path=str(tmp_path / "a.h5"), size=1, mtime=DAY_ONE)
+    with pytest.raises(DataFileError, match="no address"):
+        open_data(Config(), synthetic_dataset(1, files=(file,)))
