@@ -87,8 +87,22 @@ def _words(said: Any, secret: str | None) -> str:
         if isinstance(found, list):
             found = "; ".join(str(part) for part in found[:5])
         if isinstance(found, str) and found.strip():
-            return _clean(found, secret)
+            return _clean(": ".join([found.rstrip(".: "), *_fields(said)]), secret)
     return ""
+
+
+def _fields(said: Any) -> list[str]:
+    """Which fields are wrong, and why, as Invenio tells it; else only that something is."""
+    told = said.get("errors")
+    parts = []
+    for one in told[:5] if isinstance(told, list) else ():
+        name = one.get("field") if isinstance(one, dict) else None
+        why = (one.get("messages") or one.get("message")) if isinstance(one, dict) else None
+        if isinstance(why, list):
+            why = " ".join(str(part) for part in why[:3])
+        if isinstance(name, str) and isinstance(why, str):
+            parts.append(f"{name}: {why}")
+    return ["; ".join(parts)] if parts else []
 
 
 def _clean(text: str, secret: str | None) -> str:

@@ -113,6 +113,8 @@ class InvenioSource(_Source):
     max_files: int = Field(default=100, gt=1)
     creator: str | None = None
     """Who is named as the creator of results: ``Family, Given``, or an organisation."""
+    publisher: str | None = None
+    """The repository's name, without which DataCite registers no DOI; its host if unsaid."""
     license: str | None = None
     """Its identifier at the repository: ``cc-by-4.0``."""
 

@@ -21,7 +21,7 @@ from urllib.parse import unquote
 
 import httpx
 
-from nearfield.testing.fake_invenio_records import FIELDS, checked, find_problem, shown
+from nearfield.testing.fake_invenio_records import FIELDS, checked, problems, shown
 from nearfield.testing.fake_invenio_search import SearchError, compiled
 
 MAX_SIZE = {True: 100, False: 25}
@@ -244,7 +244,10 @@ class FakeInvenio:
             datetime.now(UTC),
         )
         self.records[record.id] = record
-        return httpx.Response(201, json=shown(record, self.url, True))
+        # Kept, but not as it is; that a draft has no files yet is told in the same place.
+        missing = {"field": "files.enabled", "messages": ["Missing uploaded files."]}
+        errors = [*problems(record.metadata), missing]
+        return httpx.Response(201, json={**shown(record, self.url, True), "errors": errors})
 
     def _own(self, user: str | None, number: str) -> Stored:
         record = self.records.get(number)
@@ -276,8 +279,8 @@ class FakeInvenio:
         return self._write_files(request, record, rest)
 
     def _publish(self, record: Stored) -> httpx.Response:
-        if problem := find_problem(record.metadata):
-            raise Refused(400, "A validation error occurred.", [problem])
+        if wrong := problems(record.metadata):
+            raise Refused(400, "A validation error occurred.", wrong)
         if not record.files or any(f["status"] != "completed" for f in record.files.values()):
             raise Refused(400, "One or more files have not completed their transfer.")
         record.published = True

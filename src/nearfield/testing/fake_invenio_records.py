@@ -62,12 +62,22 @@ def checked(metadata: dict[str, Any]) -> dict[str, Any]:
     return metadata
 
 
-def find_problem(metadata: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What keeps it from being published."""
-    for name in _REQUIRED:
-        if not metadata.get(name):
-            return {"field": f"metadata.{name}", "messages": ["Missing data for required field."]}
-    return None
+def problems(metadata: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What keeps it from being published: told of a new draft, refused later."""
+    found = [
+        {"field": f"metadata.{name}", "messages": ["Missing data for required field."]}
+        for name in _REQUIRED
+        if not metadata.get(name)
+    ]
+    found += [
+        {"field": f"metadata.{name}", "messages": ["Shorter than minimum length 3."]}
+        for name in ("title", "description")
+        if 0 < len(metadata.get(name) or "") < 3
+    ]
+    if not metadata.get("publisher"):
+        words = "Missing publisher field required for DOI registration."
+        found.append({"field": "metadata.publisher", "messages": [words]})
+    return found
 
 
 def shown(record: Any, url: str, files: bool) -> dict[str, Any]:

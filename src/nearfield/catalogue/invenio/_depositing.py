@@ -12,6 +12,7 @@ import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple, Protocol
+from urllib.parse import urlsplit
 
 from nearfield.catalogue._derive import request_digest
 from nearfield.catalogue._inherit import Inherited, inherited, inherited_access
@@ -55,6 +56,7 @@ class Wish(NamedTuple):
     inputs: Sequence[Dataset]
     facts: Inherited
     creator: Creator
+    publisher: str
     license: str | None
     embargo: datetime | None
     """Public from then on."""
@@ -75,7 +77,9 @@ class Deposits(Protocol):
         """As it is now, whatever the index says; ``None`` where it is gone."""
         ...
 
-    async def create(self, wish: Wish) -> RdmRecord: ...
+    async def create(self, wish: Wish) -> RdmRecord:
+        """Raises CatalogueError where its metadata would not be published; nothing is left."""
+        ...
 
     async def kept(self, draft: RdmRecord) -> dict[str, Kept]: ...
 
@@ -239,6 +243,7 @@ def _wish(
         inputs,
         inherited(wanted, inputs),
         Creator(family.strip(), given.strip()),
+        settings.publisher or urlsplit(settings.url).hostname or deposits.name,
         settings.license,
         access.embargo_until if access.public and not public else None,
         public,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from html import escape
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from nearfield.catalogue._http import SourceClient, segment
 from nearfield.catalogue.invenio._depositing import WRITING, Kept, Wish
+from nearfield.catalogue.invenio._html import html_of
 from nearfield.catalogue.invenio._legacy_records import ALTERNATE, RELATION, entries_of, record_of
 from nearfield.catalogue.invenio._manifest import KEY, MAX_MANIFEST, name_of_run, read_manifest
 from nearfield.catalogue.invenio._rdm import FOUND, Found, picture_in
@@ -226,8 +226,8 @@ def _metadata(wish: Wish) -> dict[str, Any]:
     metadata: dict[str, Any] = {
         "upload_type": "dataset",
         "title": wanted.title,
-        # HTML, and never empty.
-        "description": escape(wanted.description or wanted.title, quote=False),
+        # Never empty.
+        "description": html_of(wanted.description or wanted.title),
         "creators": [{"name": ", ".join(part for part in wish.creator if part)}],
         "publication_date": datetime.now(UTC).date().isoformat(),
         "keywords": list(dict.fromkeys([*wish.facts.keywords, *wish.facts.techniques])),

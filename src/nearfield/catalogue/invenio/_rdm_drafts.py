@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from nearfield.catalogue._http import segment
 from nearfield.catalogue.invenio._depositing import WRITING, Kept, Wish
+from nearfield.catalogue.invenio._html import html_of
 from nearfield.catalogue.invenio._manifest import name_of_run
 from nearfield.catalogue.invenio._rdm import FOUND, RdmServer
 from nearfield.catalogue.invenio._rdm_records import DERIVED_FROM, RdmFile, RdmRecord
@@ -51,7 +52,17 @@ class RdmDrafts:
 
     async def create(self, wish: Wish) -> RdmRecord:
         body = {"access": _access(wish), "files": {"enabled": True}, "metadata": _metadata(wish)}
-        return await self._record("POST", "api/records", body)
+        made = await self._record("POST", "api/records", body)
+        # Kept all the same, without what is wrong; said now, before gigabytes are sent for nothing.
+        wrong = [one for one in made.errors if not one.field.startswith("files")]
+        if wrong:
+            await self.discard(made)
+            told = "; ".join(f"{one.field}: {one.said}" for one in wrong[:5])
+            raise CatalogueError(
+                f"{self.name}: does not take the result's metadata: {told[:400]}",
+                hint="nothing was sent; say it otherwise, and publish again",
+            )
+        return made
 
     async def kept(self, draft: RdmRecord) -> dict[str, Kept]:
         listed = await self._client.json("GET", f"{_place(draft)}/files", seconds=WRITING)
@@ -126,6 +137,7 @@ def _metadata(wish: Wish) -> dict[str, Any]:
         "publication_date": datetime.now(UTC).date().isoformat(),
         "resource_type": {"id": "dataset"},
         "creators": [{"person_or_org": person}],
+        "publisher": wish.publisher,
         "identifiers": [{"identifier": name_of_run(wish.wanted), "scheme": "urn"}],
         "related_identifiers": [
             {
@@ -140,7 +152,7 @@ def _metadata(wish: Wish) -> dict[str, Any]:
         "subjects": [{"subject": word} for word in words],
     }
     if wish.wanted.description:
-        metadata["description"] = wish.wanted.description
+        metadata["description"] = html_of(wish.wanted.description)
     if wish.license is not None:
         metadata["rights"] = [{"id": wish.license}]
     return metadata

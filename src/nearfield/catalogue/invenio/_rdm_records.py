@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from nearfield.catalogue.invenio._html import text_of
 from nearfield.catalogue.invenio._manifest import KEY, Manifest, run_in
 from nearfield.datasets import MAX_TITLE, Access, DataFile, Dataset
 
@@ -129,6 +130,19 @@ class RdmFile(_Model):
     updated: datetime | None = None
 
 
+class Problem(_Model):
+    """What keeps a draft from being published."""
+
+    field: str = ""
+    messages: Any = None
+
+    @property
+    def said(self) -> str:
+        """In one line."""
+        parts = self.messages if isinstance(self.messages, list) else [self.messages]
+        return " ".join(" ".join(str(part).split()) for part in parts if part)
+
+
 class RdmRecord(_Model):
     """A record or a draft."""
 
@@ -141,6 +155,7 @@ class RdmRecord(_Model):
     pids: dict[str, _Doi] = {}
     files: _Files = _Files()
     links: dict[str, Any] = {}
+    errors: tuple[Problem, ...] = ()
 
     @property
     def doi(self) -> str | None:
@@ -228,7 +243,7 @@ def dataset_of(
         pid=pids.of(record.id),
         type="derived" if inputs or run_id else "raw",
         title=title,
-        description=metadata.description,
+        description=manifest.description if manifest else text_of(metadata.description),
         techniques=manifest.techniques if manifest else (),
         technique_ids=manifest.technique_ids if manifest else (),
         instrument=manifest.instrument if manifest else None,

@@ -14,6 +14,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from nearfield.catalogue._http import ATTEMPTS, MAX_REDIRECTS, Credentials, SourceClient, segment
+from nearfield.catalogue._http_answers import TooLongError
 from nearfield.errors import (
     CatalogueError,
     CatalogueUnavailableError,
@@ -142,20 +143,20 @@ async def test_too_long_is_read_no_further_than_the_bound() -> None:
             yield b" " * 10_000
 
     asked = Asked(always(200, content=pieces()))
-    assert "more than 0.1 MB" in await asked.fails(CatalogueError, max_body=100_000)
+    assert "more than 0.1 MB" in await asked.fails(TooLongError, max_body=100_000)
     assert sent <= 120_000
 
 
 async def test_ten_megabytes_are_too_much_by_default() -> None:
     asked = Asked(always(200, content=b" " * 10_000_000))
-    assert "more than 8 MB" in await asked.fails(CatalogueError)
+    assert "more than 8 MB" in await asked.fails(TooLongError)
     assert len(asked.requests) == 1
 
 
 async def test_packed_answers_count_unpacked() -> None:
     packed = gzip.compress(b" " * 10_000_000)
     asked = Asked(always(200, content=packed, headers={"content-encoding": "gzip"}))
-    assert "more than 8 MB" in await asked.fails(CatalogueError)
+    assert "more than 8 MB" in await asked.fails(TooLongError)
     packed = gzip.compress(json.dumps({"a": 1}).encode())
     good = Asked(always(200, content=packed, headers={"content-encoding": "gzip"}))
     assert await good.client.json("GET", "/x") == {"a": 1}
