@@ -20,6 +20,7 @@ from nearfield.doctor import (
     profiles,
     sessions,
     slurm,
+    sources,
     storages,
     unix_account,
 )
@@ -40,6 +41,7 @@ CHECKS: dict[str, Check] = {
     "launcher": launcher_code.check,
     "sudo": launcher_rights.check,
     "catalogue": catalogue.check,
+    "sources": sources.check,
     "ports": node_ports.check,
     "apptainer": apptainer.check,
     "account": unix_account.check,
