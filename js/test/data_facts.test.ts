@@ -27,9 +27,22 @@ test("what nobody said has no row", () => {
   assert.deepEqual(facts(bare, NOW, english), [["PID", "a/b"]]);
 });
 
+test("of many names the first are shown", () => {
+  const creators = (count: number): string => {
+    const names = Array.from({ length: count }, (_, at) => `P${at}`);
+    const dataset: Dataset = { pid: "p", type: "raw", title: "t", techniques: [], size: 0, creators: names };
+    return facts(dataset, NOW, english).find(([name]) => name === "By")?.[1] ?? "";
+  };
+  assert.equal(creators(2), "P0; P1");
+  assert.match(creators(11), /P9; P10$/);
+  assert.match(creators(200), /^P0; .*P9; and 190 more$/);
+});
+
 test("counts and values", () => {
   assert.equal(totalWords(1, true, english), "1 dataset");
   assert.equal(totalWords(10_000, false, english), "10,000+ datasets");
+  assert.equal(totalWords(1, false, english), "1+ datasets");
+  assert.equal(totalWords(1234, true, english), "1,234 datasets");
   assert.equal(valueWords({ value: 12.0000001, unit: "keV" }), "12 keV");
   assert.equal(valueWords([1, 2]), "[1,2]");
   assert.equal(valueWords("x".repeat(999)).length, 201);

@@ -131,6 +131,24 @@ test("an answer that breaks off is no answer", async () => {
   assert.equal(model.failure?.reason, "unreachable");
 });
 
+test("a setting that changes counts at once, and only where something is shown", async () => {
+  const { model, running, counted, changes } = byHand();
+  model.use({ limit: 20, order: "relevance", facets: true });
+  assert.deepEqual([running.length, counted.length], [0, 0]);
+  const search = model.search("a");
+  assert.deepEqual([nth(running, 0).asked.limit, nth(running, 0).asked.order, counted], [20, "relevance", ["a"]]);
+  nth(running, 0).tell(end(0));
+  nth(running, 0).end();
+  await search;
+  changes.length = 0;
+  model.use({ facets: false });
+  assert.deepEqual([model.facetsWanted, changes], [false, ["facets"]]);
+  model.use({ limit: 30 });
+  assert.equal(running.length, 1, "the next page is longer, this one stays");
+  model.use({ order: "newest" });
+  assert.deepEqual([nth(running, 1).asked.order, nth(running, 1).asked.limit], ["newest", 30]);
+});
+
 test("counts are asked for where they are shown, once for each search", async () => {
   const { model, running, counted } = byHand();
   void model.search("a");

@@ -36,12 +36,21 @@ test("each line is told when it is there, not when all are", async () => {
 });
 
 test("half a line at the end is an error, and the stream is let go of", async () => {
-  await assert.rejects(readLines(stream(bytes('{"a":1}\n{"b"')), () => undefined), SyntaxError);
+  const half = readLines(stream(bytes('{"a":1}\n{"b"')), () => undefined);
+  await assert.rejects(half, { message: "The answer broke off in the middle.", reason: "unreachable" });
   let cancelled = false;
   const body = new ReadableStream<Uint8Array>({
     pull: (controller) => controller.enqueue(bytes("1\nx\n")),
     cancel: () => void (cancelled = true),
   });
-  await assert.rejects(readLines(body, () => undefined), SyntaxError);
+  // What a browser says about JSON is no word for people.
+  await assert.rejects(readLines(body, () => undefined), { name: "Error", message: /not one that this page reads/ });
   assert.ok(cancelled);
+});
+
+test("a connection that is lost is told as that, a search that is given up stays one", async () => {
+  const lost = (error: unknown): ReadableStream<Uint8Array> => new ReadableStream({ start: (controller) => controller.error(error) });
+  const read = (error: unknown): Promise<void> => readLines(lost(error), () => undefined);
+  await assert.rejects(read(new TypeError("network error")), { reason: "unreachable", message: /broke off/ });
+  await assert.rejects(read(new DOMException("gone", "AbortError")), { name: "AbortError" });
 });

@@ -3,6 +3,8 @@ import { bytes, day } from "../lib/words.ts";
 import type { Trans } from "./trans.ts";
 import type { Access, Dataset, SourceState, Summary } from "./types.ts";
 
+const FEW = 10;
+
 /** Can the session make a picture of it? It has a signal to plot, and its bytes are here. */
 export function canBePictured(dataset: Dataset): boolean {
   const away = dataset.availability === "tape" || dataset.availability === "remote";
@@ -66,14 +68,14 @@ export function facts(dataset: Dataset, now: number, trans: Trans): [string, str
     [trans.__("Sample"), dataset.sample],
     [trans.__("Proposal"), dataset.proposal],
     [dataset.type === "derived" ? trans.__("Made") : trans.__("Measured"), when ? moment(when) : ""],
-    [trans.__("By"), (dataset.creators ?? []).join("; ")],
+    [trans.__("By"), few(dataset.creators, "; ", trans)],
     [trans.__("Format"), dataset.format],
     [trans.__("Size"), dataset.size > 0 ? bytes(dataset.size) : ""],
     [trans.__("Data"), placeWords(dataset, trans)],
     [trans.__("Who may see it"), rightsWords(dataset.access, now, trans)],
     [trans.__("Licence"), dataset.license],
-    [trans.__("Keywords"), (dataset.keywords ?? []).join(", ")],
-    [trans.__("Software"), (dataset.used_software ?? []).join(", ")],
+    [trans.__("Keywords"), few(dataset.keywords, ", ", trans)],
+    [trans.__("Software"), few(dataset.used_software, ", ", trans)],
     [trans.__("DOI"), dataset.doi],
     [trans.__("Catalogue"), dataset.source],
     [trans.__("PID"), dataset.pid],
@@ -98,14 +100,25 @@ export function valueWords(value: unknown): string {
   return cut(short);
 }
 
-function cut(text: string): string {
-  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
+/** The beginning of a text that is too long for its place. */
+export function cut(text: string, most = 200): string {
+  return text.length > most ? `${text.slice(0, most)}…` : text;
+}
+
+/** The first ten, and how many more there are. */
+function few(all: readonly string[] | null | undefined, between: string, trans: Trans): string {
+  const list = all ?? [];
+  const rest = list.length - FEW;
+  // One more takes no more room than the words about it.
+  if (rest < 2) return list.join(between);
+  return [...list.slice(0, FEW), trans.__("and %1 more", String(rest))].join(between);
 }
 
 /** `1,234 datasets`, `10,000+ datasets`. */
 export function totalWords(total: number, exact: boolean, trans: Trans): string {
   const count = total.toLocaleString("en") + (exact ? "" : "+");
-  return total === 1 && exact ? trans.__("1 dataset") : trans.__("%1 datasets", count);
+  // Languages have more than two forms; the number itself is told with its separators.
+  return trans._n("%2 dataset", "%2 datasets", exact ? total : total + 1, count);
 }
 
 /** What a source that did not answer has to say; "" for one that did or is being asked. */

@@ -1,6 +1,8 @@
 // What is searched, found and shown; the views follow it. No document, no JupyterLab.
+import { brokeOff } from "./ndjson.ts";
 import type { DataSource } from "./source.ts";
-import { DataError, asDataError } from "./source.ts";
+import type { DataError } from "./source.ts";
+import { asDataError } from "./source.ts";
 import { toggled } from "./text.ts";
 import type { Dataset, Facets, Order, Ref, SearchEvent, SourceState, Summary } from "./types.ts";
 
@@ -65,11 +67,19 @@ export class DataModel {
     return () => this.listeners.delete(listener);
   }
 
+  /** Takes settings on, while something is shown too; what is not given stays. */
   use(settings: Partial<Settings>): void {
-    this.limit = settings.limit ?? this.limit;
-    this.order = settings.order ?? this.order;
-    this.facetsWanted = settings.facets ?? this.facetsWanted;
-    if (this.asked && this.facetsWanted) void this.count();
+    const { limit = this.limit, order = this.order, facets = this.facetsWanted } = settings;
+    const begun = this.asked || this.busy;
+    const sorted = order === this.order;
+    this.limit = limit;
+    this.order = order;
+    if (facets !== this.facetsWanted) {
+      this.facetsWanted = facets;
+      this.tell("facets");
+      if (facets && begun) void this.count();
+    }
+    if (!sorted && begun) void this.search(this.query);
   }
 
   /** Searches for `text`; a search that is under way is given up. */
@@ -109,7 +119,7 @@ export class DataModel {
   }
 
   /** The catalogues that have the dataset, the one that told it first. */
-  sourcesOf(dataset: Summary): string[] {
+  sourcesOf(dataset: { pid: string; source?: string | null }): string[] {
     return [...(dataset.source ? [dataset.source] : []), ...(this.elsewhere.get(dataset.pid) ?? [])];
   }
 
@@ -171,7 +181,7 @@ export class DataModel {
         },
         signal,
       );
-      if (!ended && !signal.aborted) throw new DataError("The answer broke off in the middle.", "unreachable");
+      if (!ended && !signal.aborted) throw brokeOff();
     } catch (error) {
       if (signal.aborted) return;
       this.failure = asDataError(error);

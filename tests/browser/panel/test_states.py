@@ -172,6 +172,43 @@ def test_a_title_with_a_script_is_text(lab: Lab, shot: Shot) -> None:
     assert lab.panel.locator("script, img").count() == 0
 
 
+def test_what_is_not_known_is_not_said_to_be_nothing(lab: Lab, shot: Shot) -> None:
+    """An answer that breaks off is not all there is; silence is not that nothing fits."""
+    row = {"pid": "m/1", "title": "נתונים 12", "techniques": [], "size": 0, "type": "raw"}
+    also = {"event": "also", "pid": "m/1", "source": "far-icat"}
+    some = [{"event": "datasets", "source": "lab", "datasets": [{**row, "source": "lab"}]}, also]
+    silent = [
+        {
+            "event": "source",
+            "source": "far-icat",
+            "state": "timeout",
+            "message": "no answer in 3 s",
+        },
+        {"event": "end", "total": 0, "total_exact": True, "next": None},
+    ]
+    answers = {
+        "broken": "".join(json.dumps(one) + "\n" for one in some) + '{"event": "da',
+        "silent": "".join(json.dumps(one) + "\n" for one in silent),
+    }
+    lab.page.route(
+        re.compile(r"/nearfield/api/datasets\?"),
+        lambda route: route.fulfill(
+            content_type="application/x-ndjson",
+            body=answers["broken" if "broken" in route.request.url else "silent"],
+        ),
+    )
+    lab.find("broken")
+    expect(lab.trouble("unreachable")).to_contain_text("broke off")
+    expect(lab.rows).to_have_count(1)
+    expect(lab.panel.get_by_text("That is all.")).to_have_count(0)
+    # A title in a language from right to left begins there.
+    title = lab.rows.first.locator(".nf-row-title")
+    assert title.evaluate("title => getComputedStyle(title).direction") == "rtl"
+    lab.find("silent")
+    expect(lab.trouble("silent")).to_contain_text("No catalogue answered")
+    shot(lab.page, "panel-nobody-answered")
+
+
 def test_a_dataset_that_is_gone_when_its_card_is_opened(lab: Lab) -> None:
     lab.find("lysozyme")
     refusal = {"message": "no dataset seeded/000002", "hint": None, "reason": "not-found"}

@@ -6,6 +6,7 @@ import { ServerConnection } from "@jupyterlab/services";
 import { ISettingRegistry } from "@jupyterlab/settingregistry";
 import { IStateDB } from "@jupyterlab/statedb";
 import { ITranslator, nullTranslator } from "@jupyterlab/translation";
+import type { Settings } from "../../../src/data/model.ts";
 import type { Ref } from "../../../src/data/types.ts";
 import { DataPanel } from "../components/panel.ts";
 import { dataIcon } from "../icon.ts";
@@ -45,9 +46,14 @@ export const panelPlugin: JupyterFrontEndPlugin<IDataPanel> = {
     restorer?.add(panel, panel.id);
 
     void registry?.load(ID).then((loaded) => {
+      let before: Settings | undefined;
       const use = (): void => {
         const { limit, order, facets } = loaded.composite as Record<string, unknown>;
-        panel.model.use({ limit: Number(limit) || 50, order: order === "relevance" ? order : "newest", facets: facets === true });
+        const now: Settings = { limit: Number(limit) || 50, order: order === "relevance" ? order : "newest", facets: facets === true };
+        // What was chosen in the panel since then stays, unless it is that setting which changes.
+        const changed = Object.entries(now).filter(([name, value]) => value !== before?.[name as keyof Settings]);
+        before = now;
+        panel.model.use(Object.fromEntries(changed));
       };
       loaded.changed.connect(use);
       use();

@@ -1,7 +1,7 @@
 // One dataset: what it is, who may see it, where it came from, and what can be done with it.
 import { h } from "../../lib/dom.ts";
 import { bytes } from "../../lib/words.ts";
-import { about, badges, canBePictured, facts, valueWords } from "../facts.ts";
+import { about, badges, canBePictured, cut, facts, valueWords } from "../facts.ts";
 import type { DataModel } from "../model.ts";
 import { asDataError } from "../source.ts";
 import type { Trans } from "../trans.ts";
@@ -87,8 +87,9 @@ export class CardView {
   private fill(dataset: Dataset, ref: Ref, signal: AbortSignal): void {
     const { trans } = this;
     const title = dataset.title || dataset.pid;
-    this.heading = h("h2", { tabindex: "-1", title }, title.length > 1000 ? `${title.slice(0, 1000)}…` : title);
+    this.heading = h("h2", { tabindex: "-1", dir: "auto", title }, cut(title, 1000));
     const marks = badges(dataset, trans).map((text) => h("span", { class: "nf-badge" }, text));
+    const catalogues = this.model.sourcesOf(dataset).join(", ");
     const frame = h("div", { class: "nf-picture" });
     const related = h("div", { class: "nf-related" });
     const files = h("div", { class: "nf-files" });
@@ -98,9 +99,9 @@ export class CardView {
         marks.length ? h("p", { class: "nf-row-marks" }, ...marks) : null,
         frame,
         this.buttons(dataset),
-        dataset.description ? h("p", { class: "nf-description" }, dataset.description) : null,
+        dataset.description ? h("p", { class: "nf-description", dir: "auto" }, dataset.description) : null,
         this.warnings(dataset.warnings ?? []),
-        h("dl", { class: "nf-facts" }, ...facts(dataset, Date.now(), trans).flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
+        h("dl", { class: "nf-facts" }, ...facts({ ...dataset, source: catalogues }, Date.now(), trans).flatMap(([name, value]) => [h("dt", {}, name), h("dd", { dir: "auto" }, value)])),
         related,
         this.values(dataset.scientific ?? {}),
         files,
@@ -182,7 +183,7 @@ export class CardView {
     return h(
       "li",
       {},
-      h("button", { type: "button", class: "nf-link", onclick: open }, dataset.title || dataset.pid),
+      h("button", { type: "button", class: "nf-link", dir: "auto", onclick: open }, cut(dataset.title || dataset.pid)),
       h("span", { class: "nf-row-about" }, ` ${about(dataset)}`),
     );
   }

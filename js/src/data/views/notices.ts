@@ -65,6 +65,8 @@ export class Notices {
   }
 
   update(): void {
+    // How far it is can be seen; heard is how it ended, or a screen reader would never be quiet.
+    this.status.setAttribute("aria-live", this.model.busy ? "off" : "polite");
     say(this.status, this.words());
     this.status.classList.toggle("nf-busy", this.model.busy);
     this.troubles();
@@ -133,8 +135,25 @@ export class Notices {
     else this.block.replaceChildren();
   }
 
+  /** Who did not answer may have what is looked for. */
+  private silent(): HTMLElement | null {
+    const { model, trans } = this;
+    const states = [...model.sources.values()].map((one) => one.state);
+    const without = states.filter((state) => state === "timeout" || state === "failed").length;
+    if (!without) return null;
+    return h(
+      "div",
+      { class: "nf-trouble", "data-reason": "silent" },
+      h("h3", {}, states.includes("answered") ? trans.__("Nothing found so far") : trans.__("No catalogue answered")),
+      h("p", {}, trans.__("The catalogues named above did not answer: what you look for may be in them.")),
+      h("div", { class: "nf-buttons" }, h("button", { type: "button", class: "jp-mod-styled", onclick: () => void model.again() }, trans.__("Try again"))),
+    );
+  }
+
   private nothing(): HTMLElement {
     const { model, trans } = this;
+    const silent = this.silent();
+    if (silent) return silent;
     const query = model.query.trim();
     if (!query)
       return h(

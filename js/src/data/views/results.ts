@@ -81,7 +81,7 @@ export class Results {
   }
 
   foot(): void {
-    const { found, next, busy } = this.model;
+    const { found, next, busy, failure } = this.model;
     this.list.hidden = found.length === 0;
     this.list.setAttribute("aria-busy", String(busy));
     this.list.classList.toggle("nf-stale", busy && this.model.total === null && found.length > 0);
@@ -89,7 +89,8 @@ export class Results {
     const held = this.moreButton === document.activeElement;
     this.moreButton.hidden = !more;
     if (held && !more) this.focus();
-    say(this.end, more || found.length === 0 || busy ? "" : this.trans.__("That is all."));
+    // Of an answer that broke off nobody knows how much is missing.
+    say(this.end, more || found.length === 0 || busy || failure ? "" : this.trans.__("That is all."));
     if (!busy) this.waiting = false;
   }
 
@@ -122,7 +123,7 @@ export class Results {
         "data-at": String(at),
         "data-pid": dataset.pid,
       },
-      h("span", { class: "nf-row-title" }, ...title),
+      h("span", { class: "nf-row-title", dir: "auto" }, ...title),
       h("span", { class: "nf-row-about" }, about(dataset)),
       marks.length || from ? h("span", { class: "nf-row-marks" }, ...marks, from) : null,
     );
