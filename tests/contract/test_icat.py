@@ -9,13 +9,17 @@ import pytest
 from nearfield.catalogue import Catalogue
 from nearfield.datasets import Dataset, Principal
 from nearfield.testing.catalogue_contract import CatalogueContract
-from sourcelab.icat import filled, held, seen_by
+from sourcelab.icat import PIDS, filled, held, seen_by
 from sourcelab.renamed import Renamed
 
 
 class TestIcat(CatalogueContract):
     stable_pages = False
     ranks = False
+    absent = PIDS.of(404404)
+
+    def named(self, pid: str) -> str:
+        return self.names.get(pid, pid)
 
     def held(self, dataset: Dataset) -> Dataset:
         return held(dataset)
@@ -30,11 +34,11 @@ class TestIcat(CatalogueContract):
 
     @pytest.fixture
     async def as_user(self) -> AsyncIterator[Callable[[Principal], Catalogue]]:
-        icat, names = filled()
+        icat, self.names = filled()
         made: list[Renamed] = []
 
         def make(user: Principal) -> Catalogue:
-            made.append(seen_by(user, icat, names))
+            made.append(seen_by(user, icat, self.names))
             return made[-1]
 
         yield make

@@ -13,18 +13,22 @@ from nearfield.catalogue import Catalogue
 from nearfield.catalogue.invenio._manifest import keys_of
 from nearfield.datasets import DataFile, Dataset, DerivedDataset, Principal
 from nearfield.testing.catalogue_contract import CatalogueContract
-from sourcelab.invenio import filled, held, seen_by
+from sourcelab.invenio import PIDS, filled, held, seen_by
 from sourcelab.renamed import Renamed
 
 
 class TestInvenio(CatalogueContract):
     stable_pages = False
     ranks = False
+    absent = PIDS.of("zzzzz-99999")
 
     @pytest.fixture(autouse=True)
     def _places(self, tmp_path: Path) -> None:
         self.folder = tmp_path
         self.invenio, self.names = filled()
+
+    def named(self, pid: str) -> str:
+        return self.names.get(pid, pid)
 
     def held(self, dataset: Dataset) -> Dataset:
         return held(dataset, self.names)

@@ -70,3 +70,16 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
     import nearfield
 
     assert not hasattr(nearfield, "reduce")
+
+
+def test_a_search_in_a_script_imports_nothing_that_draws() -> None:
+    """httpx's own command would bring rich and pygments along: a seventh of the start."""
+    said = python(
+        "import sys\n"
+        "from nearfield.cli import main\n"
+        "try:\n"
+        "    main(['catalogue', 'search', '--json', '--catalogue', '/nowhere.sqlite'])\n"
+        "except SystemExit:\n"
+        "    print('httpx' in sys.modules, {'rich', 'pygments'} & set(sys.modules))\n"
+    )
+    assert said == "True set()\n"

@@ -61,6 +61,9 @@ def _common(
 
 def main(argv: list[str] | None = None) -> None:
     """Run the command line and exit with its code."""
+    # httpx brings a command of its own, and imports what that needs (rich, pygments) with it: a
+    # seventh of what a search imports. This process is ours alone.
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
     sys.exit(run_command(sys.argv[1:] if argv is None else argv))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, tzinfo
 
 from nearfield.catalogue.icat import IcatCatalogue
@@ -45,8 +46,10 @@ def settings(**fields: object) -> IcatSource:
     )
 
 
-def filled(*, prepared: bool = True, zone: tzinfo = UTC) -> tuple[FakeIcat, dict[str, str]]:
-    """A server with SEED, and the suite's names with the ids that they have there."""
+def filled(
+    datasets: Iterable[Dataset] = SEED, *, prepared: bool = True, zone: tzinfo = UTC
+) -> tuple[FakeIcat, dict[str, str]]:
+    """A server with ``datasets``, and the suite's names with the ids that they have there."""
     icat = FakeIcat(
         passwords={user.name: f"password-of-{user.name}" for user in USERS},
         tokens={f"token-of-{user.name}": user.name for user in USERS},
@@ -60,7 +63,7 @@ def filled(*, prepared: bool = True, zone: tzinfo = UTC) -> tuple[FakeIcat, dict
     if prepared:
         for name in ("nearfield_run", "nearfield_job_parameters", "nearfield_scientific"):
             _parameter_type(icat, name, "STRING", "n/a")
-    names = {dataset.pid: put(icat, dataset) for dataset in SEED}
+    names = {dataset.pid: put(icat, dataset) for dataset in datasets}
     return icat, names
 
 

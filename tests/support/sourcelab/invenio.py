@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -35,14 +36,16 @@ def settings(**fields: object) -> InvenioSource:
     )
 
 
-def filled() -> tuple[FakeInvenio, dict[str, str]]:
-    """A repository with SEED, and the suite's names with the ids that they have there."""
+def filled(
+    datasets: Iterable[Dataset] = SEED, url: str = URL
+) -> tuple[FakeInvenio, dict[str, str]]:
+    """A repository with ``datasets``, and the suite's names with the ids that they have there."""
     invenio = FakeInvenio(
-        url=URL,
+        url=url,
         tokens={f"token-of-{user.name}": user.name for user in USERS},
         admins={ADMIN.name},
     )
-    return invenio, {dataset.pid: put(invenio, dataset) for dataset in SEED}
+    return invenio, {dataset.pid: put(invenio, dataset) for dataset in datasets}
 
 
 def put(invenio: FakeInvenio, dataset: Dataset) -> str:
@@ -78,7 +81,7 @@ def put(invenio: FakeInvenio, dataset: Dataset) -> str:
             for file in dataset.files
         },
     )
-    return PIDS.of(record.id)
+    return Pids(invenio.url, "records").of(record.id)
 
 
 def created(dataset: Dataset) -> datetime:

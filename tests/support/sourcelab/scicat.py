@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -72,13 +72,13 @@ def accounts(**fields: Any) -> list[FakeUser]:
     ]
 
 
-def filled(**fields: Any) -> FakeSciCat:
-    """A backend that holds ``SEED``."""
+def filled(datasets: Sequence[Dataset] = SEED, **fields: Any) -> FakeSciCat:
+    """A backend that holds ``datasets``."""
     people = {key: fields.pop(key) for key in ("names_pids", "deletes") if key in fields}
     fake = FakeSciCat(accounts(**people), **fields)
-    for name in instruments_of(SEED):
+    for name in instruments_of(datasets):
         fake.add_instrument(instrument_id(name), name)
-    for dataset in SEED:
+    for dataset in datasets:
         fake.add(record_of(dataset))
         fake.add_files(dataset.pid, files_of(dataset))
     return fake

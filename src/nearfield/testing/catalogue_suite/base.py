@@ -26,6 +26,8 @@ class ContractBase:
     """False where the source cannot order by relevance and gives its own order."""
     anonymous: ClassVar[bool] = True
     """False where nobody is answered without an account."""
+    absent: ClassVar[str] = "absent-404"
+    """A PID that the source could have given, and has not."""
 
     @pytest.fixture
     def as_user(self) -> AsUser:
@@ -43,6 +45,10 @@ class ContractBase:
     def held(self, dataset: Dataset) -> Dataset:
         """``dataset`` as this kind of source holds it, without what it has no word for."""
         return dataset
+
+    def named(self, pid: str) -> str:
+        """What the source itself calls it. Override where it gives the names."""
+        return pid
 
     def listed(self, dataset: Dataset) -> Dataset:
         """``dataset`` as a page of a search shows it, where that is less than the record."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import pytest
 
 from nearfield.catalogue import Catalogue
@@ -88,6 +90,25 @@ class RightsContract(ContractBase):
         with pytest.raises(NearfieldError):
             await self.derive(catalogue, wanted)
         assert await self.pids(as_user(PEOPLE["admin"]), type="derived") == []
+
+    async def test_what_is_hidden_is_told_as_what_is_not_there(self, as_user: AsUser) -> None:
+        """That something exists is already a word about it."""
+        alice, hidden = as_user(ALICE), BOBS.pid
+
+        async def told(work: Callable[[str], Awaitable[object]], pid: str) -> tuple[str, str]:
+            with pytest.raises(HIDDEN) as refused:
+                await work(pid)
+            said = str(refused.value).replace(self.named(pid), "PID")
+            return type(refused.value).__name__, said
+
+        for ask in (alice.get, alice.files, alice.thumbnail):
+            assert await told(ask, hidden) == await told(ask, self.absent)
+        self.needs_derive(alice)
+
+        async def derive(pid: str) -> object:
+            return await self.derive(alice, a_result(input_datasets=(ALICES.pid, pid)))
+
+        assert await told(derive, hidden) == await told(derive, self.absent)
 
     async def test_nobody_derives_without_an_account(self, as_user: AsUser) -> None:
         with pytest.raises(NearfieldError):

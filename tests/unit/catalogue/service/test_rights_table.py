@@ -10,11 +10,11 @@ import httpx
 import pytest
 
 from nearfield.catalogue import CatalogueStore
-from nearfield.catalogue._hub_auth import HubAuthenticator
+from nearfield.catalogue._hub_auth import CACHE_SECONDS, HubAuthenticator
 from nearfield.catalogue.service import make_app
 from nearfield.config.serving import ServeConfig
 from nearfield.datasets import Dataset
-from nearfield.testing.catalogue_contract import PEOPLE, SEED, SEEN_BY, a_result
+from nearfield.testing.catalogue_contract import CHEMISTS, PEOPLE, SEED, SEEN_BY, a_result
 from nearfield.testing.fake_hub import ACCESS, PREFIX, FakeHub
 from nearfield.testing.synthetic import synthetic_dataset
 
@@ -152,3 +152,19 @@ async def test_who_deletes_a_result(
     wanted = {"alice": 204, "admin": 204, "writer": 204, "anonymous": 401}.get(who, 403)
     answer = await door.delete(f"/datasets/{made}", headers=token(who))
     assert answer.status_code == wanted
+
+
+async def test_a_group_that_was_left_counts_no_longer_than_the_hubs_answer(
+    door: httpx.AsyncClient, hub: FakeHub, clock: list[float]
+) -> None:
+    path = f"/datasets/{quote(CHEMISTS.pid, safe='')}"
+    derived = a_result(input_datasets=(CHEMISTS.pid,)).model_dump(mode="json")
+    assert (await door.get(path, headers=token("alice"))).status_code == 200
+    hub.answers["alice-token"]["groups"] = []
+    clock[0] += CACHE_SECONDS
+    for part in ("", "/files", "/links", "/thumbnail"):
+        assert (await door.get(path + part, headers=token("alice"))).status_code == 404
+    answer = await door.post("/datasets", json=derived, headers=token("alice"))
+    assert answer.status_code == 404
+    listed = (await door.get("/datasets", headers=token("alice"))).json()["datasets"]
+    assert CHEMISTS.pid not in {one["pid"] for one in listed}
