@@ -40,7 +40,10 @@ def picture_of(walk: Walk, path: str, names: list[str]) -> bytes | None:
             if error.kind != "missing":
                 raise
             continue
-        if isinstance(data, h5py.Dataset) and data.dtype.kind in "biuf" and data.size:
+        if not isinstance(data, h5py.Dataset) or data.dtype.kind not in "biuf":
+            continue
+        walk.check_extent(data)
+        if data.size:
             image = _line(walk, data) if _is_line(data.shape) else _frame(walk, data)
             if image is not None:
                 return _png(image)

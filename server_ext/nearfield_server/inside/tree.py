@@ -33,6 +33,7 @@ class Tree:
         said["attributes"] = attributes
         said["more"] = left
         if isinstance(found, h5py.Dataset):
+            self._walk.check_extent(found)
             said |= {"kind": "dataset", "shape": _shape(found), "dtype": str(found.dtype)}
         elif isinstance(found, h5py.Datatype):
             said |= {"kind": "type", "dtype": str(found.dtype)}

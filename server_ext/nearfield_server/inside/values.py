@@ -26,6 +26,7 @@ def part_of(walk: Walk, data: Any, text: str) -> dict[str, Any]:
     """
     if not isinstance(data, h5py.Dataset):
         raise LookError("usage", "this is no array")
+    walk.check_extent(data)
     if data.shape is None:
         return {"shape": [], "dtype": str(data.dtype), "slice": "", "data": None}
     _must_be_plain(data)

@@ -13,6 +13,7 @@ from typing import Any, Self
 import h5py
 from h5py import h5l
 
+from nearfield.hdf5_sources import extent_elsewhere, tried, unlimited
 from nearfield_server.inside.files import AllowedFiles, LookError
 
 MAX_LINKS = 16
@@ -91,7 +92,7 @@ class Walk:
         Raises:
             LookError: they lie in a file that may not be opened, or come in too large chunks.
         """
-        path = data.file.filename
+        self.check_extent(data, nested)
         if data.external:
             raise LookError(
                 "file", f"{data.name!r} keeps its values outside of HDF5", "open it in a notebook"
@@ -106,12 +107,27 @@ class Walk:
                 )
         if not data.is_virtual:
             return
+        self._check_sources(data, box, nested)
+
+    def check_extent(self, data: h5py.Dataset, nested: int = 0) -> None:
+        """May its shape be asked? A virtual dataset may grow with its sources: HDF5 opens them.
+
+        Raises:
+            LookError: they are files that may not be opened.
+        """
+        if extent_elsewhere(data.id):
+            self._check_sources(data, None, nested)
+
+    def _check_sources(
+        self, data: h5py.Dataset, box: list[tuple[int, int]] | None, nested: int
+    ) -> None:
         if nested >= MAX_NESTED:
             raise LookError("file", f"{data.name!r} is virtual over virtual data, again and again")
+        path = data.file.filename
         for number, source in enumerate(data.virtual_sources()):
             if number >= MAX_SOURCES:
                 raise LookError("file", f"{data.name!r} has more than {MAX_SOURCES} sources")
-            if _touches(source.vspace, box):
+            if box is None or _touches(source.vspace, box):
                 self._check_source(path, source, nested)
 
     def _check_source(self, path: str, source: Any, nested: int) -> None:
@@ -119,11 +135,18 @@ class Walk:
             raise LookError(
                 "file", f"{path!r} names its sources by a pattern", "open it in a notebook"
             )
-        where = path if source.file_name == "." else beside(path, source.file_name)
-        if not os.path.lexists(where):
+        if source.file_name == ".":
+            places = [path]
+        else:
+            places = [one for one in tried(path, source.file_name) if os.path.lexists(one)]
+        # HDF5 takes the first that it can open: none of them may be closed to this look.
+        for place in places:
+            self._allowed.check(place)
+        if not places:
             return  # HDF5 shows its fill value there
-        inner = self.at(where, source.dset_name)
+        inner = self.at(places[0], source.dset_name)
         if isinstance(inner, h5py.Dataset):
+            self.check_extent(inner, nested + 1)
             whole = [(0, max(0, edge - 1)) for edge in inner.shape]
             self.check_values(inner, whole, nested + 1)
 
@@ -149,6 +172,8 @@ def beside(path: str, other: str) -> str:
 
 
 def _touches(space: Any, box: list[tuple[int, int]]) -> bool:
+    if unlimited(space):
+        return True
     low, high = space.get_select_bounds()
     if len(low) != len(box):
         return True

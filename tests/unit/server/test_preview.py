@@ -150,6 +150,56 @@ async def test_only_files_of_the_record_and_links_in_their_storage(
         assert (answer.status_code, answer.json()["reason"]) == (404, "not-found")
 
 
+@pytest.mark.parametrize("grows", [False, True])
+async def test_nor_where_hdf5_itself_would_look_for_a_source(
+    server: Server, data: Path, tmp_path: Path, grows: bool
+) -> None:
+    """Below ``/``, where the process works, and the last part of a path beside the file."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    with h5py.File(outside / "other.h5", "w") as file:
+        file.create_dataset("x", data=[1, 2, 3], maxshape=(None,))
+    (data / "sneaky.h5").symlink_to(outside / "other.h5")
+    with h5py.File(data / "links.h5", "w") as file:
+        file["fine"] = [1]
+        for name, said in (
+            ("working", str(outside / "other.h5").lstrip("/")),
+            ("last", "/no/such/folder/sneaky.h5"),
+        ):
+            layout = h5py.VirtualLayout((3,), int, maxshape=(None,))
+            source = h5py.VirtualSource(said, "x", (3,), maxshape=(None,))
+            if grows:
+                layout[0 : h5py.h5s.UNLIMITED] = source[0 : h5py.h5s.UNLIMITED]
+            else:
+                layout[:3] = source[:3]
+            file.create_virtual_dataset(name, layout)
+    server.store.register([record(data / "links.h5")])
+    for path in ("working", "last"):
+        answer = await server.get("datasets/d/slice", params={"path": path})
+        assert (answer.status_code, answer.json()["reason"]) == (409, "unavailable"), path
+        assert "outside of the dataset's storage" in answer.json()["message"]
+    children = (await server.get("datasets/d/tree")).json()["node"]["children"]
+    found = {one["name"]: one for one in children}
+    assert found["fine"]["shape"] == [1]
+    # To tell the shape of what grows its sources would be opened.
+    assert [found[name].get("shape") for name in ("working", "last")] == 2 * [
+        None if grows else [3]
+    ]
+
+
+async def test_what_grows_with_files_of_its_storage_is_shown(server: Server, data: Path) -> None:
+    with h5py.File(data / "frames.h5", "w") as file:
+        file.create_dataset("x", data=[1, 2, 3], maxshape=(None,))
+    with h5py.File(data / "links.h5", "w") as file:
+        layout = h5py.VirtualLayout((1,), int, maxshape=(None,))
+        source = h5py.VirtualSource("frames.h5", "x", (1,), maxshape=(None,))
+        layout[0 : h5py.h5s.UNLIMITED] = source[0 : h5py.h5s.UNLIMITED]
+        file.create_virtual_dataset("growing", layout)
+    server.store.register([record(data / "links.h5")])
+    answer = await server.get("datasets/d/slice", params={"path": "growing"})
+    assert answer.json()["data"] == [1, 2, 3]
+
+
 async def test_with_storages_links_lead_into_the_files_own(
     server: Server, data: Path, tmp_path: Path
 ) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from nearfield.catalogue.metadata.values import number_of, text_of
 from nearfield.catalogue.metadata.walk import READ_ERRORS, Group, Walk, attribute, child, scalar
+from nearfield.hdf5_sources import values_elsewhere
 
 _FRAMES = re.compile(r"/[^/]+/data/data_\d{6}")
 _DETECTOR = (
@@ -61,9 +62,13 @@ def _take(said: dict[str, Any], group: Group, names: tuple[str, ...]) -> None:
 
 def _angle(said: dict[str, Any], group: Group, name: str) -> None:
     """One value a frame: the first says where it begins, the second the step."""
+    import h5py
+
     field = child(group.handle, name)
     try:
-        size = 0 if field is None else int(field.size or 0)
+        if not isinstance(field, h5py.Dataset) or values_elsewhere(field.id):
+            return
+        size = int(field.size or 0)
         ends = [float(value) for value in field[:2].ravel()] if size and field.shape else []
     except READ_ERRORS:
         return

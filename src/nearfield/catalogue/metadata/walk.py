@@ -15,6 +15,7 @@ from typing import Any
 from nearfield.catalogue.metadata.model import FileLink
 from nearfield.catalogue.metadata.values import MAX_TEXT, text_of
 from nearfield.datasets import ArrayInfo
+from nearfield.hdf5_sources import shape_may_be_asked, values_elsewhere
 
 MAX_OBJECTS = 50_000
 MAX_ARRAYS = 200
@@ -196,7 +197,9 @@ def scalar(group: Any, name: str, *, limit: int = 64) -> Any:
         else:
             found = child(group, name)
             opened = None if found is None else found.id
-        if not isinstance(opened, h5py.h5d.DatasetID) or _is_elsewhere(opened):
+        if not isinstance(opened, h5py.h5d.DatasetID) or values_elsewhere(opened):
+            # They would be read with the scanning account's rights, whosever they are: a title
+            # could be anybody's secret.
             return None
         if (shape := opened.shape) is None or not 0 < (size := math.prod(shape)) <= limit:
             return None
@@ -205,20 +208,6 @@ def scalar(group: Any, name: str, *, limit: int = 64) -> Any:
     except READ_ERRORS:
         return None
     return None
-
-
-def _is_elsewhere(opened: Any) -> bool:
-    """Are its values in other files? HDF5 would read those with the scanning account's rights,
-
-    whosever they are: a title could be anybody's secret. (A virtual scalar also crashes it.)
-    """
-    import h5py
-
-    how = opened.get_create_plist()
-    kind = how.get_layout()
-    if kind == h5py.h5d.CONTIGUOUS:
-        return bool(how.get_external_count())
-    return bool(kind == h5py.h5d.VIRTUAL)
 
 
 def _read(opened: Any, shape: tuple[int, ...], kind: Any) -> Any:
@@ -294,6 +283,10 @@ def _visit(found: Walk, group: Any, name: str, at: str, seen: set[Any]) -> Any:
     if key in seen:
         return None
     seen.add(key)
+    if isinstance(opened, h5py.h5d.DatasetID) and not shape_may_be_asked(opened):
+        _sources(found, at, _wrapped(opened))
+        found.warnings.append(f"{at}: its shape is in other files, which are not opened")
+        return None
     if isinstance(opened, h5py.h5d.DatasetID) and not opened.shape:
         return None  # one value, or none: nothing of an array, and not spread over files
     handle = _wrapped(opened)
@@ -311,6 +304,8 @@ def _visit(found: Walk, group: Any, name: str, at: str, seen: set[Any]) -> Any:
 
 def describe(at: str, handle: Any) -> ArrayInfo | None:
     """Shape, dtype and units of an array; ``None`` for scalars, strings and empty datasets."""
+    if not shape_may_be_asked(handle.id):
+        return None
     shape = handle.shape
     if not shape or (math.prod(shape) <= 1 and handle.maxshape == shape):
         return None
