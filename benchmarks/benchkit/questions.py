@@ -39,6 +39,8 @@ def questions(some: random.Random, each: int) -> Iterator[Question]:
             "order": "relevance",
         },
         "a proposal": lambda: {"proposal": f"P-{some.randrange(PROPOSALS):05d}"},
+        "a word of a proposal": lambda: {"proposal": f"{some.randrange(PROPOSALS):05d}"},
+        "a word of an instrument": lambda: {"instrument": f"{some.randrange(60):02d}"},
         "everything": dict,
         "an instrument and a technique": lambda: {
             "instrument": f"BL-{some.randrange(60):02d}",

@@ -166,7 +166,7 @@ test("a condition of the facets is a part of the search", () => {
   const { model, running } = byHand();
   void model.search("silver");
   void model.toggle("instrument", "ID10");
-  assert.equal(nth(running, 1).asked.q, "silver instrument:ID10");
+  assert.equal(nth(running, 1).asked.q, "silver instrument:=ID10");
   void model.toggle("instrument", "ID10");
   assert.equal(model.query, "silver");
 });

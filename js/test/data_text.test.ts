@@ -16,21 +16,23 @@ test("an error at the end has something to point at", () => {
 });
 
 test("a value that is more than a word is quoted", () => {
-  assert.equal(condition("instrument", "ID10"), "instrument:ID10");
-  assert.equal(condition("sample", "silver behenate"), 'sample:"silver behenate"');
-  assert.equal(condition("sample", 'a "b" \\c'), 'sample:“a "b" \\c”');
-  assert.equal(condition("sample", "a,b"), 'sample:"a,b"');
+  assert.equal(condition("instrument", "ID10"), "instrument:=ID10");
+  assert.equal(condition("sample", "silver behenate"), 'sample:="silver behenate"');
+  assert.equal(condition("sample", 'a "b" \\c'), 'sample:=“a "b" \\c”');
+  assert.equal(condition("sample", "a,b"), 'sample:="a,b"');
   assert.equal(condition("technique", "SAXS/WAXS"), "technique:SAXS/WAXS");
 });
 
 test("a condition is put on and taken off, and nothing else is touched", () => {
   const on = toggled("lysozyme  energy>8keV", "sample", "silver behenate");
-  assert.equal(on, 'lysozyme  energy>8keV sample:"silver behenate"');
+  assert.equal(on, 'lysozyme  energy>8keV sample:="silver behenate"');
   assert.ok(has(on, "sample", "Silver Behenate"));
   assert.equal(toggled(on, "sample", "silver behenate"), "lysozyme energy>8keV");
   assert.equal(toggled('Instrument:"ID10"', "instrument", "ID10"), "");
-  assert.equal(toggled('"instrument:ID10"', "instrument", "ID10"), '"instrument:ID10" instrument:ID10');
+  assert.equal(toggled('"instrument:ID10"', "instrument", "ID10"), '"instrument:ID10" instrument:=ID10');
   assert.equal(toggled('a instrument:ID10,"I 22",P03 b', "instrument", "i 22"), "a instrument:ID10,P03 b");
+  assert.equal(toggled('instrument:="ID 10",=P03,"=x y"', "instrument", "P03"), 'instrument:="ID 10","=x y"');
+  assert.equal(toggled('instrument:="ID 10",=P03,"=x y"', "instrument", "x y"), 'instrument:="ID 10",=P03');
   assert.equal(toggled("type:raw a", "type", "derived"), "a type:derived", "only one of them can hold");
   assert.equal(toggled('sample:“a "b"”', "sample", 'a "b"'), "");
   assert.equal(has("instrument:ID101", "instrument", "ID10"), false);

@@ -19,6 +19,8 @@ export function around(text: string, position: number): [string, string, string]
 
 // Of these only one value can hold (docs/reference/query-language.md).
 const SINGLE = new Set(["type", "order"]);
+// Of these a value is found by its words; `=` before it means the whole of it.
+const WORDED = new Set(["instrument", "facility", "sample", "proposal", "owner", "keyword", "format"]);
 const QUOTED = /"[^"]*"?|[“„][^”“]*[”“]?|«[^»]*»?/;
 
 /** A value as it is typed; quoted where something in it could be read as something else. */
@@ -29,9 +31,9 @@ function valueText(value: string): string {
   return `"${value.replaceAll('"', " ")}"`;
 }
 
-/** `field:value` as it is typed. */
+/** `field:value` as it is typed, for just this value. */
 export function condition(field: string, value: string): string {
-  return `${field}:${valueText(value)}`;
+  return `${field}:${WORDED.has(field) ? "=" : ""}${valueText(value)}`;
 }
 
 /** The parts of a search between blanks; a quoted text is one part with what stands before it. */
@@ -39,15 +41,20 @@ export function parts(text: string): string[] {
   return text.match(new RegExp(`(?:[^\\s"“„«]|${QUOTED.source})+`, "gu")) ?? [];
 }
 
-/** The values of a part `field:one,"the other"`; null where it is about something else. */
+/** The values of a part `field:one,="the other"`, each as it is typed; null where it is about something else. */
 function valuesOf(part: string, field: string): string[] | null {
   if (!part.toLowerCase().startsWith(`${field.toLowerCase()}:`)) return null;
-  const said = part.slice(field.length + 1).match(new RegExp(`(?:[^,"“„«]|${QUOTED.source})+`, "gu")) ?? [];
-  return said.map((one) => (/^["“„«]/.test(one) ? one.replace(/^.|["”“»]$/g, "") : one));
+  return part.slice(field.length + 1).match(new RegExp(`(?:[^,"“„«]|${QUOTED.source})+`, "gu")) ?? [];
 }
 
-function same(one: string, other: string): boolean {
-  return one.toLowerCase() === other.toLowerCase();
+/** What a typed value says, without its quotes and the mark of a whole one. */
+function plain(typed: string): string {
+  const said = typed.replace(/^=(?=.)/u, "");
+  return /^["“„«]/.test(said) ? said.replace(/^.=?|["”“»]$/gu, "") : said;
+}
+
+function same(typed: string, value: string): boolean {
+  return plain(typed).toLowerCase() === value.toLowerCase();
 }
 
 /** Is the condition a part of the search? Quoted or not, in any case. */
@@ -65,7 +72,7 @@ export function toggled(text: string, field: string, value: string): string {
     const values = valuesOf(part, field);
     if (!values?.some((one) => same(one, value))) return part;
     const others = values.filter((one) => !same(one, value));
-    return others.length ? `${field}:${others.map(valueText).join(",")}` : "";
+    return others.length ? `${field}:${others.join(",")}` : "";
   });
   return left.filter(Boolean).join(" ");
 }

@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 from nearfield.datasets import Dataset
 from nearfield.querying import Query
+from nearfield.querying.values import WORDED, fitting
 from nearfield.techniques import names_of
 
 FACETS = ("type", "technique", "instrument", "facility", "format", "storage", "availability")
-_SINGLE = ("type", "instrument", "facility", "format", "storage", "availability")
+SINGLE = ("type", "instrument", "facility", "format", "storage", "availability")
 
 
 class Values(NamedTuple):
@@ -68,12 +69,17 @@ def is_told_by(query: Query) -> bool:
 
 def fits(query: Query, one: Values) -> bool:
     """Do the values match? Conditions on anything else are not looked at."""
-    for name, value in zip(_SINGLE, one.single, strict=True):
+    for name, value in zip(SINGLE, one.single, strict=True):
         wanted = getattr(query, name)
         if not wanted:
             continue
         choices = (wanted,) if isinstance(wanted, str) else wanted
-        if value is None or value.casefold() not in {choice.casefold() for choice in choices}:
+        if value is None:
+            return False
+        if name in WORDED:
+            if not _holds(choices, value):
+                return False
+        elif value.casefold() not in {choice.casefold() for choice in choices}:
             return False
     if not query.technique:
         return True
@@ -81,11 +87,17 @@ def fits(query: Query, one: Values) -> bool:
     return any(not have.isdisjoint(names_of(term)) for term in query.technique)
 
 
+@functools.lru_cache(maxsize=20_000)
+def _holds(choices: tuple[str, ...], value: str) -> bool:
+    """The same few values are asked about in combination after combination."""
+    return bool(fitting(choices, (value,)))
+
+
 def facets_of(counted: Iterable[tuple[Values, int]]) -> dict[str, dict[str, int]]:
     """Counts by value, the most frequent first."""
     found: dict[str, Counter[str]] = {name: Counter() for name in FACETS}
     for one, number in counted:
-        for name, value in zip(_SINGLE, one.single, strict=True):
+        for name, value in zip(SINGLE, one.single, strict=True):
             if value is not None:
                 found[name][value] += number
         for technique in one.techniques:

@@ -10,8 +10,10 @@ import re
 import sqlite3
 from collections.abc import Iterable, Sequence
 
-from nearfield.catalogue._tags import said_text, tag
+from nearfield.catalogue._combinations import SINGLE, values_in
+from nearfield.catalogue._tags import said_text, tag, word_tag
 from nearfield.querying import Query
+from nearfield.querying.values import fitting, value_tokens, whole_value
 from nearfield.querying.words import is_blank, words_of
 from nearfield.techniques import names_of
 
@@ -22,18 +24,10 @@ MAX_ENDINGS = 16
 INDEXED = 3
 NOTHING = '"\ue000"'
 _TEXT, _TITLE = "{title rest}", "{title}"
-_FIELDS = (
-    "type",
-    "instrument",
-    "facility",
-    "sample",
-    "proposal",
-    "owner",
-    "keyword",
-    "format",
-    "storage",
-    "availability",
-)
+_WHOLE = ("type", "storage", "availability")
+# Of few values: which of those that there are fit is found out before.
+_FEW = ("instrument", "facility", "format")
+_MANY = ("sample", "proposal", "owner", "keyword")
 
 
 def quoted(text: str) -> str:
@@ -45,6 +39,20 @@ def quoted(text: str) -> str:
 def tagged(kind: str, values: Iterable[str]) -> str:
     """Any of these values."""
     return one_of("tags", [f'"{tag(kind, value)}"' for value in values])
+
+
+def worded(kind: str, values: Iterable[str]) -> str:
+    """Any of these values, whole or by their words, of a field of many values."""
+    terms: dict[str, None] = {}
+    for value in values:
+        whole = whole_value(value)
+        terms[f'"{tag(kind, (value if whole is None else whole).casefold())}"'] = None
+        words = value_tokens(value) if whole is None else ()
+        if len(words) == 1:
+            terms[f'"{tag(kind, words[0])}"'] = None
+        if words:
+            terms[f'"{" ".join(word_tag(kind, word) for word in words)}"'] = None
+    return one_of("tags", list(terms))
 
 
 def one_of(column: str, terms: Sequence[str]) -> str:
@@ -69,11 +77,16 @@ class Matcher:
         """The conditions on fields."""
         query = self._query
         found: list[str] = []
-        for name in _FIELDS:
+        for name in _WHOLE:
             said = getattr(query, name)
             if said:
                 values = (said,) if isinstance(said, str) else said
                 found.append(tagged(name, [value.casefold() for value in values]))
+        found += [worded(name, said) for name in _MANY if (said := getattr(query, name))]
+        for name in _FEW:
+            if said := getattr(query, name):
+                have = {value.casefold() for value in self._values(name)}
+                found.append(tagged(name, sorted(fitting(said, have))))
         if query.technique:
             found.append(tagged("technique", self._techniques()))
         if query.input_dataset is not None:
@@ -119,6 +132,12 @@ class Matcher:
 
     def _in(self, column: str) -> list[str]:
         return [f"{column} : {term}" for term in (*self._words, *self._phrases)]
+
+    def _values(self, name: str) -> set[str]:
+        """All values of one field that any dataset has."""
+        place = SINGLE.index(name)
+        rows = self._connection.execute("SELECT said FROM combination")
+        return {value for (said,) in rows if (value := values_in(said).single[place])}
 
     def _techniques(self) -> list[str]:
         """All names that are meant, as far as any dataset has them."""

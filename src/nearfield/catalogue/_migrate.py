@@ -1,4 +1,4 @@
-"""From layout 1 to layout 2: the same records, other tables to find them by.
+"""From an older layout to this one: the same records, other words or tables to find them by.
 
 All of it happens in one transaction, or nothing; a copy of the old file stays beside it.
 """
@@ -47,13 +47,37 @@ def keep_copy(path: Path, version: int) -> None:
             raise
 
 
-def migrate(connection: sqlite3.Connection) -> None:
-    """Bring a file of layout 1 to this one, inside the caller's transaction."""
+def migrate(connection: sqlite3.Connection, version: int) -> None:
+    """Bring a file of an older layout to this one, inside the caller's transaction."""
     triggers = connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
     for (name,) in triggers.fetchall():
         # Whoever made one makes it again; none may count the move as a change of records.
         quoted = str(name).replace('"', '""')
         connection.execute(f'DROP TRIGGER "{quoted}"')
+    if version == 1:
+        _remake(connection)
+    else:
+        _retag(connection)
+    mark(connection)
+
+
+def _retag(connection: sqlite3.Connection) -> None:
+    """From layout 2, whose tables are the same: samples and the like were found as a whole only."""
+    last = -1
+    while rows := connection.execute(
+        "SELECT id, tags, document FROM record WHERE id > ? ORDER BY id LIMIT ?", (last, _BATCH)
+    ).fetchall():
+        fresh = [(prepared(_dataset(text, 2)).texts[2], number, old) for number, old, text in rows]
+        connection.executemany(
+            "UPDATE record SET tags = ? WHERE id = ?",
+            [(tags, number) for tags, number, old in fresh if tags != old],
+        )
+        last = rows[-1][0]
+    connection.execute("INSERT INTO words (words) VALUES ('rebuild')")
+
+
+def _remake(connection: sqlite3.Connection) -> None:
+    """From layout 1."""
     for name in _GONE:
         connection.execute(f"DROP TABLE {name}")
     for name in _OLD:
@@ -68,20 +92,21 @@ def migrate(connection: sqlite3.Connection) -> None:
     )
     numbers = Numbers()
     while batch := list(itertools.islice(rows, _BATCH)):
-        put_all(connection, [prepared(_dataset(text), request) for request, text in batch], numbers)
+        put_all(
+            connection, [prepared(_dataset(text, 1), request) for request, text in batch], numbers
+        )
     for name in _OLD:
         connection.execute(f"DROP TABLE old_{name}")
-    mark(connection)
 
 
-def _dataset(document: str) -> Dataset:
+def _dataset(document: str, version: int) -> Dataset:
     try:
         return Dataset.model_validate_json(document)
     except ValidationError as error:
         pid = re.search(r'"pid":"([^"]{1,400})"', document)
         raise CatalogueError(
-            f"the catalogue is of layout 1 and cannot be brought to layout {SCHEMA_VERSION}:"
-            f" the record {pid[1] if pid else document[:80]!r} cannot be read",
+            f"the catalogue is of layout {version} and cannot be brought to layout"
+            f" {SCHEMA_VERSION}: the record {pid[1] if pid else document[:80]!r} cannot be read",
             hint="it was not changed; use the version of nearfield that wrote it, or scan again"
             " into a new file",
         ) from error

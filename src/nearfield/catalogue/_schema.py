@@ -100,7 +100,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         if version == 0:
             create(connection)
         elif version < SCHEMA_VERSION:
-            migrate(connection)
+            migrate(connection, version)
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:

@@ -1,4 +1,4 @@
-"""The tables of the embedded catalogue, layout 2."""
+"""The tables of the embedded catalogue, layout 3."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 
 APPLICATION_ID = 0x4E664C64  # "NfLd"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 # What counting and paging read is apart from whole records; `kind`, which facets read for each hit,
 # is so narrow that it stays in memory. Numbers ascend from the newest to the oldest (`_slots`).

@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 from nearfield.catalogue._combinations import Values
 from nearfield.datasets import Access, Dataset, Principal
 from nearfield.querying.times import instant
+from nearfield.querying.values import value_tokens
 
 # Three times: then the index of beginnings of words holds one entry for all of them.
 MARK = "\ue000" * 3
@@ -37,6 +38,7 @@ KINDS = {
     "text": "c",
     "number": "n",
     "access": "z",
+    "word": "w",
 }
 
 
@@ -63,8 +65,8 @@ def tags_of(
         ("owner", access.owner_group),
     ):
         if value:
-            found.append(tag(kind, value.casefold()))
-    found += [tag("keyword", keyword.casefold()) for keyword in dataset.keywords]
+            found.append(_of_worded(kind, value))
+    found += [_of_worded("keyword", keyword) for keyword in dataset.keywords]
     found += [tag("input", pid) for pid in dataset.input_datasets]
     for name, said, _ in measured:
         if isinstance(said, str):
@@ -75,6 +77,23 @@ def tags_of(
         else:
             found.append(_of_number(name))
     return " ".join(found)
+
+
+@functools.lru_cache(maxsize=10_000)
+def _of_worded(kind: str, value: str) -> str:
+    """Of a value, and of its words in their order behind it: a run of them is asked for as one.
+
+    A value that is one plain word is the word already.
+    """
+    plain = value.casefold()
+    words = value_tokens(value)
+    own = [] if words == (plain,) else [word_tag(kind, word) for word in words]
+    return " ".join([tag(kind, plain), *own])
+
+
+def word_tag(kind: str, word: str) -> str:
+    """The word that stands for one word of a value of a field of many values."""
+    return tag("word", f"{kind}={word}")
 
 
 @functools.lru_cache(maxsize=10_000)

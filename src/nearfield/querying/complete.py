@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from nearfield.querying.fields import FIELDS, Field, field_named
+from nearfield.querying.values import EXACT
 
 MAX_ITEMS = 20
 
@@ -93,6 +94,8 @@ def _context(text: str, at: int) -> tuple[Field | None, int, str]:
         after = value[last:]
         blanks = len(after) - len(after.lstrip())
         offset, value = offset + last + blanks, after.lstrip()
+        if value.startswith(EXACT):
+            offset, value = offset + len(EXACT), value.removeprefix(EXACT)
     return field, offset, value
 
 

@@ -24,6 +24,7 @@ from nearfield.querying.periods import FORMS, TICK, NoTimeError, period_of
 from nearfield.querying.pids import is_explicit, is_pid, pid_asked_for
 from nearfield.querying.reading import Reader
 from nearfield.querying.times import instant
+from nearfield.querying.values import EXACT, WORDED
 from nearfield.querying.words import MAX_WORDS, words_of
 
 MAX_TEXT = 10_000
@@ -162,6 +163,8 @@ class _Parser:
         if field is not None:
             if operator != "=":
                 raise reader.wrong(f"{name} is no number", start, f"write {field.name}:VALUE")
+            if field.target in WORDED and reader.text[reader.at - 2 : reader.at] == "==":
+                reader.at -= 1  # instrument==ID10 is instrument:=ID10
             return self._field(field, name, start)
         if not quoted and _NAME.fullmatch(name) is None:
             raise reader.wrong(
@@ -236,7 +239,9 @@ class _Parser:
             return self._pid(field, reader.quoted() if reader.at_quote else reader.run(), at)
         if field.kind in ("time", "period"):
             return self._time(field, reader.quoted() if reader.at_quote else reader.run(), at)
-        for value, where in self._values(name):
+        for said, where in self._values(name):
+            # The others have whole values alone.
+            value = said if field.target in WORDED else said.lstrip(EXACT)
             if field.kind == "word":
                 self._one_word(field, value, where)
             else:
@@ -253,14 +258,21 @@ class _Parser:
         found: list[tuple[str, int]] = []
         while True:
             at = reader.at
-            value = reader.quoted() if reader.at_quote else reader.run(until=',"“„«')
-            if not value.strip():
+            value = self._value()
+            if value == EXACT:  # ="ID 10", and == P08
+                reader.skip_blanks()
+                value += self._value()
+            if not value.strip(EXACT).strip():
                 raise reader.wrong(f"{name}: here belongs a value", at)
             found.append((value, at))
             if reader.here != ",":
                 return found
             reader.at += 1
             reader.skip_blanks()
+
+    def _value(self) -> str:
+        reader = self.reader
+        return reader.quoted() if reader.at_quote else reader.run(until=',"“„«')
 
     def _one_word(self, field: Field, value: str, at: int) -> None:
         plain = value.casefold()

@@ -15,6 +15,7 @@ from nearfield.datasets import Dataset
 from nearfield.querying.model import Condition, Query
 from nearfield.querying.times import instant
 from nearfield.querying.units import base_value
+from nearfield.querying.values import fitting
 from nearfield.querying.words import (
     has_phrase,
     is_blank,
@@ -35,13 +36,13 @@ def holds(query: Query, dataset: Dataset) -> bool:
         _text(query, dataset)
         and query.type in (None, dataset.type)
         and _technique(query, dataset)
-        and _one_of(query.instrument, [dataset.instrument])
-        and _one_of(query.facility, [dataset.facility])
-        and _one_of(query.sample, [dataset.sample])
-        and _one_of(query.proposal, [dataset.proposal])
-        and _one_of(query.owner, [dataset.access.owner, dataset.access.owner_group])
-        and _one_of(query.keyword, dataset.keywords)
-        and _one_of(query.format, [dataset.format])
+        and _by_words(query.instrument, [dataset.instrument])
+        and _by_words(query.facility, [dataset.facility])
+        and _by_words(query.sample, [dataset.sample])
+        and _by_words(query.proposal, [dataset.proposal])
+        and _by_words(query.owner, [dataset.access.owner, dataset.access.owner_group])
+        and _by_words(query.keyword, dataset.keywords)
+        and _by_words(query.format, [dataset.format])
         and _one_of(query.storage, [dataset.storage])
         and (not query.availability or dataset.availability in query.availability)
         and query.input_dataset in (None, *dataset.input_datasets)
@@ -72,6 +73,10 @@ def relevance(query: Query, dataset: Dataset) -> int:
     if not (matches(words, title) and all(has_phrase(one, title) for one in query.phrases)):
         return 0
     return 2 if not words or matches([" ".join(words)], title) else 1
+
+
+def _by_words(wanted: tuple[str, ...], values: Iterable[str | None]) -> bool:
+    return not wanted or bool(fitting(wanted, (value for value in values if value)))
 
 
 def _one_of(wanted: tuple[str, ...], values: Iterable[str | None]) -> bool:

@@ -23,6 +23,8 @@ def _one_or_more(value: Any) -> Any:
 _Word = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 Choice = Annotated[tuple[_Word, ...], BeforeValidator(_one_or_more), Field(max_length=MAX_VALUES)]
 """Values of which one must hold; empty: no condition. Case does not count."""
+Words = Choice
+"""The same, found by its words: ``pinsaxs`` finds "USAXS pinSAXS"; ``=ID10`` just "ID10"."""
 
 
 class _Model(BaseModel):
@@ -55,13 +57,13 @@ class Query(_Model):
     technique: Choice = ()
     """As a file says it (``NXsas``), a PaNET name, synonym (``saxs``) or identifier; a wider
     technique finds the narrower ones."""
-    instrument: Choice = ()
-    facility: Choice = ()
-    sample: Choice = ()
-    proposal: Choice = ()
-    owner: Choice = ()
-    keyword: Choice = ()
-    format: Choice = ()
+    instrument: Words = ()
+    facility: Words = ()
+    sample: Words = ()
+    proposal: Words = ()
+    owner: Words = ()
+    keyword: Words = ()
+    format: Words = ()
     storage: Choice = ()
     availability: Annotated[tuple[Availability, ...], BeforeValidator(_one_or_more)] = ()
     source: Choice = ()

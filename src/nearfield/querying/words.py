@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 from nearfield.datasets import Dataset
 from nearfield.errors import UsageError
@@ -74,10 +75,11 @@ def matches(words: list[str], *texts: str) -> bool:
 def has_phrase(phrase: str, *texts: str) -> bool:
     """Does one of the texts hold the phrase, token after token?"""
     want = tokens(phrase)
-    return bool(want) and any(_run(tokens(text), want) for text in texts)
+    return bool(want) and any(has_run(tokens(text), want) for text in texts)
 
 
-def _run(have: list[str], want: list[str]) -> bool:
+def has_run(have: Sequence[str], want: Sequence[str]) -> bool:
+    """Do the tokens ``want`` stand in ``have``, one after the other? Both of one type."""
     return any(have[i : i + len(want)] == want for i in range(len(have) - len(want) + 1))
 
 

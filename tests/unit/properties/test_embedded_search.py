@@ -34,8 +34,38 @@ WORDS = (
     "s",
     "_",
 )
-NAMES = ("alice", "bob", "Bob", "g1", "g2", "ß", "public", "")
+NAMES = ("alice", "bob", "Bob", "g1", "g2", "ß", "public", "Bob Ä. Public", "")
 TECHNIQUES = ("NXsas", "SAXS", "GISAXS", "X-ray reflectivity", "PaNET01188", "odd one")
+
+SAMPLES = ("straße", "film", "thin film, Ü2", "film on thin", "ag", "Ag", "Ag-Behenate 3", "β", "-")
+# Whole values and parts of them, some marked as whole.
+VALUES = st.builds(
+    "{}{}".format,
+    st.sampled_from(["", "", "="]),
+    st.sampled_from(
+        (
+            *SAMPLES,
+            "STRASSE",
+            "thin",
+            "U2",
+            "AG",
+            "behenate",
+            "id",
+            "10",
+            "id-10",
+            "pinsaxs",
+            "9 id c",
+            "0012",
+            "2024 0012",
+            "nexus",
+            "openpmd",
+            "a",
+            "fur strassen",
+            "film thin",
+            "3 film",
+        )
+    ),
+)
 
 words = st.lists(st.sampled_from(WORDS), max_size=4).map(" ".join)
 name = st.sampled_from(NAMES)
@@ -66,10 +96,12 @@ def dataset(draw: st.DrawFn, pid: str) -> Dataset:
         "title": draw(st.one_of(st.none(), words)),
         "description": draw(st.one_of(st.none(), words)),
         "techniques": tuple(draw(st.lists(st.sampled_from(TECHNIQUES), max_size=2))),
-        "instrument": draw(optional(("P08", "p08", "ID10"))),
-        "facility": draw(optional(("A", "B"))),
-        "sample": draw(optional(("straße", "film"))),
-        "keywords": tuple(draw(st.lists(st.sampled_from(WORDS), max_size=2))),
+        "instrument": draw(optional(("P08", "p08", "ID10", "APS 9-ID-C USAXS pinSAXS", "ID 10"))),
+        "facility": draw(optional(("A", "B", "Institut für Straßen", "a b"))),
+        "sample": draw(optional(SAMPLES)),
+        "proposal": draw(optional(("2024-0012", "0012", "P-0012 x"))),
+        "format": draw(optional(("NeXus", "openPMD 1.1"))),
+        "keywords": tuple(draw(st.lists(st.sampled_from((*WORDS, *SAMPLES)), max_size=3))),
         "storage": draw(optional(("gpfs", "tape"))),
         "availability": draw(optional(("online", "tape"))),
         "start_time": draw(time),
@@ -104,10 +136,16 @@ query = st.builds(
     phrases=st.lists(words.filter(bool), max_size=1),
     type=st.sampled_from([None, None, "raw", "derived"]),
     technique=st.lists(st.sampled_from((*TECHNIQUES, "small angle scattering")), max_size=2),
-    instrument=st.lists(st.sampled_from(["p08", "P08", "nowhere"]), max_size=2),
-    sample=st.lists(st.sampled_from(["STRASSE", "film"]), max_size=1),
+    instrument=st.one_of(
+        st.lists(st.sampled_from(["p08", "=P08", "nowhere"]), max_size=2),
+        st.lists(VALUES, max_size=2),
+    ),
+    facility=st.lists(VALUES, max_size=1),
+    sample=st.lists(VALUES, max_size=2),
+    proposal=st.lists(VALUES, max_size=1),
+    format=st.lists(VALUES, max_size=1),
     owner=st.lists(name.filter(bool), max_size=1),
-    keyword=st.lists(st.sampled_from(WORDS), max_size=1),
+    keyword=st.lists(st.one_of(VALUES, st.sampled_from(WORDS)), max_size=1),
     availability=st.sampled_from([(), (), "online", "remote"]),
     input_dataset=st.sampled_from([None, None, None, "d0"]),
     since=st.sampled_from([None, None, DAY + timedelta(days=1), DAY + timedelta(milliseconds=1)]),

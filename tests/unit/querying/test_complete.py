@@ -33,6 +33,7 @@ def after(text: str) -> list[str]:
         ("beamline:id|", ["beamline:ID10", 'beamline:"ID 13"']),
         ("beamline: id| film", ["beamline: ID10 film", 'beamline: "ID 13" film']),
         ('beamline:"ID 1|', ['beamline:"ID 13"']),
+        ("beamline:=id|", ["beamline:=ID10", 'beamline:="ID 13"']),
         ("beamline:P08, 1|", ["beamline:P08, ID10", 'beamline:P08, "ID 13"']),
         ("technique:sa|xx film", ["technique:NXsas film", "technique:saxs film"]),
         ("type:d|", ["type:derived"]),

@@ -56,6 +56,10 @@ def test_the_whole_of_it() -> None:
         ("technique=saxs", {"technique": ("saxs",)}),
         ("beamline:ID10,P08", {"instrument": ("ID10", "P08")}),
         ('beamline:"ID 10", P08 film', {"instrument": ("ID 10", "P08"), "text": "film"}),
+        # "=" before a value: the whole of it
+        ('inst:=ID10,="ID 10","=I" a', {"instrument": ("=ID10", "=ID 10", "=I"), "text": "a"}),
+        ("instrument==ID10 inst == P08", {"instrument": ("=ID10", "=P08")}),
+        ("technique:=saxs storage==gpfs", {"technique": ("saxs",), "storage": ("gpfs",)}),
         ("tag:a keyword:b", {"keyword": ("a", "b")}),
         ("source:icat", {"source": ("icat",)}),
         ("group:chemists", {"owner": ("chemists",)}),

@@ -49,7 +49,7 @@ def conditions_of(
     techniques: Sequence[Named] = (),
     parameter_types: Mapping[int, Sequence[ParameterType]] | None = None,
 ) -> list[str]:
-    """All conditions, to be joined with AND.
+    """All conditions, to be joined with AND; values of fields are whole names (``_naming``).
 
     ``techniques`` are those that the server knows; ``parameter_types`` those that the name of
     each of the query's conditions may mean, by the condition's position.

@@ -16,8 +16,9 @@ from nearfield.catalogue._protocol import Capabilities, Thumbnail, check_support
 from nearfield.catalogue._tokens import TokenSource
 from nearfield.catalogue.icat import _jpql as jpql
 from nearfield.catalogue.icat._asking import IcatServer, TooManyError
-from nearfield.catalogue.icat._conditions import FILTERS, TEXT_FIELDS, conditions_of
+from nearfield.catalogue.icat._conditions import FILTERS, NOTHING, TEXT_FIELDS, conditions_of
 from nearfield.catalogue.icat._entities import INCLUDE, IcatDataset, ParameterType
+from nearfield.catalogue.icat._naming import with_whole_names
 from nearfield.catalogue.icat._records import DERIVED_TYPES, Pids, dataset_of, read_rows
 from nearfield.catalogue.icat._results import register
 from nearfield.config.sources import IcatSource
@@ -205,8 +206,11 @@ class IcatCatalogue:
 
     async def _where(self, query: Query) -> str:
         check_supported(self.name, self.capabilities, query)
+        named = await with_whole_names(self._server, query)
+        if named is None:
+            return f" WHERE {NOTHING}"
         said = conditions_of(
-            query,
+            named,
             result_type=self._settings.result_type,
             zone=self._zone,
             pids=self._pids,

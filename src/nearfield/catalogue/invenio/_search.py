@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from nearfield.querying import Query
+from nearfield.querying.values import value_tokens, whole_value
 from nearfield.querying.words import is_blank, tokens, words_of
 
 FILTERS = frozenset(
@@ -56,7 +57,7 @@ def query_string(query: Query, fields: Fields, input_names: tuple[str, ...] = ()
     if query.type is not None:
         found.append(derived if query.type == "derived" else f"NOT {derived}")
     if query.keyword:
-        found.append(_any(f"{fields.keyword}:{_whole(value)}" for value in query.keyword))
+        found.append(_any(f"{fields.keyword}:{_valued(value)}" for value in query.keyword))
     if query.input_dataset is not None:
         if not input_names:
             return None
@@ -94,8 +95,24 @@ def _any(conditions: Iterable[str]) -> str:
     return "(" + " OR ".join(conditions) + ")"
 
 
-def _whole(value: str) -> str:
-    """A regular expression for just this value, whatever the case."""
+# What parts words: ASCII that is neither letter nor digit, and the signs of typesetters.
+_SIGN = r"[\ -\/\:-\@\[-\`\{-\~" + "\u00a0\u00b7\u2000-\u206f]"
+
+
+def _valued(wanted: str) -> str:
+    """A regular expression for a whole value, or for one with these words in it."""
+    whole = whole_value(wanted)
+    if whole is not None:
+        return f"/{_folded(whole)}/"
+    words = value_tokens(wanted)
+    if not words:
+        return f"/{_folded(wanted)}/"
+    run = f"{_SIGN}+".join(map(_folded, words))
+    return f"/{_folded(wanted)}|(.*{_SIGN})?{run}({_SIGN}.*)?/"
+
+
+def _folded(value: str) -> str:
+    """A regular expression for just this text, whatever the case."""
     found = ""
     for sign in value.replace("\0", "\ufffd"):
         cases = {sign, sign.lower(), sign.upper()}
@@ -108,7 +125,7 @@ def _whole(value: str) -> str:
             found += "."
         else:
             found += "\\" + sign
-    return f"/{found}/"
+    return found
 
 
 def _time(time: datetime) -> str:

@@ -18,6 +18,8 @@ from nearfield.catalogue._tokens import TokenSource
 from nearfield.catalogue.panosc.filters import (
     FILTERS,
     finds_nothing,
+    fits,
+    is_looked_at,
     one_filter,
     only_where,
     search_filter,
@@ -103,9 +105,13 @@ class PanoscCatalogue:
         total, exact = seen, not more and (bool(said) or first == 0)
         if not exact and only_where(query):
             total, exact = await self._count(query)
+        if is_looked_at(query):
+            found, datasets = len(datasets), tuple(one for one in datasets if fits(query, one))
+            # On further pages it is not known how many the pages before had too many.
+            total, exact = total - (found - len(datasets)), exact and first == 0
         return Page(
             datasets=datasets,
-            total=max(total, seen) if more else total,
+            total=max(total, seen) if more and not is_looked_at(query) else total,
             total_exact=exact,
             offset=first,
             next=next_of(query, first, len(shown), max(total, seen + 1 if more else seen)),
@@ -122,7 +128,7 @@ class PanoscCatalogue:
         exact, seen = True, 0
         while not self._is_out(query):
             said = await self._page(query, _STEP, seen)
-            _tally(counts, datasets_of(said, self.name)[0])
+            _tally(counts, (one for one in datasets_of(said, self.name)[0] if fits(query, one)))
             seen += len(said)
             if len(said) < _STEP:
                 break

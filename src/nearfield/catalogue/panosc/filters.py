@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Any
 
+from nearfield.catalogue.panosc.mapping import SAMPLES
+from nearfield.datasets import Dataset
 from nearfield.querying import Condition, Query
+from nearfield.querying.values import fitting, whole_value
 from nearfield.querying.words import words_of
 from nearfield.techniques import label_of, names_of, technique_ids
 
@@ -99,10 +104,45 @@ def _scopes(query: Query) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _one_of(name: str, values: tuple[str, ...]) -> dict[str, Any]:
-    # ilike: case does not count. A "%" in a name would stand for anything: such a name is asked
-    # for as it is written.
-    terms = [{name: value if "%" in value else {"ilike": value}} for value in values]
+    terms = [term for value in values for term in _one_value(name, value)]
     return {"or": terms} if len(terms) > 1 else terms[0]
+
+
+def _one_value(name: str, wanted: str) -> Iterator[dict[str, Any]]:
+    """All that may be meant; :func:`fits` looks at what comes back.
+
+    ilike: case does not count. A "%" in a name would stand for anything: such a name is asked for
+    as it is written.
+    """
+    whole = whole_value(wanted)
+    value = wanted if whole is None else whole
+    # With their accents: servers that leave them out of account do so themselves.
+    words = re.findall(r"[^\W_]+", value) if whole is None else []
+    # Of a single plain word the pattern finds the whole value, too.
+    if words != [value]:
+        yield {name: value if "%" in value else {"ilike": value}}
+    if words:
+        yield {name: {"ilike": f"%{'%'.join(words)}%"}}
+
+
+def is_looked_at(query: Query) -> bool:
+    """Does the source find more than is meant?"""
+    said = (*query.instrument, *query.facility, *query.sample, *query.proposal)
+    return any(whole_value(one) is None for one in said)
+
+
+def fits(query: Query, dataset: Dataset) -> bool:
+    """Is a dataset what was meant by the words of its values?"""
+    samples = [dataset.sample, *(dataset.sample or "").split(SAMPLES)]
+    return all(
+        not wanted or bool(fitting(wanted, (value for value in values if value)))
+        for wanted, values in (
+            (query.instrument, [dataset.instrument]),
+            (query.facility, [dataset.facility]),
+            (query.sample, samples),
+            (query.proposal, [dataset.proposal]),
+        )
+    )
 
 
 def _techniques(values: tuple[str, ...]) -> dict[str, Any]:

@@ -62,6 +62,10 @@ class SaidFile(_Said):
     url: _Text = None
 
 
+SAMPLES = "; "
+"""Between the names of several samples."""
+
+
 class _Named(_Said):
     pid: _Text = None
     name: _Text = None
@@ -117,7 +121,7 @@ def dataset_of(said: object, source: str) -> Dataset:
         technique_ids=technique_ids_of(found),
         instrument=instrument.name,
         facility=instrument.facility,
-        sample="; ".join(one.name for one in found.samples if one.name) or None,
+        sample=SAMPLES.join(one.name for one in found.samples if one.name) or None,
         proposal=document.title or document.pid,
         doi=document.doi,
         license=document.license,

@@ -28,6 +28,15 @@ def surely(text: str, *, whole: bool = False) -> str | None:
     return f"(?:^|{_SIGN})" + f"{_SIGN}+".join(words) + end
 
 
+def within(text: str) -> str | None:
+    """As :func:`surely`, for words in one part of a path that has others before and behind."""
+    words = tokens(text)
+    if not words or not all(word.isascii() for word in words):
+        return None
+    between = _SIGN.replace("-/", "-.", 1)
+    return f"(?:^|{_SIGN})" + f"{between}+".join(words) + f"(?={_SIGN})"
+
+
 def maybe(text: str, *, whole: bool = False) -> str:
     """Matches wherever the words may be.
 

@@ -19,6 +19,7 @@ from nearfield.catalogue.scicat.metadata import stored_paths
 from nearfield.catalogue.scicat.pids import inside
 from nearfield.querying import Condition, Query
 from nearfield.querying.units import base_value
+from nearfield.querying.values import fitting, value_tokens, whole_value
 from nearfield.querying.words import is_blank, tokens, words_of
 from nearfield.techniques import names_of
 
@@ -170,25 +171,56 @@ def _fields(query: Query, names: Names, known: Known) -> list[Where]:
     if query.instrument:
         found.append(_instrument(query.instrument, names, known))
     if query.facility:
-        pattern = patterns.exactly(query.facility)[1:-1]
-        place = [
-            like("creationLocation", f"^\\/*{pattern}\\/+[^\\/]+\\/*$"),
-            like("creationLocation", f"^\\/*{pattern}\\/*$"),
-        ]
-        found.append(Where(any_of(place), any_of(place)))
+        found.append(_facility(query.facility))
     for field, values in ((names.sample, query.sample), (names.proposal, query.proposal)):
         if values:
             # A record with several has them joined here, and that is no single one.
-            one = like(field, patterns.exactly(values))
-            found.append(Where(one, all_of([one, {f"{field}.1": {"$exists": False}}])))
+            one = _valued(values, field)
+            alone = {f"{field}.1": {"$exists": False}}
+            found.append(Where(one.maybe, all_of([one.surely, alone]) if one.surely else None))
     if query.owner:
-        pattern = patterns.exactly(query.owner)
-        found.append(_same(any_of([like("owner", pattern), like("ownerGroup", pattern)])))
+        found.append(_valued(query.owner, "owner", "ownerGroup"))
     if query.keyword:
-        found.append(_same(like("keywords", patterns.exactly(query.keyword))))
+        found.append(_valued(query.keyword, "keywords"))
     if query.format:
-        found.append(_same(like("dataFormat", patterns.exactly(query.format))))
+        found.append(_valued(query.format, "dataFormat"))
     return found
+
+
+def _valued(wanted: tuple[str, ...], *fields: str) -> Where:
+    """One of the fields is one of these values, or has its words."""
+    whole, worded = _parted(wanted)
+    ways = [patterns.exactly(whole)]
+    maybe = [patterns.maybe(text, whole=True) for text in worded]
+    surely = [patterns.surely(text, whole=True) for text in worded]
+    return Where(
+        any_of([like(field, one) for one in (*ways, *maybe) for field in fields]),
+        any_of([like(field, one) for one in (*ways, *surely) if one for field in fields]),
+    )
+
+
+def _parted(wanted: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:
+    """All that a whole value may be, and those that may be words of one."""
+    whole = tuple(value if (said := whole_value(value)) is None else said for value in wanted)
+    worded = [one for one in wanted if whole_value(one) is None and value_tokens(one)]
+    return whole, [one.casefold() for one in worded]
+
+
+def _facility(wanted: tuple[str, ...]) -> Where:
+    """Of a location all but the last part; the whole of it where it has one part only."""
+    whole, worded = _parted(wanted)
+    pattern = patterns.exactly(whole)[1:-1]
+    place = [
+        like("creationLocation", f"^\\/*{pattern}\\/+[^\\/]+\\/*$"),
+        like("creationLocation", f"^\\/*{pattern}\\/*$"),
+    ]
+    maybe = [like("creationLocation", patterns.maybe(text, whole=True)) for text in worded]
+    surely = [
+        like("creationLocation", f"{sure}.*\\/[^\\/]+\\/*$")
+        for text in worded
+        if (sure := patterns.within(text))
+    ]
+    return Where(any_of([*place, *maybe]), any_of([*place, *surely]))
 
 
 def _made_from(pid: str | None) -> Where:
@@ -213,13 +245,23 @@ def _technique(wanted: tuple[str, ...]) -> Where:
 
 
 def _instrument(wanted: tuple[str, ...], names: Names, known: Known) -> Where:
-    said = {value.casefold() for value in wanted}
-    ids = [key for key, name in known.instruments.items() if (name or key).casefold() in said]
-    unnamed = like(names.instrument, patterns.exactly(wanted))
+    whole, worded = _parted(wanted)
+    ids = [key for key, name in known.instruments.items() if fitting(wanted, [name or key])]
+    unnamed = like(names.instrument, patterns.exactly(whole))
     ways = [unnamed, {names.instrument: {"$in": ids}}] if ids else [unnamed]
-    place = like("creationLocation", f"[^\\/]\\/+{patterns.exactly(wanted)[1:-1]}\\/*$")
+    place = like("creationLocation", f"[^\\/]\\/+{patterns.exactly(whole)[1:-1]}\\/*$")
     ways.append(all_of([absent(names.instrument), place]))
-    return Where(any_of(ways), any_of(ways))
+    # An instrument that is not in the list is shown by its identifier.
+    ways_maybe = [
+        one
+        for text in worded
+        for pattern in [patterns.maybe(text, whole=True)]
+        for one in (
+            like(names.instrument, pattern),
+            all_of([absent(names.instrument), like("creationLocation", pattern)]),
+        )
+    ]
+    return Where(any_of([*ways, *ways_maybe]), any_of(ways))
 
 
 def _times(query: Query, known: Known) -> list[Where]:

@@ -60,7 +60,7 @@ class PanoscApi:
 
     async def datasets(self, wanted: Filter) -> list[dict[str, Any]]:
         """Raises FilterError."""
-        choice = self._choice(wanted)
+        choice = await self._choice(wanted)
         found: list[dict[str, Any]] = []
         if not choice.tests and choice.pids is None:
             page = await self._catalogue.search(
@@ -78,7 +78,7 @@ class PanoscApi:
 
     async def count(self, where: str | None) -> dict[str, Any]:
         """Raises FilterError."""
-        choice = self._choice(Filter(where=read_where(where)))
+        choice = await self._choice(Filter(where=read_where(where)))
         if not choice.tests and choice.pids is None:
             page = await self._catalogue.search(choice.query.model_copy(update={"limit": 1}))
             # LoopBack knows no "at least": the number alone would be a wrong one.
@@ -88,7 +88,7 @@ class PanoscApi:
 
     async def dataset(self, pid: str, wanted: Filter) -> dict[str, Any]:
         """Raises NotThereError, FilterError."""
-        choice, dataset = self._choice(wanted), await self._get(pid)
+        choice, dataset = await self._choice(wanted), await self._get(pid)
         if not choice.holds(dataset):
             raise NotThereError(pid)
         return await asyncio.to_thread(choice.view, dataset)
@@ -154,8 +154,11 @@ class PanoscApi:
                     return found
         raise NotThereError(pid)
 
-    def _choice(self, wanted: Filter) -> Choice:
-        return choose(wanted, self._catalogue.capabilities.filters)
+    async def _choice(self, wanted: Filter) -> Choice:
+        named = any(one.relation in ("instrument", "instruments") for one in wanted.include)
+        known = await self._instruments() if named else []
+        every = known if 0 < len(known) < MAX_NAMES else None
+        return choose(wanted, self._catalogue.capabilities.filters, every)
 
     async def _get(self, pid: str) -> Dataset:
         try:

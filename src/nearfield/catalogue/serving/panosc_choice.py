@@ -6,7 +6,7 @@ tested. Nothing is answered that does not match the whole filter.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -37,6 +37,7 @@ from nearfield.querying import Condition, Query
 from nearfield.querying.matching import holds
 from nearfield.querying.times import instant
 from nearfield.querying.units import converted
+from nearfield.querying.values import exactly
 
 MAX_PIDS = 200
 _ALIASES = {"documents": "document", "instruments": "instrument"}
@@ -81,8 +82,10 @@ class Choice:
         return found
 
 
-def choose(wanted: Filter, filters: frozenset[str]) -> Choice:
-    """``filters``: what the catalogue's index can do.
+def choose(
+    wanted: Filter, filters: frozenset[str], instruments: Sequence[View] | None = None
+) -> Choice:
+    """``filters``: what the catalogue's index can do; ``instruments``: all that there are.
 
     Raises:
         FilterError: names what cannot be applied.
@@ -93,7 +96,7 @@ def choose(wanted: Filter, filters: frozenset[str]) -> Choice:
     for name, value in terms_of(wanted.where):
         _where(name, value, said, choice)
     for inclusion in wanted.include:
-        _include(inclusion, said, choice)
+        _include(inclusion, said, choice, instruments)
     choice.query = said.query(relevance=bool(wanted.query))
     return choice
 
@@ -181,7 +184,9 @@ def _values(said: Any) -> tuple[str, ...] | None:
     return None
 
 
-def _include(inclusion: Inclusion, said: _Said, choice: Choice) -> None:
+def _include(
+    inclusion: Inclusion, said: _Said, choice: Choice, instruments: Sequence[View] | None
+) -> None:
     relation = _ALIASES.get(inclusion.relation, inclusion.relation)
     model = MODELS.get(relation)
     if model is None:
@@ -222,7 +227,13 @@ def _include(inclusion: Inclusion, said: _Said, choice: Choice) -> None:
             continue
         values = _values(value)
         if field_name is not None and values is not None:
-            exact = said.narrow(field_name, values) and len(terms) == 1 and relation != "document"
+            whole = tuple(map(exactly, values))
+            exact = said.narrow(field_name, whole) and len(terms) == 1 and relation != "document"
+
+    if relation == "instrument" and instruments is not None and _asks_only_for(where, "name"):
+        # A part of a name is nothing that the index knows: the whole names are asked for.
+        meant = {exactly(view["name"]) for view in instruments if test(view)}
+        said.narrow("instrument", tuple(sorted(meant)) or (exactly(""),))
 
     def matching(dataset: Dataset) -> list[dict[str, Any]]:
         return [view for view in relations_of(dataset, relation) if test(view)]
@@ -230,6 +241,13 @@ def _include(inclusion: Inclusion, said: _Said, choice: Choice) -> None:
     if not exact:
         choice.tests.append(lambda dataset: bool(matching(dataset)))
     show(matching)
+
+
+def _asks_only_for(where: Mapping[str, Any], name: str) -> bool:
+    inner = (one for key in ("and", "or", "nor") for one in where.get(key, ()))
+    return where.keys() <= {name, "and", "or", "nor"} and all(
+        _asks_only_for(one, name) for one in inner
+    )
 
 
 def _techniques(where: Mapping[str, Any]) -> tuple[str, ...] | None:

@@ -101,7 +101,7 @@ async def test_a_run_that_was_published_before_is_known(tmp_path: Path) -> None:
 
 def test_a_copy_of_the_old_file_stays(path: Path) -> None:
     CatalogueStore(path).close()
-    assert version(path) == 2
+    assert version(path) == 3
     assert version(kept(path)) == 1
     assert kept(path).stat().st_mode & 0o077 == 0
     connection = sqlite3.connect(kept(path))
@@ -166,3 +166,34 @@ def test_two_open_it_at_once(path: Path) -> None:
     assert [store.count() for store in stores] == [len(OLD)] * 4
     for store in stores:
         store.close()
+
+
+async def test_layout_two_learns_the_words_of_values(tmp_path: Path) -> None:
+    path = tmp_path / "c.sqlite"
+    store = CatalogueStore(path)
+    store.register([*SEED, synthetic_dataset(7, pid="s-7", sample="silver behenate 3")])
+    with store.reading() as connection:
+        tags = dict(connection.execute("SELECT pid, tags FROM dataset JOIN record USING (id)"))
+    store.close()
+    # As layout 2 wrote it: values as a whole, without their words.
+    without = {pid: " ".join(t for t in said.split() if t[3] != "w") for pid, said in tags.items()}
+    assert without != tags
+    connection = sqlite3.connect(path)
+    connection.executemany(
+        "UPDATE record SET tags = ? WHERE id = (SELECT id FROM dataset WHERE pid = ?)",
+        [(said, pid) for pid, said in without.items()],
+    )
+    connection.execute("INSERT INTO words (words) VALUES ('rebuild')")
+    connection.execute("PRAGMA user_version = 2")
+    connection.commit()
+    connection.close()
+    store = CatalogueStore(path)
+    assert (version(path), version(path.with_name("c.sqlite.layout2"))) == (3, 2)
+    with store.reading() as connection:
+        again = dict(connection.execute("SELECT pid, tags FROM dataset JOIN record USING (id)"))
+    assert again == tags
+    root = SqliteCatalogue(store, ADMIN)
+    found = await root.search(Query(sample=("behenate 3",)))
+    assert [one.pid for one in found.datasets] == ["s-7"]
+    assert (await root.search(Query())).total == len(SEED) + 1
+    store.close()

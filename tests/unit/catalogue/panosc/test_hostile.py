@@ -231,7 +231,7 @@ async def test_what_is_asked() -> None:
         Query(
             text="silver behenate",
             technique=("saxs",),
-            instrument=("ID10", "100%"),
+            instrument=("ID10", "=ID 11", "100%"),
             conditions=(energy,),
             since=datetime(2024, 1, 1),  # noqa: DTZ001
         )
@@ -245,7 +245,8 @@ async def test_what_is_asked() -> None:
         ]
     }
     scopes = {one["relation"]: one.get("scope", {}).get("where") for one in said["include"][:3]}
-    assert scopes["instrument"] == {"or": [{"name": {"ilike": "ID10"}}, {"name": "100%"}]}
+    names = [{"ilike": "%ID10%"}, {"ilike": "ID 11"}, "100%", {"ilike": "%100%"}]
+    assert scopes["instrument"] == {"or": [{"name": name} for name in names]}
     assert scopes["parameters"] == {
         "and": [{"name": "energy"}, {"value": {"gte": 8.0}}, {"unit": "keV"}]
     }

@@ -194,7 +194,9 @@ async def test_instruments_from_places(ask: Asking, scicat: FakeSciCat) -> None:
     assert (found.facility, found.instrument) == ("Site/Ring", "BL-7")
     assert (await alice.search(Query(instrument=("bl-7",)))).total == 2
     assert (await alice.search(Query(facility=("site/ring",)))).total == 2
-    assert (await alice.search(Query(facility=("Site",)))).total == 1
+    assert (await alice.search(Query(facility=("=Site",)))).total == 1
+    assert (await alice.search(Query(facility=("Site",)))).total == 3
+    assert (await alice.search(Query(facility=("bl-7",)))).total == 0
     assert (await alice.search(Query(text="bl-7 ring"))).total == 2
     facets = await alice.facets(Query())
     assert facets["instrument"] == {"BL-7": 2}
