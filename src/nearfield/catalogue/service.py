@@ -29,6 +29,7 @@ from nearfield.catalogue._wire import (
     query_from_params,
     status_of,
 )
+from nearfield.catalogue.serving.health import health_handler
 from nearfield.catalogue.serving.public import public_routes
 from nearfield.catalogue.serving.replies import SEE, answer, refused
 from nearfield.catalogue.serving.write_routes import write_handlers
@@ -142,7 +143,7 @@ def make_app(
 
     register, delete = write_handlers(store, serve, lambda request: _pid_of(request, base), _body)
     routes = [
-        Route("/health", _health),
+        Route("/health", health_handler(store)),
         *public_routes(store, serve),
         Route("/facets", guarded(facets)),
         Route("/summaries", guarded(summaries)),
@@ -157,10 +158,6 @@ def make_app(
         exception_handlers={404: _nowhere, 405: _nowhere, 500: _crashed},
         lifespan=lifespan,
     )
-
-
-async def _health(request: Request) -> Response:
-    return answer('{"status":"ok"}')
 
 
 async def _nowhere(request: Request, error: Exception) -> Response:

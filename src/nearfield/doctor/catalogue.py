@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from nearfield.config import written_by_demo
 from nearfield.doctor.findings import Finding, Reporter
 from nearfield.doctor.site import Site
+from nearfield.scheduler.wire import one_line
+
+if TYPE_CHECKING:
+    import httpx
 
 
 def check(site: Site, report: Reporter) -> Iterator[Finding]:
@@ -41,4 +46,12 @@ def check(site: Site, report: Reporter) -> Iterator[Finding]:
     if answer.is_success:
         yield report.ok(f"{address} answers")
     else:
-        yield report.problem(f"{address}: status {answer.status_code}", hint)
+        yield report.problem(f"{address}: status {answer.status_code}{_reason(answer)}", hint)
+
+
+def _reason(answer: httpx.Response) -> str:
+    try:
+        said = answer.json()["error"]
+    except (ValueError, KeyError, TypeError):
+        return ""
+    return f": {one_line(str(said), 200)}"

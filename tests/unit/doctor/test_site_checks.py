@@ -204,6 +204,9 @@ def test_the_catalogue(site: Make, ask: Make, monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setattr(httpx, "get", lambda *_, status=status, **__: httpx.Response(status))
         (found,) = ask("catalogue", with_url)
         assert found.verdict.value == verdict
+    gone = httpx.Response(503, json={"error": "the catalogue: its file is gone"})
+    monkeypatch.setattr(httpx, "get", lambda *_, **__: gone)
+    assert "status 503: the catalogue: its file is gone" in ask("catalogue", with_url)[0].message
 
     def refused(*_: object, **__: object) -> None:
         raise httpx.ConnectError("refused")
