@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from nearfield.catalogue._combinations import Values, values_of
+from nearfield.catalogue._slots import number_at
 from nearfield.catalogue._tags import MAX_QUANTITIES, audience_of, opens_at, tags_of
 from nearfield.datasets import Dataset
 from nearfield.querying.matching import quantities
@@ -30,6 +31,8 @@ class Prepared(NamedTuple):
 
     pid: str
     time: float | None
+    number: int
+    """Of its row, where no other has it."""
     columns: tuple[object, ...]
     """Of ``dataset``, from ``type`` to ``pid``."""
     values: Values
@@ -40,6 +43,11 @@ class Prepared(NamedTuple):
     """Title, rest, and tags."""
     document: str
     measured: tuple[Measured, ...]
+
+    @property
+    def length(self) -> int:
+        """How many characters of text it is."""
+        return sum(map(len, self.texts)) + len(self.document)
 
 
 def prepared(dataset: Dataset, request: str | None = None) -> Prepared:
@@ -52,6 +60,7 @@ def prepared(dataset: Dataset, request: str | None = None) -> Prepared:
     return Prepared(
         dataset.pid,
         time,
+        number_at(dataset.pid, time),
         (
             dataset.type,
             time,

@@ -28,6 +28,13 @@ def put(connection: sqlite3.Connection, dataset: Dataset, *, request: str | None
 
 def put_all(connection: sqlite3.Connection, records: Iterable[Prepared], numbers: Numbers) -> None:
     """Insert or replace records; of one PID the last counts. Thousands at once take least time."""
+    index(connection, put_rows(connection, records, numbers))
+
+
+def put_rows(
+    connection: sqlite3.Connection, records: Iterable[Prepared], numbers: Numbers
+) -> list[int]:
+    """The first half of :func:`put_all`: rows, one by one; gives their numbers for the second."""
     last = {record.pid: record for record in records}
     known = _known(connection, list(last))
     tally: Counter[tuple[int, int]] = Counter()
@@ -70,13 +77,12 @@ def put_all(connection: sqlite3.Connection, records: Iterable[Prepared], numbers
         "INSERT INTO kind (id, combination, audience) VALUES (?, ?, ?)",
         [(number, kind, audience) for number, _, kind, audience in numbered],
     )
-    # In the order of their numbers: the full-text index writes a page for each step back.
-    connection.executemany(
-        "INSERT INTO words (rowid, title, rest, tags) VALUES (?, ?, ?, ?)",
-        [(number, *record.texts) for number, record in rows],
+    connection.execute(
+        "CREATE TEMP TABLE IF NOT EXISTS measured"
+        " (id INTEGER, measure INTEGER, value REAL, base REAL)"
     )
     connection.executemany(
-        "INSERT OR IGNORE INTO quantity (id, measure, value, base) VALUES (?, ?, ?, ?)",
+        "INSERT INTO temp.measured (id, measure, value, base) VALUES (?, ?, ?, ?)",
         [
             (number, numbers.measure(connection, one), one.value, one.base)
             for number, record in rows
@@ -85,6 +91,23 @@ def put_all(connection: sqlite3.Connection, records: Iterable[Prepared], numbers
     )
     tally.update((kind, audience) for _, _, kind, audience in numbered)
     _count(connection, tally)
+    return [number for number, _ in rows]
+
+
+def index(connection: sqlite3.Connection, numbers: Sequence[int]) -> None:
+    """The second half: what searches go through. SQLite alone works, other threads run freely."""
+    # In the order of their numbers: the full-text index writes a page for each step back.
+    connection.execute(
+        "INSERT INTO words (rowid, title, rest, tags) SELECT r.id, r.title, r.rest, r.tags"
+        " FROM json_each(?) placed CROSS JOIN record r ON r.id = placed.value",
+        (json.dumps(numbers),),
+    )
+    # In the order of the values: each page of their indexes is met once.
+    connection.execute(
+        "INSERT OR IGNORE INTO quantity (id, measure, value, base)"
+        " SELECT id, measure, value, base FROM temp.measured ORDER BY measure, value, id"
+    )
+    connection.execute("DELETE FROM temp.measured")
 
 
 def remove(connection: sqlite3.Connection, pid: str) -> None:
@@ -151,7 +174,10 @@ def _placed(
             waiting.append(record)
     attempt = 0
     while waiting:
-        wanted = [(number_at(record.pid, record.time, attempt), record) for record in waiting]
+        wanted = [
+            (number_at(record.pid, record.time, attempt) if attempt else record.number, record)
+            for record in waiting
+        ]
         rows = connection.execute(
             "SELECT d.id FROM json_each(?) asked CROSS JOIN dataset d ON d.id = asked.value",
             (json.dumps([number for number, _ in wanted]),),

@@ -25,7 +25,7 @@ def first_at(instant: float) -> int:
     return (_LAST - max(0, min(milliseconds, _LAST))) << _BITS
 
 
-def number_at(pid: str, instant: float | None, attempt: int) -> int:
+def number_at(pid: str, instant: float | None, attempt: int = 0) -> int:
     """A number for a dataset, the same whenever it is asked for; further attempts, other ones."""
     mark = hashlib.blake2b(f"{attempt}/{pid}".encode(), digest_size=8).digest()
     some = int.from_bytes(mark, "big")

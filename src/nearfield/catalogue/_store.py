@@ -6,19 +6,28 @@ Knows no user: rights are applied by :mod:`nearfield.catalogue.sqlite`, in SQL, 
 from __future__ import annotations
 
 import gc
-import itertools
 import sqlite3
 import threading
+import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from nearfield.catalogue._backup import copy_file
 from nearfield.catalogue._numbers import Numbers
-from nearfield.catalogue._prepared import prepared
-from nearfield.catalogue._records import fetch, is_input, put, put_all, remove
-from nearfield.catalogue._schema import open_file, reader
+from nearfield.catalogue._prepared import Prepared, prepared
+from nearfield.catalogue._records import (
+    fetch,
+    index,
+    is_input,
+    put,
+    put_all,
+    put_rows,
+    remove,
+)
+from nearfield.catalogue._schema import TURN_SECONDS, begin_writing, open_file, reader
 from nearfield.catalogue._sqlite_errors import explained
 from nearfield.datasets import Dataset
 
@@ -26,6 +35,7 @@ __all__ = ["CatalogueStore", "fetch", "is_input", "put", "remove"]
 
 MAX_IDLE_READERS = 8
 BATCH = 8000
+BATCH_LENGTH = 16_000_000
 
 
 class CatalogueStore:
@@ -65,8 +75,7 @@ class CatalogueStore:
     def writing(self) -> Iterator[sqlite3.Connection]:
         """A connection inside one write transaction: all of it happens, or nothing."""
         with self._write_lock, explained(self.path):
-            # IMMEDIATE: wait for the other writer now, not with half of the work done.
-            self._writer.execute("BEGIN IMMEDIATE")
+            begin_writing(self._writer)
             try:
                 yield self._writer
                 self._writer.execute("COMMIT")
@@ -97,16 +106,40 @@ class CatalogueStore:
         """Write any number of records, a batch at a time; gives how many there were.
 
         Each batch is a transaction of its own: others write in between, memory stays bounded,
-        and what was written stays written if it is cut short.
+        and what was written stays written if it is cut short. While SQLite indexes one batch,
+        the next is prepared.
         """
-        number, source = 0, iter(datasets)
-        while True:
-            with _collector_at_rest():
-                batch = list(itertools.islice(source, BATCH))
-                self.register(batch)
-            if not batch:
-                return number
-            number += len(batch)
+        number, source = 0, map(prepared, datasets)
+        before: Future[None] | None = None
+        with ThreadPoolExecutor(1, "nearfield-load") as beside:
+            try:
+                while batch := _next_batch(source):
+                    if before is not None:
+                        before.result()
+                        # Whoever waits to write has the file now.
+                        time.sleep(TURN_SECONDS)
+                    number += len(batch)
+                    placed = threading.Event()
+                    before = beside.submit(self._write, batch, placed)
+                    placed.wait()
+            finally:
+                if before is not None:
+                    before.result()
+        return number
+
+    def _write(self, batch: list[Prepared], placed: threading.Event) -> None:
+        """One batch, emptied; ``placed`` is set when Python's part of the work is done.
+
+        Rows go from Python to SQLite one by one: two busy threads would only wait for each other.
+        """
+        try:
+            with self.writing() as connection:
+                numbers = put_rows(connection, batch, self._numbers)
+                batch.clear()
+                placed.set()
+                index(connection, numbers)
+        finally:
+            placed.set()
 
     def count(self) -> int:
         """How many datasets there are, whoever may see them."""
@@ -123,13 +156,20 @@ class CatalogueStore:
         copy_file(self.path, target)
 
 
-@contextmanager
-def _collector_at_rest() -> Iterator[None]:
-    """Records hold no cycles: looking through a batch of them for some takes half of the time."""
+def _next_batch(source: Iterator[Prepared]) -> list[Prepared]:
+    """So many that they are written within half a second and take little memory."""
     at_work = gc.isenabled()
+    # Records hold no cycles: looking through a batch of them for some takes half of the time.
     gc.disable()
+    batch: list[Prepared] = []
+    length = 0
     try:
-        yield
+        for record in source:
+            batch.append(record)
+            length += record.length
+            if len(batch) >= BATCH or length >= BATCH_LENGTH:
+                break
     finally:
         if at_work:
             gc.enable()
+    return batch

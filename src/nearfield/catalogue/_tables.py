@@ -38,7 +38,7 @@ CREATE VIRTUAL TABLE words USING fts5 (
     title, rest, tags, content = 'record', content_rowid = 'id', columnsize = 0,
     prefix = '1 2 3', tokenize = "unicode61 remove_diacritics 2"
 );
-INSERT INTO words (words, rank) VALUES ('hashsize', 8388608);
+INSERT INTO words (words, rank) VALUES ('hashsize', 33554432);
 INSERT INTO words (words, rank) VALUES ('automerge', 8);
 CREATE TABLE combination (id INTEGER PRIMARY KEY, said TEXT NOT NULL UNIQUE);
 CREATE TABLE technique (name TEXT PRIMARY KEY) WITHOUT ROWID;
