@@ -66,9 +66,10 @@ class _Kept:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     ends: dict[bytes, tuple[float | None, float]] = field(default_factory=dict)
     """By digest of the login's access token: its end, and when the hub got it."""
-    exchanged: dict[str, tuple[bytes, AccessToken]] = field(default_factory=dict)
-    """By catalogue; with the digest of the login that it was made from. A database may give a new
-    user the number of one who is gone."""
+    exchanged: dict[tuple[str, str, str], tuple[bytes, AccessToken]] = field(default_factory=dict)
+    """By catalogue, audience and kind, for a name may come to mean another server; with the digest
+    of the login that it was made from, for a database may give a new user the number of one who is
+    gone."""
     silent: tuple[float, str] = (0.0, "")
     """Until when the provider is taken to be silent, and why: nobody waits for it meanwhile."""
 
@@ -183,7 +184,8 @@ class _Login:
     async def exchanged(self, audience: str, *, fresh: bool) -> AccessToken:
         """A token that the provider makes for this audience alone (RFC 8693)."""
         now = self.clock()
-        login, known = self.kept.exchanged.get(self.catalogue, (b"", None))
+        key = (self.catalogue, audience, self.kind)
+        login, known = self.kept.exchanged.get(key, (b"", None))
         if (
             known is not None
             and login == _login_of(await self._state())
@@ -196,7 +198,7 @@ class _Login:
             # It may have been revoked before its end: what a newer one gives is the answer.
             said = await self._exchange_with_newer(audience)
         made = _made(said, self.clock())
-        self.kept.exchanged[self.catalogue] = (_login_of(await self._state()), made)
+        self.kept.exchanged[key] = (_login_of(await self._state()), made)
         return made
 
     async def _exchange_with_newer(self, audience: str) -> dict[str, Any]:
@@ -262,6 +264,10 @@ class _Login:
                 raise self._log_in() from None
             return self._known(newer["access_token"])
         made = _made(said, self.clock())
+        state = await self._state()
+        if state.get("refresh_token") != refresh:
+            # They logged in again meanwhile: that login is theirs now, not the one refreshed.
+            return self._known(state["access_token"])
         state |= {name: said[name] for name in _TOKENS if name in said}
         state["token_response"] = dict(state.get("token_response") or {}) | said
         await self.user.save_auth_state(state)

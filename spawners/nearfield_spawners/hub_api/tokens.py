@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import UTC
 from http.client import responses
 from typing import Annotated, Any
 
@@ -150,7 +151,12 @@ class BatchTokenHandler(TokenHandler):
         if self._is_batch(self.get_token()):
             raise RefusedError(403, "a batch token makes no other", "make it from a session")
         scopes = [SCOPE, service_scope(user.spawner.live.config)]
+        if missing := [scope for scope in scopes if not self.has_scope(scope)]:
+            raise RefusedError(
+                403, f"this token lacks the scope {missing[0]}", "a token makes none that may more"
+            )
         seconds = asked.hours * 3600
+        self._check_end(seconds)
         note = f"{BATCH_NOTE}: {asked.note}" if asked.note else BATCH_NOTE
         try:
             token = user.new_api_token(note=note, expires_in=seconds, scopes=scopes)
@@ -176,6 +182,16 @@ class BatchTokenHandler(TokenHandler):
         event(self.log, "batch-token-revoked", user=user.name)
         self.set_status(204)
         self.finish()
+
+    def _check_end(self, seconds: float) -> None:
+        ends = self.get_token().expires_at
+        # JupyterHub keeps UTC without saying so.
+        if ends is not None and ends.replace(tzinfo=UTC).timestamp() < time.time() + seconds:
+            raise RefusedError(
+                403,
+                "this token ends before the one that is asked for would",
+                "ask for fewer hours, or from a session",
+            )
 
     @staticmethod
     def _is_batch(row: orm.APIToken | None) -> bool:

@@ -261,6 +261,33 @@ async def test_an_exchanged_token_is_not_given_to_another_login(hub: Hub) -> Non
     assert (await hub.token("icat")).secret != first.secret
 
 
+async def test_an_exchanged_token_is_not_given_for_another_audience(hub: Hub) -> None:
+    """The name may stand for another server, after the hub has read its configuration again."""
+    hub.provider.exchanges = True
+    first = await hub.token("icat")
+    now = CONFIG.catalogues["icat"].model_copy(update={"audience": "icat-new"})
+    changed = CONFIG.model_copy(update={"catalogues": {"icat": now}})
+    second = await hub.tokens.token(hub.user, changed, "icat")
+    payload = json.loads(base64.urlsafe_b64decode(second.secret.split(".")[1] + "=="))
+    assert (payload["aud"], second.secret == first.secret) == ("icat-new", False)
+
+
+async def test_who_logs_in_while_a_token_is_refreshed_keeps_the_new_login(hub: Hub) -> None:
+    newer = hub.provider.login()
+    fetch = hub.provider.fetch
+
+    async def slow(request: HTTPRequest, **options: Any) -> HTTPResponse:
+        answer = await fetch(request, **options)
+        hub.user.state = dict(newer)
+        return answer
+
+    hub.provider.fetch = slow  # type: ignore[method-assign]
+    hub.now += 10**6
+    found = await hub.token(fresh=True)
+    assert found.secret == newer["access_token"]
+    assert (hub.user.state or {})["refresh_token"] == newer["refresh_token"]
+
+
 async def test_what_jupyterhub_refreshed_meanwhile_is_taken(hub: Hub) -> None:
     newer = hub.provider.login()
     stale = dict(hub.user.state or {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -74,6 +75,7 @@ def request(
     scopes: set[str] | None = None,
     by_token: bool = True,
     note: str = "Server at /user/alice/",
+    ends: datetime | None = None,
 ) -> Any:
     """A handler without a hub around it, which keeps what it would send."""
     have = {SCOPE, SERVICE} if scopes is None else scopes
@@ -94,7 +96,7 @@ def request(
         parsed_scopes=parse_scopes(have),
         said=said,
         application=SimpleNamespace(settings={"db": db}),
-        get_token=lambda: SimpleNamespace(note=note),
+        get_token=lambda: SimpleNamespace(note=note, expires_at=ends),
         get_query_arguments=lambda _name: [],
         set_status=lambda status, reason=None: said.update(status=status),
         set_header=lambda name, value: said["headers"].update({name: value}),
@@ -231,6 +233,20 @@ def test_a_batch_makes_no_other_and_revokes_only_itself() -> None:
     assert handler.said["deleted"].note == BATCH_NOTE
     with pytest.raises(RefusedError, match="no batch token"):
         request(BatchTokenHandler).delete()
+
+
+def test_a_token_makes_none_that_may_more_or_lives_longer() -> None:
+    handler = request(BatchTokenHandler, {"hours": 1}, scopes={SCOPE})
+    with pytest.raises(RefusedError, match=SERVICE):
+        handler.post()
+    assert handler.current_user.made == []
+    # As JupyterHub keeps it: UTC that does not say so.
+    soon = (datetime.now(UTC) + timedelta(hours=2)).replace(tzinfo=None)
+    with pytest.raises(RefusedError, match="ends before"):
+        request(BatchTokenHandler, {"hours": 3}, ends=soon).post()
+    handler = request(BatchTokenHandler, {"hours": 1}, ends=soon)
+    handler.post()
+    assert handler.said["status"] == 201
 
 
 def test_sessions_and_people_have_the_scope_and_services_do_not() -> None:

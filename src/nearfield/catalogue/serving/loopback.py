@@ -26,6 +26,7 @@ MAX_LIMIT = 1000
 DEFAULT_LIMIT = 100
 MAX_RELATED = 10_000
 MAX_SKIP = 2**31
+MAX_NUMBER = 10**300
 
 
 class FilterError(Exception):
@@ -102,14 +103,27 @@ def _measure(value: Any, name: str) -> None:
             nodes += 1
             if isinstance(one, dict):
                 below += one.values()
+                one = "".join(one)  # noqa: PLW2901 - its names are texts too
             elif isinstance(one, list):
                 below += one
+            _check_value(one, name)
         if nodes > MAX_NODES:
             raise FilterError(f"{name}: more than {MAX_NODES} values")
         if not below:
             return
         level = below
     raise FilterError(f"{name}: nested deeper than {MAX_DEPTH}")
+
+
+def _check_value(value: Any, name: str) -> None:
+    """Refuses what JSON can write and nothing behind it can hold."""
+    if isinstance(value, int) and abs(value) > MAX_NUMBER:
+        raise FilterError(f"{name}: a number of more than {len(str(MAX_NUMBER)) - 1} digits")
+    if isinstance(value, str) and not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise FilterError(f"{name}: half a character in a text") from None
 
 
 def _filter_of(said: Any) -> Filter:

@@ -60,6 +60,14 @@ def deep(levels: int) -> dict[str, Any]:
         (json.dumps({"where": {"pid": {"inq": ["x"] * 1001}}}), "1000"),
         (json.dumps({"where": deep(20)}), "deeper"),
         ('{"where":' + "[" * 5000 + "]" * 5000 + "}", None),
+        ('{"where": {"size": 1' + "0" * 400 + "}}", "300 digits"),
+        ('{"where": {"size": {"inq": [-1' + "0" * 400 + "]}}}", "300 digits"),
+        ('{"where": {"pid": "\\ud800"}}', "half a character"),
+        ('{"where": {"\\ud800": 1}}', "half a character"),
+        (
+            '{"include": [{"relation": "techniques", "scope": {"where": {"name": "\\ud800"}}}]}',
+            "half a character",
+        ),
         ('{"where": {"text": "' + "x" * 17_000 + '"}}', "16384"),
     ],
 )
