@@ -316,6 +316,10 @@ class DerivedDataset(_Model):
     source_folder: NormalPath
     files: Annotated[tuple[DataFile, ...], FailFast()] = Field(min_length=1, max_length=MAX_FILES)
     techniques: _Names = ()
+    keywords: _Names = ()
+    instrument: _Name | None = None
+    sample: _Name | None = None
+    """These four win over what the inputs pass on; quantities in ``scientific`` do so too."""
     used_software: _Names = ()
     job_parameters: dict[str, Any] = Field(default_factory=dict)
     scientific: dict[str, Any] = Field(default_factory=dict)

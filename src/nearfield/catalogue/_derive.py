@@ -26,8 +26,10 @@ def request_digest(wanted: DerivedDataset) -> str:
         DerivedDataset.model_validate(content)
     except ValidationError as error:
         raise UsageError(explain_validation(error)) from error
-    if not content["inputs_elsewhere"]:
-        del content["inputs_elsewhere"]
+    # Results published before there were these keep their digest.
+    for name in ("inputs_elsewhere", "keywords", "instrument", "sample"):
+        if not content[name]:
+            del content[name]
     for file in content["files"]:
         # Results published before files had an address keep their digest.
         if file["url"] is None:

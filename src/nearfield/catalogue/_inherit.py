@@ -36,13 +36,13 @@ def inherited(wanted: DerivedDataset, inputs: Sequence[Dataset]) -> Inherited:
     """The facts of a result of ``inputs``. What ``wanted`` says itself wins."""
     techniques = wanted.techniques or _common([one.techniques for one in inputs])
     return Inherited(
-        instrument=_same([one.instrument for one in inputs]),
+        instrument=wanted.instrument or _same([one.instrument for one in inputs]),
         facility=_same([one.facility for one in inputs]),
-        sample=_same([one.sample for one in inputs]),
+        sample=wanted.sample or _same([one.sample for one in inputs]),
         proposal=_same([one.proposal for one in inputs]),
         techniques=techniques,
         technique_ids=_identifiers(techniques, inputs),
-        keywords=_common([one.keywords for one in inputs]),
+        keywords=wanted.keywords or _common([one.keywords for one in inputs]),
         scientific=_scientific(wanted, inputs),
     )
 

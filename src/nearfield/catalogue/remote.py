@@ -126,7 +126,8 @@ class ServiceCatalogue:
         answer = await self._ask(
             "POST",
             "/datasets",
-            content=dataset.model_dump_json().encode(),
+            # Without what it does not say: an older service refuses fields that it does not know.
+            content=dataset.model_dump_json(exclude_defaults=True).encode(),
             headers={"Content-Type": "application/json"},
         )
         return self._read(_PID, answer)["pid"]

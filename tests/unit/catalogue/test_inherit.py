@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from nearfield.catalogue._derive import request_digest
 from nearfield.catalogue._inherit import inherited, inherited_access
 from nearfield.datasets import MAX_JSON, Access, Principal
 from nearfield.testing.catalogue_contract import a_result
@@ -76,3 +77,16 @@ def test_an_embargo_is_inherited() -> None:
     assert access.visible_to(Principal(name="bob", groups=frozenset({"g"})), NOW)
     assert not inherited_access([embargoed, private], "alice").visible_to(STRANGER, later)
     assert inherited_access([public], "alice").visible_to(STRANGER, NOW)
+
+
+def test_what_was_published_before_there_were_these_keeps_its_digest() -> None:
+    """Else the same run, published again by a newer Nearfield, would be refused as another."""
+    before = "83d25d0d6590654a6ec8c394f775f0b13ee00809a5c62bf85db220e84cc642f3"
+    assert request_digest(a_result()) == before
+    assert request_digest(a_result(keywords=("thin",))) != before
+
+
+def test_what_the_result_says_itself_wins() -> None:
+    inputs = [synthetic_dataset(1).model_copy(update={"keywords": ("a",), "sample": "s"})]
+    facts = inherited(a_result(keywords=("b",), instrument="i"), inputs)
+    assert (facts.keywords, facts.instrument, facts.sample) == (("b",), "i", "s")

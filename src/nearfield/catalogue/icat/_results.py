@@ -236,10 +236,10 @@ def _dataset(
         "datafiles": [_datafile(file, wanted.source_folder) for file in wanted.files],
     }
     samples = {row.sample.id if row.sample else None for row in inputs}
-    if len(samples) == 1 and (sample := samples.pop()) is not None:
+    if len(samples) == 1 and (sample := samples.pop()) is not None and wanted.sample is None:
         entity["sample"] = {"id": sample}
     instruments = {tuple(e.instrument.id for e in row.datasetInstruments) for row in inputs}
-    if len(instruments) == 1 and (same := instruments.pop()):
+    if len(instruments) == 1 and (same := instruments.pop()) and wanted.instrument is None:
         entity["datasetInstruments"] = [{"instrument": {"id": number}} for number in same]
     return entity
 

@@ -34,6 +34,9 @@ class RunRecord(BaseModel):
     inputs: tuple[str, ...] = ()
     description: str | None = None
     techniques: tuple[str, ...] = ()
+    keywords: tuple[str, ...] = ()
+    instrument: str | None = None
+    sample: str | None = None
     used_software: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     job_parameters: dict[str, Any] = {}
@@ -70,9 +73,16 @@ def to_parameters(wanted: DerivedDataset, facts: Inherited) -> dict[str, str]:
         "description": wanted.description,
         "left_out": left_out,
     }
+    # What the inputs pass on has entities of its own in ICAT.
+    for name in ("keywords", "instrument", "sample"):
+        if said_itself := getattr(wanted, name):
+            run[name] = said_itself
     # The most dispensable first; run id, digest and title always have room.
-    for name in ("description", "used_software", "inputs", "techniques"):
-        if len(_json(run)) > MAX_STRING:
+    for name in (
+        *("description", "used_software", "inputs", "keywords", "techniques"),
+        *("instrument", "sample"),
+    ):
+        if name in run and len(_json(run)) > MAX_STRING:
             del run[name]
             left_out.append(name)
     found[RUN] = _json(run)

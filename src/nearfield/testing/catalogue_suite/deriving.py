@@ -80,6 +80,14 @@ class DerivingContract(ContractBase):
         made = await alice.get(await self.derive(alice, wanted))
         assert made.techniques == ("NXstxm",)
         assert made.sample == self.held(ALICES).sample
+        facts = {"sample": "a layer of it", "instrument": "microscope", "keywords": ("thin",)}
+        itself = await alice.get(await self.derive(alice, a_result("run-inherit4", **facts)))
+        assert (itself.sample, itself.instrument) == ("a layer of it", "microscope")
+        assert "thin" in itself.keywords
+        assert itself.facility == self.held(ALICES).facility
+        # What it says is part of the request.
+        with pytest.raises(CatalogueError):
+            await self.derive(alice, a_result("run-inherit4", **{**facts, "sample": "another"}))
 
     async def test_derive_is_idempotent_by_run_id(self, alice: Catalogue) -> None:
         self.needs_derive(alice)
