@@ -45,7 +45,7 @@ def test_systemd_finds_nothing_wrong_with_the_drop_ins(
 def verified(unit: Path, folder: Path, drop_in: str = "") -> str:
     """What systemd says of the unit, with a drop-in, where its programs are in ``folder``."""
     # Programs that an installation would have; verify looks whether they can be run.
-    for name in ("jupyterhub", "node"):
+    for name in ("jupyterhub", "node", "nearfield"):
         (folder / name).write_text("#!/bin/sh\n")
         (folder / name).chmod(0o755)
     here = folder / f"{unit.name}.d"

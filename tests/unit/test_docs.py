@@ -130,8 +130,8 @@ def test_what_is_told_to_be_typed_exists() -> None:
 
 def test_files_that_are_told_to_be_installed_exist() -> None:
     text = "\n".join(line for page in PAGES for line in code(page))
-    text = re.sub(r"(\S+)\{(\w+),(\w+)\}(\S+)", r"\1\2\4 \1\3\4", text)
-    named = set(re.findall(r"\bhub_config/[\w./-]*\w", text))
+    text = re.sub(r"(\S+)\{(\w+),(\w+)\}(\S*)", r"\1\2\4 \1\3\4", text)
+    named = set(re.findall(r"\bhub_config/[\w./@-]*\w", text))
     assert {"internal-tls.conf", "nearfield-hub.service"} <= {Path(name).name for name in named}
     assert not [name for name in sorted(named) if not (REPO / name).exists()]
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
+from nearfield.cli import run_command
 from nearfield.config import load_site_config, parse_config
 from nearfield.datasets import Principal
 from nearfield.errors import ConfigError
@@ -120,3 +122,42 @@ def test_the_proxy_with_tls_is_the_same_proxy() -> None:
     folder = re.search(r'internal_certs_location = "([^"]+)"', guide)
     assert folder is not None
     assert all(path.startswith(f"{folder[1]}/proxy-") for path in files.values())
+
+
+def commands() -> list[tuple[str, list[str]]]:
+    """What units run of ``nearfield``: the words after it."""
+    return [
+        (unit.name, shlex.split(line.partition("/bin/nearfield ")[2].rstrip("'")))
+        for unit in UNITS
+        for line in settings(unit)
+        if line.startswith("ExecStart=") and "/bin/nearfield " in line
+    ]
+
+
+def test_units_run_commands_that_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert len(commands()) == 3
+    for unit, words in commands():
+        # An option that is not known is told before the help.
+        assert run_command([*words, "--help"]) == 0, unit
+    assert run_command([*commands()[0][1], "--nonsense", "--help"]) == 2
+
+
+def test_timers_and_folders_of_the_units_are_there() -> None:
+    for timer in (HUB_CONFIG / "systemd").glob("*.timer"):
+        assert timer.with_suffix(".service") in UNITS
+    made = {
+        (words[0].lstrip("#"), words[1]): words[2:]
+        for line in (HUB_CONFIG / "tmpfiles.conf").read_text().splitlines()
+        if len(words := line.split()) == 6
+    }
+    # Both accounts write it by the group: the folder hands its group on, the file its mode.
+    assert made["d", "/var/lib/nearfield-catalogue"][0] == "2770"
+    assert made["f", "/var/lib/nearfield-catalogue/catalogue.sqlite"][0] == "0660"
+    written = {
+        path.lstrip("-")
+        for unit in UNITS
+        for line in settings(unit)
+        if line.startswith("ReadWritePaths=")
+        for path in line.partition("=")[2].split()
+    }
+    assert written == {path for kind, path in made if kind == "d"} - {"/var/log/nearfield"}
