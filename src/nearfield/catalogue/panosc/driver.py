@@ -17,11 +17,13 @@ from nearfield.catalogue._protocol import Capabilities, Thumbnail, check_support
 from nearfield.catalogue._tokens import TokenSource
 from nearfield.catalogue.panosc.filters import (
     FILTERS,
+    Words,
     finds_nothing,
     fits,
     is_looked_at,
     one_filter,
     only_where,
+    probe_filter,
     search_filter,
     search_where,
     without_documents,
@@ -32,11 +34,13 @@ from nearfield.config.sources import PanoscSource
 from nearfield.datasets import DataFile, Dataset, DerivedDataset
 from nearfield.errors import CatalogueError, CatalogueUnavailableError, SourceStatusError
 from nearfield.querying import Facets, Page, Query, SourceState
+from nearfield.querying.words import words_of
 
 MAX_LIMIT = 1000
 MAX_COUNTED = 2000
 """Facets are counted over so many datasets at most: the API has none."""
 _STEP = 500
+_OTHER_WORDS: tuple[Words, ...] = ("like", "plain")
 _LIST: TypeAdapter[list[object]] = TypeAdapter(list[object])
 _OBJECT: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
 
@@ -61,6 +65,8 @@ class PanoscCatalogue:
     def __init__(self, name: str, client: SourceClient) -> None:
         self.name, self._client = name, client
         self._documents = True
+        self._words: Words = "text"
+        self._text_works = False
 
     @classmethod
     def from_settings(
@@ -178,12 +184,41 @@ class PanoscCatalogue:
         return elsewhere or finds_nothing(query)
 
     async def _page(self, query: Query, limit: int, skip: int) -> list[object]:
-        found: list[object] = await self._ask("Datasets", search_filter(query, limit, skip), _LIST)
+        found = await self._listed(search_filter(query, limit, skip, self._words), limit)
+        if found or skip or self._words != "text" or not words_of(query.text):
+            return found
+        if self._text_works or await self._knows_text():
+            return found
+        for words in _OTHER_WORDS:
+            try:
+                found = await self._listed(search_filter(query, limit, skip, words), limit)
+            except SourceStatusError:
+                continue
+            if found:
+                self._words = words
+                break
+        return found
+
+    async def _listed(self, said: dict[str, Any], limit: int) -> list[object]:
+        found: list[object] = await self._ask("Datasets", said, _LIST)
         # A server that does not know `limit` must not make more of a page than was asked for.
         return found[:limit]
 
+    async def _knows_text(self) -> bool:
+        """Does it find a dataset that it has by a word of its title, asked for as others are?
+
+        Nothing was found by words. That may be true; or the server does not understand them.
+        """
+        for one in await self._listed({"limit": 5, "skip": 0}, 5):
+            title = one.get("title") if isinstance(one, dict) else None
+            probe = probe_filter(title) if isinstance(title, str) else None
+            if probe is not None:
+                self._text_works = bool(await self._listed(probe, 1))
+                return self._text_works
+        return True
+
     async def _count(self, query: Query) -> tuple[int, bool]:
-        where = search_where(query)
+        where = search_where(query, self._words)
         params = {"where": _json(where)} if where else {}
         found: _Count = await self._client.json(
             "GET", "Datasets/count", params=params, adapter=_COUNT

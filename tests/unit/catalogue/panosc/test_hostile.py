@@ -236,7 +236,7 @@ async def test_what_is_asked() -> None:
             since=datetime(2024, 1, 1),  # noqa: DTZ001
         )
     )
-    (said,) = seen
+    said = seen[0]
     assert said["where"] == {
         "and": [
             {"text": "silver"},
