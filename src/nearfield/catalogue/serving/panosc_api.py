@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from nearfield.catalogue._store import CatalogueStore
+from nearfield.catalogue.serving.allowance import within_time
 from nearfield.catalogue.serving.announced import Announcements
 from nearfield.catalogue.serving.loopback import (
     MAX_LIMIT,
@@ -98,7 +99,7 @@ class PanoscApi:
         test, dataset = compiled(wanted.where, FILE), await self._get(pid)
 
         def some() -> list[dict[str, Any]]:
-            return [view for view in relations_of(dataset, "files") if test(view)]
+            return [view for view in within_time(relations_of(dataset, "files")) if test(view)]
 
         found = await asyncio.to_thread(some)
         return found[wanted.skip : wanted.skip + wanted.limit]
@@ -106,7 +107,8 @@ class PanoscApi:
     async def count_files(self, pid: str, where: str | None) -> dict[str, Any]:
         """Raises NotThereError, FilterError."""
         test, dataset = compiled(read_where(where), FILE), await self._get(pid)
-        return {"count": sum(map(test, relations_of(dataset, "files")))}
+        views = within_time(relations_of(dataset, "files"))
+        return {"count": await asyncio.to_thread(lambda: sum(map(test, views)))}
 
     async def instruments(self, wanted: Filter) -> list[dict[str, Any]]:
         """Raises FilterError."""
@@ -269,7 +271,7 @@ def _fields(view: dict[str, Any], wanted: Filter) -> dict[str, Any]:
 
 
 def _views(choice: Choice, datasets: Sequence[Dataset]) -> list[dict[str, Any]]:
-    return [choice.view(dataset) for dataset in datasets]
+    return [choice.view(dataset) for dataset in within_time(datasets)]
 
 
 def _those(choice: Choice, datasets: Sequence[Dataset]) -> list[Dataset]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from nearfield.catalogue.serving.allowance import show, within_time
 from nearfield.catalogue.serving.loopback import (
     Filter,
     FilterError,
@@ -66,7 +67,7 @@ class Choice:
     fields: frozenset[str] | None = None
 
     def holds(self, dataset: Dataset) -> bool:
-        return all(test(dataset) for test in self.tests)
+        return all(test(dataset) for test in within_time(self.tests))
 
     def view(self, dataset: Dataset) -> dict[str, Any]:
         """The dataset as it is answered."""
@@ -77,6 +78,7 @@ class Choice:
                 found[shown.name] = values[0] if values else {}
             else:
                 found[shown.name] = values[shown.scope.skip : shown.scope.skip + shown.scope.limit]
+                show(len(found[shown.name]))
         if self.fields is not None:
             found = {name: value for name, value in found.items() if name in self.fields}
         return found
@@ -197,16 +199,16 @@ def _include(
         raise FilterError(f"include: nothing can be included below {inclusion.relation}")
     where = inclusion.scope.where
 
-    def show(pick: Callable[[Dataset], list[dict[str, Any]]]) -> None:
+    def put(pick: Callable[[Dataset], list[dict[str, Any]]]) -> None:
         choice.shown.append(Shown(inclusion.relation, relation, pick, inclusion.scope))
 
     if not where:
-        show(lambda dataset: relations_of(dataset, relation))
+        put(lambda dataset: relations_of(dataset, relation))
         return
     if relation == "parameters":
         picked = _parameters(where, said)
         choice.tests.append(lambda dataset: bool(picked(dataset)))
-        show(picked)
+        put(picked)
         return
     test = compiled(where, model)
     if relation == "techniques" and (techniques := _techniques(where)) is not None:
@@ -214,7 +216,7 @@ def _include(
         if not said.narrow("technique", techniques):
             asked = Query(technique=techniques[:50])
             choice.tests.append(lambda dataset: holds(asked, dataset))
-        show(lambda dataset: relations_of(dataset, relation))
+        put(lambda dataset: relations_of(dataset, relation))
         return
     exact = False
     by_name = {"instrument": "instrument", "samples": "sample", "document": "proposal"}
@@ -236,11 +238,11 @@ def _include(
         said.narrow("instrument", tuple(sorted(meant)) or (exactly(""),))
 
     def matching(dataset: Dataset) -> list[dict[str, Any]]:
-        return [view for view in relations_of(dataset, relation) if test(view)]
+        return [view for view in within_time(relations_of(dataset, relation)) if test(view)]
 
     if not exact:
         choice.tests.append(lambda dataset: bool(matching(dataset)))
-    show(matching)
+    put(matching)
 
 
 def _asks_only_for(where: Mapping[str, Any], name: str) -> bool:
@@ -276,7 +278,7 @@ def _parameters(where: Mapping[str, Any], said: _Said) -> Callable[[Dataset], li
 
     def matching(dataset: Dataset) -> list[dict[str, Any]]:
         found = []
-        for view in relations_of(dataset, "parameters"):
+        for view in within_time(relations_of(dataset, "parameters")):
             shown: View | None = view if unit is None else _in_unit(view, unit)
             # Like a condition of a search: by the whole name, or the last part of its path.
             names = [view["name"], PurePosixPath(view["name"]).name]

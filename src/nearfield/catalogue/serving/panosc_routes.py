@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from pydantic_core import to_json
 
+from nearfield.catalogue.serving.allowance import allowed
 from nearfield.catalogue.serving.loopback import Filter, FilterError, read_filter
 from nearfield.catalogue.serving.panosc_api import NotThereError, PanoscApi
 from nearfield.catalogue.serving.turns import RETRY_AFTER, BusyError, Turns
@@ -116,7 +117,8 @@ def _handler(
         try:
             asked = _Asked(request)
             async with turns.taken():
-                found = await answer(path, asked)
+                with allowed():
+                    found = await answer(path, asked)
                 # Thousands of files take long to write down: not in the loop of all requests.
                 body = await asyncio.to_thread(to_json, found)
         except FilterError as error:

@@ -10,8 +10,9 @@ import httpx
 import pytest
 
 from nearfield.catalogue import CatalogueStore
-from nearfield.catalogue.serving import loopback, panosc_api
-from nearfield.testing.synthetic import synthetic_dataset
+from nearfield.catalogue.serving import allowance, loopback, panosc_api
+from nearfield.datasets import Access, DataFile
+from nearfield.testing.synthetic import DAY_ONE, synthetic_dataset
 
 Get = Callable[..., Awaitable[Any]]
 
@@ -122,3 +123,35 @@ def test_patterns_take_no_time_to_fail() -> None:
     test = loopback.pattern("%a" * 50 + "%", fold=False)
     assert not test(Counted("a" * 49))
     assert looked <= 50
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"where": {"title": {"ilike": "%no such title%"}}},
+        {"include": [{"relation": "files", "scope": {"where": {"name": {"like": "%no%"}}}}]},
+        {"include": [{"relation": "parameters", "scope": {"where": {"value": {"gt": 1e9}}}}]},
+    ],
+)
+async def test_a_filter_has_its_time(
+    get: Get, monkeypatch: pytest.MonkeyPatch, wanted: dict[str, Any]
+) -> None:
+    """One of a few kilobytes held the service for minutes: all others were told it is busy."""
+    assert await get("Datasets", **wanted) == []
+    monkeypatch.setattr(allowance, "SECONDS", -1.0)
+    assert "takes more than" in (await get("Datasets", 400, **wanted))["error"]["message"]
+    # What the index does alone is bounded by itself.
+    assert await get("Datasets/count") == {"count": 3}
+
+
+async def test_an_answer_holds_no_more_than_fits(
+    get: Get, store: CatalogueStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = tuple(DataFile(path=f"/d/{n}.h5", size=1, mtime=DAY_ONE) for n in range(30))
+    public = Access(owner="ada", public=True)
+    store.register([synthetic_dataset(n, files=files, access=public) for n in range(3)])
+    monkeypatch.setattr(allowance, "MAX_SHOWN", 65)
+    error = (await get("Datasets", 400, include=["files"]))["error"]
+    assert "more than 65 related things" in error["message"]
+    some = [{"relation": "files", "scope": {"limit": 10}}]
+    assert len(await get("Datasets", include=some)) > 2
