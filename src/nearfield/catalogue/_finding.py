@@ -55,10 +55,12 @@ class _HasSources(Protocol):
 async def find(catalogue: Catalogue, query: Query) -> Page:
     """The catalogue's own search; a query that is one PID finds the dataset of that name.
 
-    Raises as ``Catalogue.search``.
+    Raises as ``Catalogue.search``; UnknownNameError where other sources alone are asked for.
     """
     if isinstance(catalogue, _Streams):
         return await catalogue.search(query)  # it asks each of its sources in this way itself
+    for name in query.source:
+        only(catalogue, name)
     pid = pid_asked_for(query)
     if pid is None or query.cursor or query.offset:
         return await catalogue.search(query)

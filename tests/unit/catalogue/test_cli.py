@@ -215,3 +215,16 @@ def test_a_record_of_many_files_can_be_shown(command: Command, tmp_path: Path) -
     store.register([synthetic_dataset(files=files)])
     store.close()
     assert command("show", "synthetic-00000")[1].count("\n") > 3000
+
+
+@pytest.mark.parametrize("how", [("--source", "other"), ("source:other",)])
+def test_another_source_is_not_this_one(
+    command: Command, folder: Path, how: tuple[str, ...]
+) -> None:
+    make_sample_data(folder)
+    command("scan", folder)
+    for json_too in ((), ("--json",)):
+        code, out, err = command("search", *how, *json_too)
+        assert (code, out) == (2, "")
+        assert "unknown source 'other'" in err
+    assert command("search", "--source", "embedded")[1].count("\n") == 4

@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 import watchfiles
 
+from nearfield.catalogue import ScanReport
 from nearfield.catalogue.watching import when_to_scan
+from nearfield.cli._watch import watch
 from nearfield.testing.synthetic import make_linked
 
 LONG = 3600.0
@@ -134,3 +136,25 @@ def test_the_command(tmp_path: Path, how: signal.Signals) -> None:
     finally:
         command.kill()
         command.communicate()
+
+
+def test_an_impatient_person(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The scan under way is finished and that is said; a second signal does not wait for it."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    finished: list[bool] = []
+
+    def scan(on_progress: object) -> ScanReport:
+        assert on_progress is not None  # the first one tells how far it is
+        signal.raise_signal(signal.SIGINT)
+        finished.append(True)
+        signal.raise_signal(signal.SIGTERM)
+        raise AssertionError("it went on")
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            watch(scan, lambda _: {}, tmp_path, tmp_path / "c", LONG, json_lines=True)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert finished == [True]
+    assert capsys.readouterr().err.startswith("nearfield: ends after this scan; once more")
