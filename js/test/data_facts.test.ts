@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { canBePictured, facts, moment, rightsWords, sourceWords, totalWords, valueWords, wantsLogin } from "../src/data/facts.ts";
+import { canBePictured, facts, moment, rightsWords, sourceWords, totalWords, valueWords } from "../src/data/facts.ts";
 import { english } from "../src/data/trans.ts";
 import type { Dataset } from "../src/data/types.ts";
 
@@ -54,8 +54,6 @@ test("a source that did not answer is named", () => {
   assert.equal(sourceWords({ source: "ICAT", state: "failed", message: "ICAT: not accepted" }, english), "ICAT: not accepted");
   assert.equal(sourceWords({ source: "ICAT", state: "failed" }, english), "ICAT: it failed");
   assert.equal(sourceWords({ source: "ICAT", state: "answered" }, english), "");
-  assert.ok(wantsLogin("The token has expired.", "Log in again at the hub."));
-  assert.equal(wantsLogin("Logging in again", null), false);
 });
 
 test("a picture is asked for where there is a signal and its bytes are here", () => {

@@ -182,3 +182,14 @@ test("a card that was left before its dataset came stays closed", async () => {
   assert.equal(card()?.failure?.reason, "not-found");
   assert.deepEqual(changes, ["card", "card", "card", "card"]);
 });
+
+test("what may have been meant is there with an empty answer, and gone with the next", async () => {
+  const { model, running } = byHand();
+  const near = [{ field: "instrument", value: "ID1O", near: [{ value: "ID10", query: "instrument:=ID10" }] }];
+  void model.search("instrument:ID1O");
+  nth(running, 0).tell({ event: "end", total: 0, near });
+  assert.deepEqual(model.near, near);
+  void model.search("instrument:=ID10");
+  nth(running, 1).tell(page("a"));
+  assert.deepEqual(model.near, []);
+});

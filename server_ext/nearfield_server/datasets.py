@@ -31,6 +31,7 @@ from nearfield.querying import (
     SourceState,
     summary_of,
 )
+from nearfield.querying.reasons import reason_of
 from nearfield_server.handler import Handler
 from nearfield_server.models import (
     CompletionsAsked,
@@ -109,7 +110,11 @@ class SearchHandler(Handler):
                 raise
             # Too late for a status: told as what it is, the end of the search.
             failed = SourceState(
-                source=catalogue.name, state="failed", message=error.message, hint=error.hint
+                source=catalogue.name,
+                state="failed",
+                message=error.message,
+                hint=error.hint,
+                reason=reason_of(error),
             )
             for event in (SourceEvent.of(failed), EndEvent(total=0, total_exact=False)):
                 told.hear(event)

@@ -29,24 +29,25 @@ from nearfield.errors import (
     UnsupportedQueryError,
     UsageError,
 )
+from nearfield.querying.reasons import reason_of
 from nearfield_server.access import CatalogueAccess
 from nearfield_server.events import Events
 
 T = TypeVar("T", bound=BaseModel)
 
-# The first that fits: status, and the reason that a program is told.
-_REFUSALS: tuple[tuple[type[NearfieldError], int, str | None], ...] = (
-    (QuerySyntaxError, 400, "syntax"),
-    (UnsupportedQueryError, 400, "unsupported"),
-    (UnknownNameError, 404, "not-found"),
-    (DatasetNotFoundError, 404, "not-found"),
-    (DatasetNotPermittedError, 403, "forbidden"),
-    (SourceLoginError, 403, "token-expired"),
-    (CatalogueUnavailableError, 503, "unavailable"),
-    (DataFileError, 409, "unavailable"),
-    (ConfigError, 503, "blocked"),
-    (BlockedError, 503, "blocked"),
-    (UsageError, 400, "usage"),
+# The first that fits.
+_STATUSES: tuple[tuple[type[NearfieldError], int], ...] = (
+    (QuerySyntaxError, 400),
+    (UnsupportedQueryError, 400),
+    (UnknownNameError, 404),
+    (DatasetNotFoundError, 404),
+    (DatasetNotPermittedError, 403),
+    (SourceLoginError, 403),
+    (CatalogueUnavailableError, 503),
+    (DataFileError, 409),
+    (ConfigError, 503),
+    (BlockedError, 503),
+    (UsageError, 400),
 )
 _REASONS = {400: "usage", 403: "forbidden", 404: "not-found", 503: "unavailable"}
 
@@ -119,13 +120,14 @@ class Handler(APIHandler):
 
 def refusal(error: NearfieldError, blocked: int = 503) -> tuple[int, dict[str, Any]]:
     """Status and body that tell ``error``."""
-    status, reason = next(
-        ((status, reason) for kind, status, reason in _REFUSALS if isinstance(error, kind)),
-        (500, None),
-    )
+    status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
     if isinstance(error, BlockedError):
         status = blocked
-    said: dict[str, Any] = {"message": error.message, "hint": error.hint, "reason": reason}
+    said: dict[str, Any] = {
+        "message": error.message,
+        "hint": error.hint,
+        "reason": reason_of(error),
+    }
     if isinstance(error, QuerySyntaxError):
         said["position"] = error.position
     return status, said

@@ -7,19 +7,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from nearfield.datasets import DataFile, Dataset, Pid
-from nearfield.querying import DatasetSummary, SourceState
+from nearfield.querying import DatasetSummary, NearValues, SourceState
+from nearfield.querying.reasons import Reason
 from nearfield.session_data import SessionDataset
 
-Reason = Literal[
-    "syntax",
-    "unsupported",
-    "not-found",
-    "forbidden",
-    "token-expired",
-    "unavailable",
-    "usage",
-    "blocked",
-]
 SourceName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
@@ -105,6 +96,8 @@ class SearchAnswer(_Model):
     total_exact: bool
     next: str | None
     sources: tuple[SourceState, ...]
+    near: tuple[NearValues, ...] = ()
+    """Where nothing was found: values like those that were asked for."""
 
 
 class DatasetAnswer(Dataset):

@@ -49,6 +49,7 @@ class Told:
             total_exact=end.total_exact,
             next=end.next,
             sources=tuple(self.states.values()),
+            near=end.near,
         )
 
 

@@ -163,7 +163,14 @@ class CatalogueUnavailableError(CatalogueError):
 
 
 class SourceLoginError(CatalogueError):
-    """A source that asks for a log-in, or takes the token no longer."""
+    """A source that asks for a log-in, or takes the token no longer.
+
+    ``again``: does it help to log in again? Not where no token is configured at all.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None, again: bool = True) -> None:
+        super().__init__(message, hint=hint)
+        self.again = again
 
 
 class SourceStatusError(CatalogueError):

@@ -18,34 +18,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from nearfield.catalogue import Catalogue, complete_in, only, related, stream_search
 from nearfield.datasets import Dataset, Pid
 from nearfield.errors import (
-    BlockedError,
-    CatalogueUnavailableError,
-    DatasetNotFoundError,
-    DatasetNotPermittedError,
     NearfieldError,
     QuerySyntaxError,
-    SourceLoginError,
-    UnknownNameError,
-    UnsupportedQueryError,
     UsageError,
 )
 from nearfield.querying import summary_of
 from nearfield.querying.language import parse
+from nearfield.querying.reasons import reason_of
 
 Tell = Callable[[dict[str, Any], list[bytes]], None]
 
 # The first that fits.
-_REASONS: tuple[tuple[type[NearfieldError], str], ...] = (
-    (QuerySyntaxError, "syntax"),
-    (UnsupportedQueryError, "unsupported"),
-    (UnknownNameError, "not-found"),
-    (DatasetNotFoundError, "not-found"),
-    (DatasetNotPermittedError, "forbidden"),
-    (SourceLoginError, "token-expired"),
-    (CatalogueUnavailableError, "unavailable"),
-    (BlockedError, "blocked"),
-    (UsageError, "usage"),
-)
 
 
 class _Params(BaseModel):
@@ -143,8 +126,11 @@ class Answering:
             self._fail(key, NearfieldError(f"{type(error).__name__}: {error}"))
 
     def _fail(self, key: str, error: NearfieldError) -> None:
-        reason = next((word for kind, word in _REASONS if isinstance(error, kind)), None)
-        said: dict[str, Any] = {"message": error.message, "hint": error.hint, "reason": reason}
+        said: dict[str, Any] = {
+            "message": error.message,
+            "hint": error.hint,
+            "reason": reason_of(error),
+        }
         if isinstance(error, QuerySyntaxError):
             said["position"] = error.position
         self._tell({"id": key, "error": said, "done": True}, [])

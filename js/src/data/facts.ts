@@ -134,8 +134,3 @@ export function sourceWords(state: SourceState, trans: Trans): string {
   // Errors name their source themselves.
   return said.includes(state.source) ? said : `${state.source}: ${said}`;
 }
-
-/** Does it take a new log-in? */
-export function wantsLogin(...said: (string | null | undefined)[]): boolean {
-  return said.some((text) => /\blog in again\b/i.test(text ?? ""));
-}

@@ -4,7 +4,7 @@ import type { DataSource } from "./source.ts";
 import type { DataError } from "./source.ts";
 import { asDataError } from "./source.ts";
 import { toggled } from "./text.ts";
-import type { Dataset, Facets, Order, Ref, SearchEvent, SourceState, Summary } from "./types.ts";
+import type { Dataset, Facets, NearValues, Order, Ref, SearchEvent, SourceState, Summary } from "./types.ts";
 
 export type Change =
   /** Other results than before. */
@@ -42,6 +42,8 @@ export class DataModel {
   total: number | null = null;
   totalExact = true;
   next: string | null = null;
+  /** What a search that found nothing may have meant. */
+  near: NearValues[] = [];
   sources = new Map<string, SourceState>();
   failure: DataError | null = null;
   facets: Facets | null = null;
@@ -164,6 +166,7 @@ export class DataModel {
       this.elsewhere.clear();
       this.total = null;
       this.next = null;
+      this.near = [];
       this.tell("results");
     };
     if (cursor === null) this.sources = new Map();
@@ -210,6 +213,7 @@ export class DataModel {
       this.total = event.total;
       this.totalExact = event.total_exact ?? true;
       this.next = event.next ?? null;
+      this.near = event.near ?? [];
       this.tell("more");
     }
   }

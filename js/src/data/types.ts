@@ -26,13 +26,22 @@ export interface SourceState {
   total?: number | null;
   total_exact?: boolean;
   seconds?: number | null;
+  /** Why it did not answer, in the words of the REST API: `token-expired`, `unavailable`, … */
+  reason?: string | null;
 }
 
 export type SearchEvent =
   | ({ event: "source" } & SourceState)
   | { event: "datasets"; source: string; datasets: Summary[] }
   | { event: "also"; pid: string; source: string }
-  | { event: "end"; total: number; total_exact?: boolean; next?: string | null };
+  | { event: "end"; total: number; total_exact?: boolean; next?: string | null; near?: NearValues[] };
+
+/** Where nothing was found: values like one that was asked for, each with the search for it. */
+export interface NearValues {
+  field: string;
+  value: string;
+  near: { value: string; query: string }[];
+}
 
 export interface SearchRequest {
   q: string;

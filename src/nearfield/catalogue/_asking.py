@@ -19,6 +19,7 @@ from nearfield.errors import (
     UsageError,
 )
 from nearfield.querying import SourceState
+from nearfield.querying.reasons import reason_of
 
 T = TypeVar("T")
 _Kind = Literal["timeout", "failed", "unsupported"]
@@ -65,6 +66,7 @@ class Answer(Generic[T]):
             state=self.kind,
             message=message,
             hint=hint,
+            reason="unavailable" if self.kind == "timeout" else reason_of(self.error),
             seconds=round(self.seconds, 3),
         )
 

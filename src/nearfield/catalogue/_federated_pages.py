@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import datetime
 
 from nearfield.catalogue._asking import Answer, FederatedSource, ask, raise_if_none
-from nearfield.catalogue._finding import find
+from nearfield.catalogue._finding import found_in
 from nearfield.catalogue._merging import Fetched, keys_of, labelled, merge
 from nearfield.catalogue._positions import (
     Position,
@@ -168,7 +168,7 @@ class PagedSearch:
         )
 
         async def question(catalogue: Catalogue) -> Page:
-            return await find(catalogue, mine)
+            return await found_in(catalogue, mine)
 
         answer = await ask(source, question)
         page = answer.value

@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 
 from nearfield.catalogue._asking import FederatedSource, ask
 from nearfield.catalogue._merging import labelled
+from nearfield.catalogue._nearby import nearby
 from nearfield.catalogue._protocol import Catalogue
 from nearfield.errors import (
     CatalogueUnavailableError,
@@ -53,6 +54,17 @@ class _HasSources(Protocol):
 
 
 async def find(catalogue: Catalogue, query: Query) -> Page:
+    """As :func:`found_in`; where nothing is found the page names values near to those asked for.
+
+    Raises as ``Catalogue.search``.
+    """
+    page = await found_in(catalogue, query)
+    if page.total or page.datasets:
+        return page
+    return page.model_copy(update={"near": await nearby(_hurried(catalogue), query)})
+
+
+async def found_in(catalogue: Catalogue, query: Query) -> Page:
     """The catalogue's own search; a query that is one PID finds the dataset of that name.
 
     Raises as ``Catalogue.search``; UnknownNameError where other sources alone are asked for.
@@ -101,7 +113,11 @@ async def stream_search(catalogue: Catalogue, query: Query) -> AsyncGenerator[Se
     if isinstance(catalogue, _Streams):
         async with aclosing(catalogue.stream(query)) as events:
             async for event in events:
-                yield event
+                if isinstance(event, EndEvent) and not event.total:
+                    near = await nearby(_hurried(catalogue), query)
+                    yield event.model_copy(update={"near": near})
+                else:
+                    yield event
         return
     source = FederatedSource(catalogue.name, catalogue, _PATIENCE)
     yield SourceEvent.of(SourceState(source=source.name, state="asking"))
@@ -119,7 +135,7 @@ async def stream_search(catalogue: Catalogue, query: Query) -> AsyncGenerator[Se
         yield DatasetsEvent(source=source.name, datasets=tuple(found))
     note = page.sources[0].message if page.sources else None
     yield SourceEvent.of(answer.state(page.total, page.total_exact, note))
-    yield EndEvent(total=page.total, total_exact=page.total_exact, next=page.next)
+    yield EndEvent(total=page.total, total_exact=page.total_exact, next=page.next, near=page.near)
 
 
 async def complete_in(catalogue: Catalogue, text: str, at: int) -> Completions:
@@ -133,13 +149,16 @@ async def complete_in(catalogue: Catalogue, text: str, at: int) -> Completions:
     if field == "source":
         return complete(text, at, values={"source": dict.fromkeys(_names(catalogue))})
     techniques = known_names() if field == "technique" else ()
-    # Somebody is typing: a source that is slow today has its values left out.
-    hurried = catalogue.within(_HURRY) if isinstance(catalogue, _HasSources) else catalogue
     try:
-        counts = (await hurried.facets(Query())).counts
+        counts = (await _hurried(catalogue).facets(Query())).counts
     except (CatalogueUnavailableError, UsageError):
         counts = {}
     return complete(text, at, values=counts, techniques=techniques)
+
+
+def _hurried(catalogue: Catalogue) -> Catalogue:
+    """Somebody waits for proposals: a source that is slow today has its values left out."""
+    return catalogue.within(_HURRY) if isinstance(catalogue, _HasSources) else catalogue
 
 
 def _names(catalogue: Catalogue) -> list[str]:

@@ -206,6 +206,7 @@ class SourceClient:
             raise SourceLoginError(
                 f"{self.name}: asks for a log-in",
                 hint="give it a token: see 'token' in its settings",
+                again=False,
             )
         # A refused request was not carried out: to repeat it is safe, whatever it does.
         fresh = await source.token(fresh=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from nearfield.catalogue import Catalogue
     from nearfield.config import Config
     from nearfield.datasets import Dataset
-    from nearfield.querying import DatasetSummary, Page, Query, SourceState
+    from nearfield.querying import DatasetSummary, NearValues, Page, Query, SourceState
 
 T = TypeVar("T")
 
@@ -117,6 +117,7 @@ def _search_as_json(config: Config, file: Path | None, query: Query) -> None:
             "datasets": [dataset.model_dump(mode="json") for dataset in page.datasets],
             "next": page.next,
             "sources": [state.model_dump(mode="json") for state in page.sources],
+            "near": [near.model_dump(mode="json") for near in page.near],
         }
     )
 
@@ -140,6 +141,7 @@ def _list(config: Config, file: Path | None, query: Query) -> None:
         where = _describe(config, file)
         number = "1 dataset is" if everything == 1 else f"{everything} datasets are"
         typer.echo(f"no dataset matches {words}; {number} in {where}")
+        _print_near(page.near)
         return
     print_datasets(page.datasets)
     if page.total > len(page.datasets):
@@ -149,7 +151,7 @@ def _list(config: Config, file: Path | None, query: Query) -> None:
 
 def _stream(config: Config, query: Query) -> None:
     """Several catalogues: a line for each dataset as it comes, at the end how each one did."""
-    from nearfield.catalogue import FederatedCatalogue
+    from nearfield.catalogue import FederatedCatalogue, stream_search
     from nearfield.catalogue._asking import raise_if_no_state
     from nearfield.querying import AlsoEvent, DatasetsEvent, EndEvent, SourceEvent
 
@@ -162,7 +164,7 @@ def _stream(config: Config, query: Query) -> None:
         assert isinstance(catalogue, FederatedCatalogue)  # noqa: S101  # there are `catalogues:`
         width = max(len(source.name) for source in catalogue.sources)
         end = None
-        async with aclosing(catalogue.stream(query)) as events:
+        async with aclosing(stream_search(catalogue, query)) as events:
             async for event in events:
                 if isinstance(event, DatasetsEvent):
                     shown += len(event.datasets)
@@ -183,10 +185,16 @@ def _stream(config: Config, query: Query) -> None:
         typer.echo(_state(state), err=True)
     raise_if_no_state(states.values())
     if end is not None:
+        _print_near(end.near)
         total = _number(end.total, end.total_exact)
         typer.echo(
             f"{shown} of {total} shown" + (": --limit shows more" if end.next else ""), err=True
         )
+
+
+def _print_near(near: Iterable[NearValues]) -> None:
+    for one in near:
+        typer.echo(one_line(one.words), err=True)
 
 
 def _line(dataset: DatasetSummary, width: int) -> str:

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from nearfield.datasets import Availability, Dataset, Pid
+from nearfield.querying.reasons import Reason
 
 
 class _Model(BaseModel):
@@ -23,9 +24,35 @@ class SourceState(_Model):
     message: str | None = None
     """For people: ``no answer in 3 s``."""
     hint: str | None = None
+    reason: Reason | None = None
+    """Of a source that did not answer, as a word: ``token-expired``, ``unavailable``, …"""
     total: int | None = None
     total_exact: bool = True
     seconds: float | None = None
+
+
+class Proposal(_Model):
+    """A value that there is, and the search with it instead."""
+
+    value: str
+    query: str
+    """In the query language."""
+
+
+class NearValues(_Model):
+    """What a search that found nothing may have meant by one of its values."""
+
+    field: str
+    value: str
+    """As it was asked for."""
+    near: tuple[Proposal, ...]
+
+    @property
+    def words(self) -> str:
+        """For people: ``no instrument ID1O here; near: ID10, ID11``."""
+        return f"no {self.field} {self.value} here; near: " + ", ".join(
+            one.value for one in self.near
+        )
 
 
 class Page(_Model):
@@ -40,6 +67,8 @@ class Page(_Model):
     """``Query.cursor`` of the next page; ``None`` on the last one, or where offset must do."""
     sources: tuple[SourceState, ...] = ()
     """Of a search in several catalogues: each one's state."""
+    near: tuple[NearValues, ...] = ()
+    """Where nothing was found: values like those that were asked for."""
 
 
 class Facets(_Model):

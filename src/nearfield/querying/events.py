@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from nearfield.datasets import Pid
-from nearfield.querying.answers import DatasetSummary, SourceState
+from nearfield.querying.answers import DatasetSummary, NearValues, SourceState
 
 
 class _Model(BaseModel):
@@ -56,6 +56,8 @@ class EndEvent(_Model):
     """False: there are at least so many."""
     next: str | None = None
     """``Query.cursor`` of the next page; ``None`` on the last one."""
+    near: tuple[NearValues, ...] = ()
+    """Where nothing was found: values like those that were asked for."""
 
 
 SearchEvent = Annotated[

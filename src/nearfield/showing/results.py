@@ -106,7 +106,8 @@ class ShownPage(Page):
 
     def _words(self) -> str:
         total = f"{self.total}" if self.total_exact else f"{self.total} or more"
-        return f"{len(self.datasets)} of {total} datasets"
+        near = "".join(f"; {_one_line(one.words)}" for one in self.near)
+        return f"{len(self.datasets)} of {total} datasets{near}"
 
     def _problems(self) -> list[str]:
         return [

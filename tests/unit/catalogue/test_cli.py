@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import nearfield
 from nearfield.cli import run_command
 from nearfield.cli._output import one_line
 from nearfield.datasets import DataFile, Dataset
@@ -121,6 +122,26 @@ def test_nothing_found_says_where_it_looked(command: Command, folder: Path, tmp_
     code, out, _ = command("search", "zzz")
     assert code == 0
     assert out == f"no dataset matches 'zzz'; 1 dataset is in {tmp_path / 'c.sqlite'}\n"
+
+
+def test_nothing_found_names_values_near_to_those_asked_for(
+    command: Command, folder: Path, tmp_path: Path
+) -> None:
+    make_sample_data(folder)
+    command("scan", folder)
+    code, out, err = command("search", "format:NeXsu")
+    assert (code, err) == (0, "no format NeXsu here; near: NeXus\n")
+    assert "no dataset matches" in out
+    said = json.loads(command("search", "format:NeXsu", "--json")[1])
+    assert said["near"] == [
+        {
+            "field": "format",
+            "value": "NeXsu",
+            "near": [{"value": "NeXus", "query": "format:=NeXus"}],
+        }
+    ]
+    found = nearfield.search("format:NeXsu", catalogue=tmp_path / "c.sqlite")
+    assert repr(found) == "0 of 0 datasets; no format NeXsu here; near: NeXus"
 
 
 def test_errors_and_their_codes(command: Command, folder: Path, tmp_path: Path) -> None:

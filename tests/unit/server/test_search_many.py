@@ -13,9 +13,12 @@ from nearfield.catalogue._asking import FederatedSource
 from nearfield.catalogue.federated import FederatedCatalogue
 from nearfield.datasets import Access, Dataset
 from nearfield.errors import (
+    BlockedError,
     CatalogueUnavailableError,
     DatasetNotFoundError,
     SourceLoginError,
+    SourceStatusError,
+    UnsupportedQueryError,
     UsageError,
 )
 from nearfield.querying import Facets, Page
@@ -83,23 +86,29 @@ async def test_what_one_source_has_is_told_while_another_is_asked(server: Server
 
 
 @pytest.mark.parametrize(
-    ("error", "word"),
+    ("error", "word", "reason"),
     [
-        (CatalogueUnavailableError("bad: no answer"), "no answer"),
-        (SourceLoginError("bad: the token has expired", hint="log in again"), "expired"),
-        (RuntimeError("boom"), ""),
+        (CatalogueUnavailableError("bad: no answer"), "no answer", "unavailable"),
+        (SourceLoginError("bad: has expired", hint="log in again"), "expired", "token-expired"),
+        (SourceLoginError("bad: no token", again=False), "no token", "blocked"),
+        (SourceStatusError("bad: answered 403", 403), "403", "forbidden"),
+        (UnsupportedQueryError("bad", ["type"]), "type", "unsupported"),
+        (BlockedError("bad: no driver"), "no driver", "blocked"),
+        (RuntimeError("boom"), "", None),
     ],
 )
 async def test_one_that_fails_is_named_and_the_others_answer(
-    server: Server, error: Exception, word: str
+    server: Server, error: Exception, word: str, reason: str | None
 ) -> None:
     server.use(all_of(Source("good"), Source("bad", error)))
     said = (await server.get("datasets")).json()
     states = {one["source"]: one for one in said["sources"]}
     assert [one["pid"] for one in said["datasets"]] == ["in-good"]
-    assert states["good"]["state"] == "answered"
-    assert states["bad"]["state"] == "failed" and word in states["bad"]["message"]
-    assert server.told[-1]["sources"] == {"good": "answered", "bad": "failed"}
+    assert (states["good"]["state"], states["good"]["reason"]) == ("answered", None)
+    assert states["bad"]["reason"] == reason
+    failed = "unsupported" if reason == "unsupported" else "failed"
+    assert states["bad"]["state"] == failed and word in states["bad"]["message"]
+    assert server.told[-1]["sources"] == {"good": "answered", "bad": failed}
 
 
 async def test_one_that_hangs_costs_its_time_alone(server: Server) -> None:

@@ -1,6 +1,6 @@
 // How it goes: the count for everybody, and each thing that is wrong with what to do about it.
 import { h, say } from "../../lib/dom.ts";
-import { sourceWords, totalWords, wantsLogin } from "../facts.ts";
+import { sourceWords, totalWords } from "../facts.ts";
 import type { DataModel } from "../model.ts";
 import type { DataError } from "../source.ts";
 import type { Trans } from "../trans.ts";
@@ -13,7 +13,7 @@ export interface Help {
 /** Words for a failure, with what can be done; `again` repeats what failed. */
 export function failureNode(failure: DataError, trans: Trans, again: () => void, help: Help): HTMLElement {
   const words = trouble(failure, trans);
-  const login = failure.reason === "token-expired" || wantsLogin(failure.message, failure.hint) ? help.login : undefined;
+  const login = failure.reason === "token-expired" ? help.login : undefined;
   return h(
     "div",
     { class: "nf-trouble", "data-reason": failure.reason ?? "failed" },
@@ -94,7 +94,7 @@ export class Notices {
     const items = [...this.model.sources.values()].flatMap((state) => {
       const words = sourceWords(state, trans);
       if (!words) return [];
-      const login = wantsLogin(state.message, state.hint) ? this.help.login : undefined;
+      const login = state.reason === "token-expired" ? this.help.login : undefined;
       return [{ key: JSON.stringify([words, state.hint]), words, hint: state.hint ?? "", login, source: state.source }];
     });
     const key = items.map((item) => item.key).join();
@@ -150,6 +150,19 @@ export class Notices {
     );
   }
 
+  /** Values like those that were asked for; one click searches for one instead. */
+  private near(): HTMLElement[] {
+    const { model, trans } = this;
+    return model.near.map(({ field, value, near }) =>
+      h(
+        "p",
+        { class: "nf-near" },
+        trans.__("No %1 “%2” here. Did you mean", field, value),
+        ...near.flatMap((one) => [" ", h("button", { type: "button", class: "nf-link", onclick: () => void model.search(one.query) }, one.value)]),
+      ),
+    );
+  }
+
   private nothing(): HTMLElement {
     const { model, trans } = this;
     const silent = this.silent();
@@ -166,6 +179,7 @@ export class Notices {
       "div",
       { class: "nf-trouble", "data-reason": "none" },
       h("h3", {}, trans.__("No dataset fits")),
+      ...this.near(),
       h("p", {}, trans.__("Every word and condition must hold. Try fewer, or the beginning of a word: “silv” finds silver.")),
       h(
         "div",
