@@ -1,8 +1,8 @@
 """What the front-end of a widget asks, answered from a catalogue.
 
-Questions are ``{"id", "method", "params"}``, answers ``{"id", "event"}`` as often as there is one
-and ``{"id", "result" | "error", "done"}`` last. An error is what the REST API says, too:
-``{"message", "hint", "reason", "position"}``.
+Questions are ``{"id", "method", "params"}``; answers are ``{"id", "heard"}`` at once,
+``{"id", "event"}`` as often as there is one and ``{"id", "result" | "error", "done"}`` last. An
+error is what the REST API says, too: ``{"message", "hint", "reason", "position"}``.
 """
 
 from __future__ import annotations
@@ -97,11 +97,18 @@ class Answering:
             if (task := self._tasks.pop(key, None)) is not None:
                 task.cancel()
             return
+        # Without this a catalogue that is slow looks like a kernel that is not there.
+        self._tell({"id": key, "heard": True}, [])
         self._tasks[key] = asyncio.ensure_future(self._answer(key, question))
         try:
             await asyncio.wait([self._tasks[key]])
         finally:
             self._tasks.pop(key, None)
+
+    @property
+    def in_use(self) -> bool:
+        """Is there anything that ``aclose`` would end?"""
+        return bool(self._tasks) or self._catalogue is not None
 
     async def aclose(self) -> None:
         """Give up all questions and close the catalogue."""

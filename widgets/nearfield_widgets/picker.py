@@ -83,8 +83,14 @@ class DatasetPicker(anywidget.AnyWidget):
 
     def close(self) -> None:
         """Take the widget away; what it asks is given up."""
-        start(self._answering.aclose())
+        # Python calls this when it ends, too, and can start nothing any more then.
+        if self._answering.in_use:
+            start(self._answering.aclose())
         super().close()
+
+    def __repr__(self) -> str:
+        """What a page shows that has no widgets: a search of this session, and what was chosen."""
+        return f"DatasetPicker({self.query!r}, selected={self.selected!r})"
 
     async def _chosen(self) -> tuple[Dataset, ...]:
         catalogue = await self._answering.catalogue()

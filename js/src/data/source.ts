@@ -25,6 +25,8 @@ export type Reason =
   | "unreachable"
   /** A server without Nearfield's extension. */
   | "missing"
+  /** A notebook's kernel is silent. */
+  | "no-kernel"
   | null;
 
 const REASONS: readonly Reason[] = [
@@ -38,6 +40,7 @@ const REASONS: readonly Reason[] = [
   "blocked",
   "unreachable",
   "missing",
+  "no-kernel",
 ];
 
 /** A question that was not answered, and why, in words for people. */

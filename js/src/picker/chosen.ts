@@ -35,6 +35,6 @@ export class Chosen {
   private chip(pid: string): HTMLLIElement {
     const title = this.titles.get(pid) ?? pid;
     const close = h("button", { type: "button", class: "nf-link", "aria-label": this.trans.__("Remove %1", title), onclick: () => this.remove(pid) }, "×");
-    return h("li", { class: "nf-chip", title: pid, "data-pid": pid }, h("span", { class: "nf-chip-title" }, title), close);
+    return h("li", { class: "nf-chip", title: pid, "data-pid": pid }, h("span", { class: "nf-chip-title", dir: "auto" }, title), close);
   }
 }

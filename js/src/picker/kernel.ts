@@ -10,9 +10,13 @@ export interface Channel {
   off(event: "msg:custom", heard: (content: unknown, buffers: DataView[]) => void): void;
 }
 
+/** A kernel that can says at once that it has heard; a busy one, or none, says nothing. */
+export const SILENCE_MS = 15_000;
+
 /** What the kernel says about question `id`; `done` with the last word. */
 interface Said {
   id: string;
+  heard?: boolean;
   event?: SearchEvent;
   result?: unknown;
   error?: unknown;
@@ -20,6 +24,7 @@ interface Said {
 }
 
 interface Waiting {
+  timer: ReturnType<typeof setTimeout>;
   tell: (event: SearchEvent) => void;
   done: (result: unknown, buffers: DataView[]) => void;
   fail: (error: unknown) => void;
@@ -79,6 +84,7 @@ export class KernelSource implements DataSource {
     const id = `${mine}-${++asked}`;
     return new Promise<T>((resolve, reject) => {
       const end = (): void => {
+        clearTimeout(timer);
         this.waiting.delete(id);
         signal.removeEventListener("abort", abort);
       };
@@ -91,8 +97,16 @@ export class KernelSource implements DataSource {
         reject(signal.reason as Error);
         return;
       }
+      // A page that was exported, or a notebook opened again, has the widget without its kernel.
+      const silent = (): void => {
+        end();
+        this.channel.send({ id, method: "cancel" });
+        reject(new DataError("It is busy with a cell, or not running.", "no-kernel", "If it is not running, run the cell of this widget again."));
+      };
+      const timer = setTimeout(silent, SILENCE_MS);
       signal.addEventListener("abort", abort);
       this.waiting.set(id, {
+        timer,
         tell,
         done: (result, buffers) => {
           end();
@@ -111,6 +125,7 @@ export class KernelSource implements DataSource {
     const said = content as Said;
     const waiting = this.waiting.get(said?.id);
     if (!waiting) return;
+    clearTimeout(waiting.timer);
     if (said.event) waiting.tell(said.event);
     if (said.error !== undefined) waiting.fail(refusal(said.error) ?? new DataError("The kernel could not answer."));
     else if (said.done) waiting.done(said.result, buffers);

@@ -37,7 +37,8 @@ def card(dataset: Dataset, picture: Thumbnail | None = None) -> str:
     warnings = "".join(f"<li>{escape(_cut(text))}</li>" for text in dataset.warnings[:5])
     return (
         f'<div style="{_CARD}">{_picture(picture)}<div style="min-width:0">'
-        f'<div style="font-weight:bold;font-size:1.1em">{escape(_cut(dataset.name))}</div>'
+        '<div style="font-weight:bold;font-size:1.1em;overflow-wrap:anywhere">'
+        f"<bdi>{escape(_cut(dataset.name))}</bdi></div>"
         f'<div style="overflow-wrap:anywhere"><code>{escape(dataset.pid)}</code>'
         f" {_link(dataset)}</div>"
         '<dl style="display:grid;grid-template-columns:max-content 1fr;gap:.1em 1em;'
@@ -70,7 +71,8 @@ def listing(datasets: Sequence[Dataset], words: str, states: Sequence[SourceStat
 
 def _row(dataset: Dataset) -> str:
     values = (
-        escape(_cut(dataset.name)),
+        # Its own direction, and nothing of it reaches the columns beside.
+        f"<bdi>{escape(_cut(dataset.name))}</bdi>",
         f"<code>{escape(dataset.pid)}</code>",
         escape(when(dataset) or "–"),  # noqa: RUF001  # for people
         escape(size_of(dataset.size) if dataset.size else "–"),  # noqa: RUF001

@@ -52,7 +52,7 @@ def test_nothing_of_a_record_becomes_markup(page: str | None) -> None:
     for html in (shown._repr_html_(), ShownPage.of(Page(datasets=(shown,), total=1))._repr_html_()):
         found = Tags(html)
         assert {tag for tag, _ in found.tags} <= {
-            *("div", "dl", "dt", "dd", "ul", "li", "a", "code"),
+            *("div", "dl", "dt", "dd", "ul", "li", "a", "bdi", "code"),
             *("table", "thead", "tbody", "tr", "th", "td"),
         }
         for _, attributes in found.tags:

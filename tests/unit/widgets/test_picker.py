@@ -37,6 +37,19 @@ def test_what_is_chosen_is_its_value(picker: Any) -> None:
     assert picker.value is None
 
 
+def test_where_there_are_no_widgets_it_says_what_it_is(picker: Any) -> None:
+    picker.selected = ["synthetic-00002"]
+    assert picker._repr_mimebundle_()[0]["text/plain"] == (
+        "DatasetPicker('synthetic', selected=['synthetic-00002'])"
+    )
+
+
+def test_a_program_with_a_picker_ends_in_silence() -> None:
+    program = "from nearfield_widgets import DatasetPicker; made = DatasetPicker('x')"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert ended.stderr == b""
+
+
 def test_a_choice_that_is_not_there_is_an_error(picker: Any) -> None:
     picker.selected = ["nobody-knows"]
     with pytest.raises(DatasetNotFoundError, match="nobody-knows"):

@@ -45,6 +45,7 @@ export const commandsPlugin: JupyterFrontEndPlugin<void> = {
     add(COMMANDS.more, trans.__("Load More Datasets"), () => model.more(), () => model.next !== null);
     add(COMMANDS.filters, trans.__("Show or Hide Filters of Datasets"), () => model.showFacets(!model.facetsWanted));
     add(COMMANDS.clear, trans.__("Clear Search for Datasets"), () => panel.search(""));
+    panel.addAction({ label: trans.__("Copy PID"), run: (dataset) => Clipboard.copyToSystem(dataset.pid) });
     model.follow(() => app.commands.notifyCommandChanged());
   },
 };

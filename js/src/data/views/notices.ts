@@ -39,6 +39,7 @@ function trouble(failure: DataError, trans: Trans): { title: string; text: strin
       ],
     };
   if (failure.reason === "token-expired") return { title: trans.__("Your log-in has expired"), text: said };
+  if (failure.reason === "no-kernel") return { title: trans.__("The notebook's kernel does not answer"), text: said };
   if (failure.reason === "unreachable") return { title: trans.__("The server does not answer"), text: said };
   if (failure.reason === "not-found") return { title: trans.__("There is no such dataset for you"), text: said };
   if (failure.reason === "forbidden") return { title: trans.__("You may not see this"), text: said };
