@@ -5,6 +5,8 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import json
+import os
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -155,21 +157,44 @@ def _record_path(rule: FileRule, path: str) -> Path:
 
 def _mark(path: Path) -> list[object]:
     try:
-        status = path.stat()
+        status = path.lstat()
     except OSError:
         return []
     return [str(path), status.st_size, status.st_mtime_ns, status.st_ino]
 
 
+class _WithoutAliases(yaml.SafeLoader):
+    """With them a record of some lines may stand for more values than any memory holds."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.composer.ComposerError(None, None, "an alias", None)
+        return super().compose_node(parent, index)
+
+
+def _text_of_file(path: Path) -> str | None:
+    # Who writes beside the data may not have the scan, which may read more, follow a link.
+    before = path.lstat()
+    if not stat.S_ISREG(before.st_mode) or on_tape(before):
+        return None
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(handle, encoding="utf-8") as file:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_RECORD:
+            return None
+        return file.read(MAX_RECORD)
+
+
 def _read_record(path: Path) -> tuple[Any, str | None]:
     """The record beside a dataset, and what is wrong with it; one that is not there is fine."""
     try:
-        status = path.stat()
-        if not path.is_file() or status.st_size > MAX_RECORD or on_tape(status):
+        text = _text_of_file(path)
+        if text is None:
             return None, f"{path.name}: not a small file on disk"
-        text = path.read_text(encoding="utf-8")
         # YAML takes what JSON writes, and is slow: JSON has its own reader.
-        return (json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)), None
+        if path.suffix == ".json":
+            return json.loads(text), None
+        return yaml.load(text, _WithoutAliases), None  # noqa: S506 - a SafeLoader
     except FileNotFoundError:
         return None, None
     except yaml.YAMLError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -180,6 +181,36 @@ def test_a_record_that_does_not_fit(ruled: Ruled, data: Path, content: str, said
     (warning,) = found.warnings
     assert warning.startswith("rule 'r'")
     assert said in warning
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_a_record_is_a_file_of_its_own(ruled: Ruled, data: Path, tmp_path: Path, kind: str) -> None:
+    """The scan may read more than who puts a link beside the data."""
+    record = data.parent / "eln.json"
+    if kind == "link":
+        (tmp_path / "private.json").write_text('{"a": "a secret"}')
+        record.symlink_to(tmp_path / "private.json")
+    else:
+        os.mkfifo(record)
+    _, found = ruled("rules: [{name: r, record: {file: eln.json, fields: {sample: /a}}}]")
+    assert "a secret" not in found.model_dump_json()
+    assert found.warnings == ("rule 'r': eln.json: not a small file on disk",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\n".join(
+            ["a0: &a0 [x, x]"] + [f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 40)]
+        ),
+        "a39: &a39 [*a39]",
+        "a39: &a [1, {<<: *a}]",
+    ],
+)
+def test_a_yaml_record_stands_for_no_more_than_it_is(ruled: Ruled, data: Path, text: str) -> None:
+    (data.parent / "eln.yaml").write_text(text)
+    _, found = ruled("rules: [{name: r, record: {file: eln.yaml, fields: {sample: /a39}}}]")
+    assert any("not valid YAML" in warning for warning in found.warnings)
 
 
 def test_a_yaml_record_runs_nothing(ruled: Ruled, data: Path) -> None:
