@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 from collections import OrderedDict
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jupyter_server.auth.decorator import authorized
 from tornado import web
@@ -62,13 +62,22 @@ class _LookHandler(OfOneHandler):
         looker: Looker = self.settings["nearfield_looker"]
         return looker
 
-    async def record(self, pid: str, source: str | None) -> tuple[Dataset, Config]:
-        """The record with all its files, as this user may see it."""
+    async def look(
+        self, pid: str, asked: TreeAsked | SliceAsked, do: str, **more: object
+    ) -> tuple[str, dict[str, Any]]:
+        """Which file was opened, and what was found in it at the place that is asked for."""
         from nearfield.catalogue import only
 
+        name = self.pid(pid)
         async with self.access.catalogue() as catalogue:
-            found = await whole(only(catalogue, source), pid)
-        return found, await self.access.config()
+            dataset = await whole(only(catalogue, asked.source), name)
+        config = await self.access.config()
+        file = file_of(config, dataset, asked.file)
+        said = await self.looker.ask(
+            {**allowed(dataset, config, file), "do": do, "path": asked.path, **more}
+        )
+        self.tell_opened(dataset, do)
+        return file, said
 
 
 async def whole(catalogue: Catalogue, pid: str) -> Dataset:
@@ -120,18 +129,8 @@ class TreeHandler(_LookHandler):
     @web.authenticated
     @authorized
     async def get(self, pid: str) -> None:
-        pid, asked = self.pid(pid), self.asked(TreeAsked)
-        dataset, config = await self.record(pid, asked.source)
-        file = file_of(config, dataset, asked.file)
-        said = await self.looker.ask(
-            {
-                **allowed(dataset, config, file),
-                "do": "tree",
-                "path": asked.path,
-                "depth": asked.depth,
-            }
-        )
-        self.tell_opened(dataset, "tree")
+        asked = self.asked(TreeAsked)
+        file, said = await self.look(pid, asked, "tree", depth=asked.depth)
         self.answer(TreeAnswer(file=file, path=asked.path, node=Node.model_validate(said)))
 
 
@@ -141,18 +140,8 @@ class SliceHandler(_LookHandler):
     @web.authenticated
     @authorized
     async def get(self, pid: str) -> None:
-        pid, asked = self.pid(pid), self.asked(SliceAsked)
-        dataset, config = await self.record(pid, asked.source)
-        file = file_of(config, dataset, asked.file)
-        said = await self.looker.ask(
-            {
-                **allowed(dataset, config, file),
-                "do": "slice",
-                "path": asked.path,
-                "slice": asked.slice,
-            }
-        )
-        self.tell_opened(dataset, "slice")
+        asked = self.asked(SliceAsked)
+        file, said = await self.look(pid, asked, "slice", slice=asked.slice)
         self.answer(SliceAnswer(file=file, path=asked.path, **said))
 
 

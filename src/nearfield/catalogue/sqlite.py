@@ -191,8 +191,11 @@ def _summary(source: str, pid: str, kind: str, fields: str, files: int | None) -
     )
 
 
-def not_found(pid: str) -> DatasetNotFoundError:
+def not_found(pid: str, source: str | None = None) -> DatasetNotFoundError:
     """What a driver answers for a PID that is not there for the asking user."""
     return DatasetNotFoundError(
-        f"no dataset {pid!r} that you may see", hint="search with: nearfield catalogue search TEXT"
+        f"{source}: no dataset {pid[:200]!r} that you may see"
+        if source
+        else f"no dataset {pid!r} that you may see",
+        hint="search with: nearfield catalogue search TEXT",
     )

@@ -21,9 +21,10 @@ from nearfield.catalogue.icat._entities import INCLUDE, IcatDataset, ParameterTy
 from nearfield.catalogue.icat._naming import with_whole_names
 from nearfield.catalogue.icat._records import DERIVED_TYPES, Pids, dataset_of, read_rows
 from nearfield.catalogue.icat._results import register
+from nearfield.catalogue.sqlite import not_found
 from nearfield.config.sources import IcatSource
 from nearfield.datasets import MAX_FILES, DataFile, Dataset, DerivedDataset
-from nearfield.errors import BlockedError, CatalogueError, DatasetNotFoundError
+from nearfield.errors import BlockedError, CatalogueError
 from nearfield.querying import Facets, Page, Query, SourceState
 from nearfield.querying.pids import doi_of, without_resolver
 
@@ -146,7 +147,7 @@ class IcatCatalogue:
             self._files(number),
         )
         if not rows:
-            raise self._not_found(pid)
+            raise not_found(pid, self.name)
         inputs = await self._inputs([number])
         entities, strange = read_rows(rows, "Dataset")
         found = None
@@ -184,7 +185,7 @@ class IcatCatalogue:
         """ICAT has none."""
         number = await self._id(pid)
         if not await self._server.count(f"SELECT COUNT(d) FROM Dataset d WHERE d.id = {number}"):
-            raise self._not_found(pid)
+            raise not_found(pid, self.name)
         return None
 
     async def aclose(self) -> None:
@@ -315,14 +316,8 @@ class IcatCatalogue:
             )
             number = rows[0] if rows and isinstance(rows[0], int) else None
         if number is None:
-            raise self._not_found(pid)
+            raise not_found(pid, self.name)
         return number
-
-    def _not_found(self, pid: str) -> DatasetNotFoundError:
-        return DatasetNotFoundError(
-            f"{self.name}: no dataset {pid[:200]!r} that you may see",
-            hint="search with: nearfield catalogue search TEXT",
-        )
 
 
 def _and(where: str, condition: str) -> str:

@@ -12,8 +12,9 @@ from nearfield.catalogue.invenio._depositing import WRITING, Kept, Wish
 from nearfield.catalogue.invenio._html import html_of
 from nearfield.catalogue.invenio._legacy_records import ALTERNATE, RELATION, entries_of, record_of
 from nearfield.catalogue.invenio._manifest import KEY, MAX_MANIFEST, name_of_run, read_manifest
-from nearfield.catalogue.invenio._rdm import FOUND, Found, picture_in
+from nearfield.catalogue.invenio._rdm import FOUND, Found
 from nearfield.catalogue.invenio._rdm_records import DRAFT, Pids, RdmRecord, dataset_of
+from nearfield.catalogue.invenio._reading import unless_refused
 from nearfield.catalogue.invenio._search import Fields, quoted
 from nearfield.catalogue.invenio._sending import Sending
 from nearfield.config.sources import InvenioSource
@@ -94,40 +95,19 @@ class LegacyServer:
         except ValueError as error:
             raise CatalogueError(f"{self.name}: the record of {pid!r} cannot be read") from error
 
-    async def names(self, pid: str) -> tuple[str, ...]:
-        """What other records call this one when they are derived from it."""
-        said, _ = await self._said(pid)
-        record = record_of(said) if said is not None else None
-        if record is None:
-            return ()
-        return tuple(one for one in (record.doi, self.pids.page(record.id)) if one)
-
-    async def picture(self, pid: str) -> str | None:
-        """Where its thumbnail is."""
-        said, _ = await self._said(pid)
-        record = record_of(said) if said is not None else None
-        return picture_in(record) if record is not None else None
+    async def record(self, pid: str) -> tuple[RdmRecord | None, bool]:
+        """The record, and whether it is a draft that was never published."""
+        said, draft = await self._said(pid)
+        return (record_of(said) if said is not None else None), draft
 
     async def _said(self, pid: str) -> tuple[dict[str, Any] | None, bool]:
         if not (pid.isascii() and pid.isdecimal() and len(pid) < 20):
             return None, False
-        found = await self._unless_refused(f"api/records/{segment(pid)}")
+        found = await unless_refused(self.client, f"api/records/{segment(pid)}")
         if found is not None:
             return found, False
-        return await self._unless_refused(f"{_DEPOSITIONS}/{segment(pid)}"), True
-
-    async def _unless_refused(self, path: str) -> dict[str, Any] | None:
-        try:
-            found: dict[str, Any] = await self.client.json("GET", path, adapter=_OBJECT)
-            return found
-        except SourceStatusError as error:
-            if error.status in (403, 404, 410):
-                return None
-            raise
-        except SourceLoginError:
-            if path.startswith(_DEPOSITIONS):
-                return None  # nobody has drafts
-            raise
+        draft = f"{_DEPOSITIONS}/{segment(pid)}"
+        return await unless_refused(self.client, draft, for_some=True), True
 
     async def attempts(self, wanted: DerivedDataset) -> list[RdmRecord]:
         name = name_of_run(wanted)
@@ -139,7 +119,8 @@ class LegacyServer:
         return [record for said in found if (record := record_of(said)) is not None]
 
     async def current(self, attempt: RdmRecord) -> RdmRecord | None:
-        said = await self._unless_refused(f"{_DEPOSITIONS}/{segment(attempt.id)}")
+        draft = f"{_DEPOSITIONS}/{segment(attempt.id)}"
+        said = await unless_refused(self.client, draft, for_some=True)
         return self._record(said) if said is not None else None
 
     async def create(self, wish: Wish) -> RdmRecord:

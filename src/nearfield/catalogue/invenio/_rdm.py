@@ -19,12 +19,11 @@ from nearfield.catalogue.invenio._rdm_records import (
     dataset_of,
     is_id,
 )
+from nearfield.catalogue.invenio._reading import unless_refused
 from nearfield.catalogue.invenio._search import TEXT_FIELDS, Fields
 from nearfield.config.sources import InvenioSource
 from nearfield.datasets import Dataset
-from nearfield.errors import CatalogueError, SourceLoginError, SourceStatusError
-
-_ANYTHING: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
+from nearfield.errors import CatalogueError, SourceStatusError
 
 
 class _Hits(BaseModel):
@@ -96,7 +95,8 @@ class RdmServer:
             return None
         entries: list[Mapping[str, Any]] = []
         place = f"api/records/{segment(pid)}" + ("/draft" if draft else "")
-        listed = await self._unless_refused("GET", f"{place}/files")
+        # Nobody opens what is restricted.
+        listed = await unless_refused(self.client, f"{place}/files", for_some=True)
         if listed is not None and isinstance(listed.get("entries"), list):
             entries = [one for one in listed["entries"] if isinstance(one, dict)]
         manifest = None
@@ -119,10 +119,11 @@ class RdmServer:
         """The record, and whether it is a draft that was never published."""
         if not is_id(pid):
             return None, False
-        said = await self._unless_refused("GET", f"api/records/{segment(pid)}")
+        place = f"api/records/{segment(pid)}"
+        said = await unless_refused(self.client, place)
         draft = said is None
         if said is None:
-            said = await self._unless_refused("GET", f"api/records/{segment(pid)}/draft")
+            said = await unless_refused(self.client, f"{place}/draft", for_some=True)
         if said is None:
             return None, False
         try:
@@ -133,18 +134,6 @@ class RdmServer:
             raise CatalogueError(f"{self.name}: answered {pid!r} with another record")
         return record, draft
 
-    async def names(self, pid: str) -> tuple[str, ...]:
-        """What other records call this one when they are derived from it."""
-        record, _ = await self.record(pid)
-        if record is None:
-            return ()
-        return tuple(one for one in (record.doi, self.pids.page(record.id)) if one)
-
-    async def picture(self, pid: str) -> str | None:
-        """Where its thumbnail is."""
-        record, _ = await self.record(pid)
-        return picture_in(record) if record is not None else None
-
     async def _manifest(self, place: str) -> Manifest | None:
         try:
             answer = await self.client.ask(
@@ -154,30 +143,5 @@ class RdmServer:
             return None
         return read_manifest(answer.content)
 
-    async def _unless_refused(self, method: str, path: str) -> dict[str, Any] | None:
-        """``None`` where there is nothing that the user may see."""
-        try:
-            found: dict[str, Any] = await self.client.json(method, path, adapter=_ANYTHING)
-            return found
-        except SourceStatusError as error:
-            if error.status in (403, 404, 410):
-                return None
-            raise
-        except SourceLoginError:
-            if path.endswith(("/draft", "/files")):
-                # Nobody has drafts, and nobody opens what is restricted.
-                return None
-            raise
-
     def _unreadable(self, pid: str) -> CatalogueError:
         return CatalogueError(f"{self.name}: the record of {pid!r} cannot be read")
-
-
-def picture_in(record: RdmRecord) -> str | None:
-    """The smallest of its thumbnails that is no blur on a card."""
-    sizes = record.links.get("thumbnails")
-    if not isinstance(sizes, dict):
-        return None
-    known = {int(s): url for s, url in sizes.items() if s.isdecimal() and isinstance(url, str)}
-    big = sorted(size for size in known if size >= 250)
-    return known[big[0] if big else max(known)] if known else None

@@ -15,10 +15,12 @@ from nearfield.catalogue.invenio._depositing import Deposits, deposit
 from nearfield.catalogue.invenio._legacy import LegacyServer
 from nearfield.catalogue.invenio._rdm import RdmServer
 from nearfield.catalogue.invenio._rdm_drafts import RdmDrafts
+from nearfield.catalogue.invenio._reading import names_of_record, picture_of_record
 from nearfield.catalogue.invenio._search import FILTERS, query_string, quoted
+from nearfield.catalogue.sqlite import not_found
 from nearfield.config.sources import InvenioSource
 from nearfield.datasets import DataFile, Dataset, DerivedDataset
-from nearfield.errors import BlockedError, CatalogueError, DatasetNotFoundError, UsageError
+from nearfield.errors import BlockedError, CatalogueError, UsageError
 from nearfield.querying import Facets, Page, Query, SourceState
 from nearfield.querying.pids import doi_of, without_resolver
 
@@ -160,7 +162,7 @@ class InvenioCatalogue:
         """One record, or a draft of the user's own, with its files."""
         found = await self._server.get(await self._id(pid))
         if found is None:
-            raise self._not_found(pid)
+            raise not_found(pid, self.name)
         return found
 
     async def files(self, pid: str) -> tuple[DataFile, ...]:
@@ -188,7 +190,7 @@ class InvenioCatalogue:
 
     async def thumbnail(self, pid: str) -> Thumbnail | None:
         await self.get(pid)
-        where = await self._server.picture(await self._id(pid))
+        where = await picture_of_record(self._server, await self._id(pid))
         if where is None:
             return None
         answer = await self._client.ask("GET", where, max_body=MAX_PICTURE)
@@ -205,7 +207,7 @@ class InvenioCatalogue:
         names: tuple[str, ...] = ()
         number = self._server.pids.id_of(query.input_dataset or "")
         if number is not None:
-            names = await self._server.names(number)
+            names = await names_of_record(self._server, number)
         return query_string(query, self._server.fields, names)
 
     async def _id(self, pid: str) -> str:
@@ -220,14 +222,8 @@ class InvenioCatalogue:
                 if dataset is not None and (dataset.doi or "").casefold() == doi:
                     number = pids.id_of(dataset.pid)
         if number is None:
-            raise self._not_found(pid)
+            raise not_found(pid, self.name)
         return number
-
-    def _not_found(self, pid: str) -> DatasetNotFoundError:
-        return DatasetNotFoundError(
-            f"{self.name}: no dataset {pid[:200]!r} that you may see",
-            hint="search with: nearfield catalogue search TEXT",
-        )
 
 
 def _buckets(said: Any) -> dict[str, int]:
