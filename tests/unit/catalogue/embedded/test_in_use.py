@@ -149,7 +149,7 @@ def test_a_copy_overwrites_nothing(store: CatalogueStore, tmp_path: Path) -> Non
 def test_a_copy_that_fails_leaves_nothing(
     store: CatalogueStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(source: Path, part: Path) -> None:
+    def full(source: Path, part: Path, target: Path) -> None:
         part.write_bytes(b"half")
         raise CatalogueError(f"catalogue {source}: the disk is full")
 
