@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -121,6 +122,34 @@ def test_no_orso(tmp_path: Path, text: str, reason: str) -> None:
     (tmp_path / "a.ort").write_text(text)
     with pytest.raises(DataFileError, match=reason):
         read_file(str(tmp_path / "a.ort"))
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["a0: &a0 [x, x]", *(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 40))],
+        ["a39: &a [1, *a]"],
+    ],
+)
+def test_an_orso_header_stands_for_no_more_than_it_is(tmp_path: Path, lines: list[str]) -> None:
+    first, *_ = ORSO.splitlines()
+    bomb = [*lines, "data_source: {experiment: {title: *a39, start_date: *a39}}"]
+    if lines[0].startswith("a39"):
+        bomb[-1] = bomb[-1].replace("*a39", "*a")
+    text = "\n".join([first, *(f"# {line}" for line in bomb), "# Qz R", "1 2", ""])
+    (tmp_path / "a.ort").write_text(text)
+    with pytest.raises(DataFileError, match="more than 20000 values"):
+        read_file(str(tmp_path / "a.ort"))
+
+
+def test_an_orso_file_of_one_line_is_not_held_whole(tmp_path: Path) -> None:
+    (tmp_path / "a.ort").write_text(ORSO + "1" * 10_000_000 + "\n")
+    tracemalloc.start()
+    found = read_file(str(tmp_path / "a.ort"))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found.format == "ORSO"
+    assert most < 5_000_000
 
 
 @pytest.mark.parametrize("odd", ["title: 5", "title: [1]", "start_date: soon", "sample: 3"])

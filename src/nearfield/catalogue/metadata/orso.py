@@ -18,6 +18,8 @@ from nearfield.datasets import ArrayInfo, Axis
 from nearfield.errors import DataFileError
 from nearfield.techniques import technique_ids
 
+MAX_VALUES = 20_000
+MAX_LINE = 100_000
 MAX_HEADER = 1_000_000
 MAX_LINES = 1_000_000
 _MARK = "# # ORSO reflectivity data file"
@@ -31,7 +33,9 @@ def read_orso(path: str) -> FileMetadata:
     """
     try:
         with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123
-            lines = (line for _, line in zip(range(MAX_LINES), file, strict=False))
+            # In pieces: a line may be as long as the file, and that longer than the memory.
+            pieces = iter(lambda: file.readline(MAX_LINE), "")
+            lines = (line for _, line in zip(range(MAX_LINES), pieces, strict=False))
             header, arrays = _parts(path, lines)
     except OSError as error:
         why = "permission denied" if isinstance(error, PermissionError) else str(error.strerror)
@@ -115,11 +119,26 @@ def _header(path: str, block: list[str]) -> dict[str, Any]:
         except (yaml.YAMLError, ValueError, RecursionError) as error:
             problem: Exception = error
             continue
-        if isinstance(said, dict):
+        if isinstance(said, dict) and _is_small(said):
             return said
-        problem = ValueError("it is no mapping")
+        problem = ValueError(
+            f"it stands for more than {MAX_VALUES} values"
+            if isinstance(said, dict)
+            else "it is no mapping"
+        )
     reason = " ".join(str(problem).split())[:200]
     raise DataFileError(path, f"its header is not valid YAML: {reason}")
+
+
+def _is_small(header: dict[str, Any]) -> bool:
+    """With aliases some lines may stand for more values than any memory holds, or for no end."""
+    left: list[Any] = [header]
+    for _ in range(MAX_VALUES):
+        if not left:
+            return True
+        one = left.pop()
+        left += one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+    return False
 
 
 def _array(header: dict[str, Any], number: int, rows: int, columns: int) -> ArrayInfo:
