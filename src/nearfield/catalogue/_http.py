@@ -253,13 +253,13 @@ class SourceClient:
             if answer.status not in _REDIRECTS or location is None:
                 return answer
             if request.method not in ("GET", "HEAD"):
-                raise say.sent_elsewhere(self.name, location)
+                raise say.sent_elsewhere(self.name, location, secret=token)
             try:
                 target = url.join(location)
             except (httpx.InvalidURL, ValueError) as error:
-                raise say.sent_elsewhere(self.name, location) from error
+                raise say.sent_elsewhere(self.name, location, secret=token) from error
             if _origin(target) != _origin(self._base):
-                raise say.sent_elsewhere(self.name, str(target))
+                raise say.sent_elsewhere(self.name, str(target), secret=token)
             # The location says it all, parameters included.
             url, request = target, _without_params(request)
         raise CatalogueError(
@@ -271,7 +271,7 @@ class SourceClient:
         if not path.startswith("/") and "://" in path:
             url = httpx.URL(path)
             if _origin(url) != _origin(self._base):
-                raise say.sent_elsewhere(self.name, path)
+                raise say.sent_elsewhere(self.name, path, secret=None)
             return url
         return httpx.URL(f"{self.url}/{path.lstrip('/')}")
 

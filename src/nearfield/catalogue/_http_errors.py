@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from typing import Any
 
@@ -10,6 +11,7 @@ import httpx
 from nearfield.errors import CatalogueError, CatalogueUnavailableError, SourceStatusError
 
 MAX_WORDS = 300
+_ACCOUNT = re.compile("//[^/]*@")
 
 
 def too_slow(name: str, seconds: float) -> CatalogueUnavailableError:
@@ -68,10 +70,10 @@ def refused(
     return SourceStatusError(f"{name}: answered {what}", status, said)
 
 
-def sent_elsewhere(name: str, where: str) -> CatalogueError:
+def sent_elsewhere(name: str, where: str, *, secret: str | None) -> CatalogueError:
     """A redirect to another host, or of a request that would change something."""
-    # Without parameters: a redirect may carry secrets of its own.
-    place = _clean(where.partition("?")[0], None)
+    # Without parameters, fragment and account: a redirect may carry secrets of its own.
+    place = _clean(_ACCOUNT.sub("//", re.split("[?#]", where)[0], count=1), secret)
     return CatalogueError(
         f"{name}: redirects to {place}, which is not followed",
         hint="if that is where it is now, name it as its url; if it is a log-in page, log in again",

@@ -108,6 +108,12 @@ class IcatSession:
                 f"log-in ({error.status})",
                 hint="log in again; check 'authenticator' and 'username' in its settings",
             ) from None
+        except CatalogueError as error:
+            # It may repeat it while it fails, too.
+            if secret:
+                error.message = error.message.replace(secret, "…")
+                error.args = (error.message,)
+            raise
         found = said.get("sessionId") if isinstance(said, dict) else None
         if not isinstance(found, str) or not _ID.fullmatch(found):
             raise CatalogueError(

@@ -75,6 +75,19 @@ async def test_a_refused_token_is_asked_for_anew_and_then_told() -> None:
     assert "s3cret" not in repr(catalogue)
 
 
+async def test_one_that_repeats_what_was_sent_while_it_fails() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(500, json={"message": f"no: {request.content.decode()}"})
+
+    catalogue = IcatCatalogue.from_settings(
+        "icat", settings(), token=Token("s3cret-of-alice"), transport=httpx.MockTransport(answer)
+    )
+    with pytest.raises(CatalogueError) as failed:
+        await catalogue.search(Query())
+    assert "500" in str(failed.value)
+    assert "s3cret" not in str(failed.value) + repr(failed.value)
+
+
 async def test_a_password_of_an_account() -> None:
     icat, names = filled()
     catalogue = IcatCatalogue.from_settings(

@@ -276,6 +276,9 @@ async def test_a_redirect_loop() -> None:
     "place",
     [
         "https://elsewhere.example/x?code=hidden",
+        "https://elsewhere.example/x#access_token=hidden",
+        "https://me:hidden@elsewhere.example/x",
+        "https://elsewhere.example/log-in/a-token",
         "http://catalogue.example/api/x",
         "https://catalogue.example:8443/api/x",
         "//elsewhere.example/x",
@@ -288,6 +291,7 @@ async def test_no_redirect_leads_to_another_place(place: str) -> None:
     said = await asked.fails(CatalogueError)
     assert "redirects to" in said
     assert "hidden" not in said
+    assert "a-token" not in said
     assert len(asked.requests) == 1
 
 
