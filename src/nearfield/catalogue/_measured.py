@@ -59,7 +59,10 @@ def _measurement(
         f"most{number}": high,
     }
     # The index is named: without statistics SQLite may take the wrong one of two.
-    subset = f"SELECT q.id FROM quantity q INDEXED BY quantity_{column} WHERE {fits}"  # noqa: S608
+    subset = (
+        f"SELECT q.id FROM quantity q INDEXED BY quantity_{column}"  # noqa: S608
+        f" WHERE q.part IN (SELECT part FROM quantity_part) AND {fits}"
+    )
     (count,) = connection.execute(
         f"SELECT count(*) FROM ({subset} LIMIT {FEW})",  # noqa: S608
         values,

@@ -16,7 +16,7 @@ from nearfield.catalogue._backup import copy_file
 from nearfield.catalogue._numbers import Numbers
 from nearfield.catalogue._prepared import prepared
 from nearfield.catalogue._records import put_all
-from nearfield.catalogue._tables import SCHEMA_VERSION, TABLES, mark, statements
+from nearfield.catalogue._tables import QUANTITY_TABLES, SCHEMA_VERSION, TABLES, mark, statements
 from nearfield.datasets import Dataset
 from nearfield.errors import CatalogueError
 
@@ -57,12 +57,26 @@ def migrate(connection: sqlite3.Connection, version: int) -> None:
     if version == 1:
         _remake(connection)
     else:
-        _retag(connection)
+        _part(connection)
+        if version == 2:
+            _retag(connection)
     mark(connection)
 
 
+def _part(connection: sqlite3.Connection) -> None:
+    """From layouts 2 and 3: all measured values were in one part."""
+    connection.execute("ALTER TABLE quantity RENAME TO old_quantity")
+    for index in ("quantity_value", "quantity_base"):
+        connection.execute(f"DROP INDEX {index}")
+    for statement in statements(QUANTITY_TABLES):
+        connection.execute(statement)
+    connection.execute("INSERT INTO quantity SELECT id, measure, value, base, 0 FROM old_quantity")
+    connection.execute("INSERT INTO quantity_part SELECT 0, count(*) FROM old_quantity")
+    connection.execute("DROP TABLE old_quantity")
+
+
 def _retag(connection: sqlite3.Connection) -> None:
-    """From layout 2, whose tables are the same: samples and the like were found as a whole only."""
+    """From layout 2: samples and the like were found as a whole only."""
     last = -1
     while rows := connection.execute(
         "SELECT id, tags, document FROM record WHERE id > ? ORDER BY id LIMIT ?", (last, _BATCH)
@@ -84,7 +98,7 @@ def _remake(connection: sqlite3.Connection) -> None:
         connection.execute(f"ALTER TABLE {name} RENAME TO old_{name}")
     for index in ("dataset_newest", "dataset_instrument"):
         connection.execute(f"DROP INDEX {index}")
-    for statement in statements(TABLES):
+    for statement in statements(TABLES + QUANTITY_TABLES):
         connection.execute(statement)
     rows = connection.execute(
         "SELECT d.request, r.document FROM old_dataset d JOIN old_record r USING (id)"

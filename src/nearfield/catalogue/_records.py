@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from nearfield.catalogue._measuring import enter, stage
 from nearfield.catalogue._numbers import Numbers
 from nearfield.catalogue._prepared import Prepared, prepared
 from nearfield.catalogue._slots import number_at
@@ -77,12 +78,8 @@ def put_rows(
         "INSERT INTO kind (id, combination, audience) VALUES (?, ?, ?)",
         [(number, kind, audience) for number, _, kind, audience in numbered],
     )
-    connection.execute(
-        "CREATE TEMP TABLE IF NOT EXISTS measured"
-        " (id INTEGER, measure INTEGER, value REAL, base REAL)"
-    )
-    connection.executemany(
-        "INSERT INTO temp.measured (id, measure, value, base) VALUES (?, ?, ?, ?)",
+    stage(
+        connection,
         [
             (number, numbers.measure(connection, one), one.value, one.base)
             for number, record in rows
@@ -102,12 +99,7 @@ def index(connection: sqlite3.Connection, numbers: Sequence[int]) -> None:
         " FROM json_each(?) placed CROSS JOIN record r ON r.id = placed.value",
         (json.dumps(numbers),),
     )
-    # In the order of the values: each page of their indexes is met once.
-    connection.execute(
-        "INSERT OR IGNORE INTO quantity (id, measure, value, base)"
-        " SELECT id, measure, value, base FROM temp.measured ORDER BY measure, value, id"
-    )
-    connection.execute("DELETE FROM temp.measured")
+    enter(connection)
 
 
 def remove(connection: sqlite3.Connection, pid: str) -> None:

@@ -1,4 +1,4 @@
-"""The tables of the embedded catalogue, layout 3."""
+"""The tables of the embedded catalogue, layout 4."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 
 APPLICATION_ID = 0x4E664C64  # "NfLd"
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 # What counting and paging read is apart from whole records; `kind`, which facets read for each hit,
 # is so narrow that it stays in memory. Numbers ascend from the newest to the oldest (`_slots`).
@@ -57,15 +57,21 @@ CREATE TABLE measure (
     id INTEGER PRIMARY KEY, said TEXT NOT NULL UNIQUE, name TEXT, path TEXT, dimension TEXT
 );
 CREATE INDEX measure_name ON measure (name);
+"""
+# Values come in any order. Those written one after the other are in one part, so that both indexes
+# grow in one place; in one piece, a transaction would change most of their pages.
+QUANTITY_TABLES = """
 CREATE TABLE quantity (
     id INTEGER NOT NULL,
     measure INTEGER NOT NULL,
     value REAL NOT NULL,
     base REAL,
+    part INTEGER NOT NULL,
     PRIMARY KEY (id, measure, value)
 ) WITHOUT ROWID;
-CREATE INDEX quantity_value ON quantity (measure, value);
-CREATE INDEX quantity_base ON quantity (measure, base);
+CREATE INDEX quantity_value ON quantity (part, measure, value);
+CREATE INDEX quantity_base ON quantity (part, measure, base);
+CREATE TABLE quantity_part (part INTEGER PRIMARY KEY, number INTEGER NOT NULL);
 """
 SCAN_TABLES = """
 CREATE TABLE scanned_file (
@@ -93,7 +99,7 @@ def statements(script: str) -> Iterator[str]:
 
 def create(connection: sqlite3.Connection) -> None:
     """Make them all, inside the caller's transaction."""
-    for statement in statements(TABLES + SCAN_TABLES):
+    for statement in statements(TABLES + QUANTITY_TABLES + SCAN_TABLES):
         connection.execute(statement)
     mark(connection)
 

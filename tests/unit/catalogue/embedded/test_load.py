@@ -192,6 +192,28 @@ def test_a_write_that_fails_is_told_though_the_source_fails_too(
     assert store.count() == 0
 
 
+def test_measured_values_are_written_in_parts(
+    store: CatalogueStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part is begun where the last one is full; what is written again moves to the last."""
+    monkeypatch.setattr("nearfield.catalogue._measuring.PART", 30)
+    store.load(dataset(n) for n in range(40))
+    store.register([synthetic_dataset(1000)])
+    store.register([dataset(0)])
+    with store.reading() as connection:
+        rows = connection.execute("SELECT part, count(*) FROM quantity GROUP BY part").fetchall()
+        # However many parts there are, each is looked up in the index.
+        plan = str(
+            connection.execute(
+                "EXPLAIN QUERY PLAN SELECT q.id FROM quantity q INDEXED BY quantity_base"
+                " WHERE q.part IN (SELECT part FROM quantity_part)"
+                " AND q.measure IN (SELECT value FROM json_each('[1]')) AND q.base > 1"
+            ).fetchall()
+        )
+    assert rows == [(0, 38), (1, 40), (2, 2)]
+    assert "part=? AND measure=? AND base>?" in plan
+
+
 def test_long_records_make_short_batches(
     store: CatalogueStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,7 +15,7 @@ from nearfield.catalogue import CatalogueStore, SqliteCatalogue
 from nearfield.catalogue import _migrate as migration
 from nearfield.datasets import Dataset
 from nearfield.errors import CatalogueError
-from nearfield.querying import Query
+from nearfield.querying import Condition, Query
 from nearfield.testing.catalogue_contract import ADMIN, ALICE, PUBLIC, SEED, SEEN_BY, a_result
 from nearfield.testing.synthetic import synthetic_dataset
 
@@ -37,6 +37,20 @@ def path(tmp_path: Path) -> Path:
 
 def kept(path: Path) -> Path:
     return path.with_name("c.sqlite.layout1")
+
+
+def as_layout_three(connection: sqlite3.Connection) -> None:
+    """With the measured values in one piece."""
+    for statement in (
+        "DROP INDEX quantity_value",
+        "DROP INDEX quantity_base",
+        "ALTER TABLE quantity DROP COLUMN part",
+        "DROP TABLE quantity_part",
+        "CREATE INDEX quantity_value ON quantity (measure, value)",
+        "CREATE INDEX quantity_base ON quantity (measure, base)",
+        "PRAGMA user_version = 3",
+    ):
+        connection.execute(statement)
 
 
 def version(path: Path) -> int:
@@ -101,7 +115,7 @@ async def test_a_run_that_was_published_before_is_known(tmp_path: Path) -> None:
 
 def test_a_copy_of_the_old_file_stays(path: Path) -> None:
     CatalogueStore(path).close()
-    assert version(path) == 3
+    assert version(path) == 4
     assert version(kept(path)) == 1
     assert kept(path).stat().st_mode & 0o077 == 0
     connection = sqlite3.connect(kept(path))
@@ -184,11 +198,12 @@ async def test_layout_two_learns_the_words_of_values(tmp_path: Path) -> None:
         [(said, pid) for pid, said in without.items()],
     )
     connection.execute("INSERT INTO words (words) VALUES ('rebuild')")
+    as_layout_three(connection)
     connection.execute("PRAGMA user_version = 2")
     connection.commit()
     connection.close()
     store = CatalogueStore(path)
-    assert (version(path), version(path.with_name("c.sqlite.layout2"))) == (3, 2)
+    assert (version(path), version(path.with_name("c.sqlite.layout2"))) == (4, 2)
     with store.reading() as connection:
         again = dict(connection.execute("SELECT pid, tags FROM dataset JOIN record USING (id)"))
     assert again == tags
@@ -197,3 +212,33 @@ async def test_layout_two_learns_the_words_of_values(tmp_path: Path) -> None:
     assert [one.pid for one in found.datasets] == ["s-7"]
     assert (await root.search(Query())).total == len(SEED) + 1
     store.close()
+
+
+async def test_layout_three_gets_parts_for_its_measured_values(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nearfield.catalogue._measuring.PART", 10)
+    path = tmp_path / "c.sqlite"
+    store = CatalogueStore(path)
+    store.register(measured(number) for number in range(15))
+    store.close()
+    connection = sqlite3.connect(path)
+    as_layout_three(connection)
+    connection.commit()
+    connection.close()
+    store = CatalogueStore(path)
+    assert (version(path), version(path.with_name("c.sqlite.layout3"))) == (4, 3)
+    store.register(measured(number) for number in range(15, 20))
+    with store.reading() as connection:
+        parts = connection.execute("SELECT part, count(*) FROM quantity GROUP BY part").fetchall()
+    assert parts == [(0, 15), (1, 5)]
+    root = SqliteCatalogue(store, ADMIN)
+    for unit, least in ((None, 12.0), ("meV", 12e6)):
+        above = Condition(name="energy", op=">", value=least, unit=unit)
+        found = await root.search(Query(conditions=(above,)))
+        assert {one.pid for one in found.datasets} == {measured(n).pid for n in range(13, 20)}
+    store.close()
+
+
+def measured(number: int) -> Dataset:
+    return synthetic_dataset(number, scientific={"energy": {"value": number, "unit": "keV"}})
