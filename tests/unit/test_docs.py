@@ -6,12 +6,14 @@ import re
 import shlex
 import subprocess
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 import typer
+import yaml
 
 from nearfield.cli import app
-from nearfield.config import load_site_config, parse_config
+from nearfield.config import load_rules, load_site_config, parse_config
 
 TyperGroup = typer.core.TyperGroup
 REPO = Path(__file__).resolve().parents[2]
@@ -70,6 +72,38 @@ def test_there_are_examples() -> None:
 @pytest.mark.parametrize(("page", "text"), examples())
 def test_whole_files_in_the_documentation_are_valid(page: str, text: str) -> None:
     assert parse_config(text, page).profiles
+
+
+CATALOGUE_KEYS = {"catalogue", "catalogues", "storages"}
+
+
+def parts() -> list[tuple[str, str]]:
+    """Blocks of yaml that say only what catalogues are and where data lie."""
+    block = re.compile(r"^( *)```yaml\n(.*?)^ *```", re.M | re.S)
+    found = [
+        (page.name, dedent(text)) for page in PAGES for _, text in block.findall(page.read_text())
+    ]
+    return [
+        (page, text)
+        for page, text in found
+        if isinstance(said := yaml.safe_load(text), dict) and said and said.keys() <= CATALOGUE_KEYS
+    ]
+
+
+@pytest.mark.parametrize(("page", "text"), parts())
+def test_catalogues_in_the_documentation_are_valid(page: str, text: str) -> None:
+    assert parse_config(text, page)
+
+
+def test_there_are_such_parts() -> None:
+    assert {"open-your-catalogue.md", "login.md", "scicat.md"} <= {page for page, _ in parts()}
+
+
+def test_the_rules_of_the_how_to_are_valid(tmp_path: Path) -> None:
+    page = REPO / "docs/how-to/facility-rules.md"
+    (text,) = re.findall(r"^```yaml\n(rules:.*?)^```", page.read_text(), re.M | re.S)
+    (tmp_path / "rules.yaml").write_text(text)
+    assert load_rules(tmp_path / "rules.yaml").rules[0].set
 
 
 def test_the_example_that_is_installed_is_valid() -> None:

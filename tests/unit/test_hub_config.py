@@ -161,3 +161,10 @@ def test_timers_and_folders_of_the_units_are_there() -> None:
         for path in line.partition("=")[2].split()
     }
     assert written == {path for kind, path in made if kind == "d"} - {"/var/log/nearfield"}
+
+
+def test_what_the_example_leaves_out_can_be_put_in() -> None:
+    text = (HUB_CONFIG / "nearfield.yaml").read_text()
+    config = parse_config(re.sub(r"^( *)#(?=[a-z ] *\w+:)", r"\1", text, flags=re.M))
+    assert {"scicat", "icat", "repository"} == config.catalogues.keys()
+    assert config.storages["raw"].also

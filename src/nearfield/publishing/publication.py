@@ -172,5 +172,6 @@ def _title_note(intent: DerivedDataset, title: str | None) -> tuple[str, ...]:
 
 def _what_to_do(record: Record) -> str:
     if record.status == "running":
-        return f"it began {record.started:%Y-%m-%d %H:%M} UTC on {record.host}: wait for its end"
+        began = f"it began {record.started:%Y-%m-%d %H:%M} UTC on {record.host}"
+        return f"{began}: wait for its end; if it was cut off, run it again into a new folder"
     return "run the template again into a new folder"
