@@ -262,6 +262,7 @@ class FakeLegacyInvenio:
         return {
             "id": one.id,
             "doi": self._doi(one),
+            "conceptdoi": f"{self._doi(one)}-all",
             "created": one.created.isoformat(),
             "updated": one.created.isoformat(),
             "owners": [7],
@@ -297,7 +298,8 @@ def _md5(content: bytes) -> str:
 
 
 def _indexed(one: Deposition) -> dict[str, Any]:
-    return {"created": one.created, "doi": f"10.5072/zenodo.{one.id}", **one.metadata}
+    doi = f"10.5072/zenodo.{one.id}"
+    return {"created": one.created, "doi": doi, "conceptdoi": f"{doi}-all", **one.metadata}
 
 
 def _of(name: str) -> Callable[[Mapping[str, Any]], list[Any]]:
@@ -322,6 +324,7 @@ def _related(name: str, *, alternate: bool) -> Callable[[Mapping[str, Any]], lis
 FIELDS: dict[str, Field] = {
     "created": Field("date", _of("created")),
     "doi": Field("keyword", _of("doi")),
+    "conceptdoi": Field("keyword", _of("conceptdoi")),
     "title": Field("text", _of("title"), default=True),
     "description": Field("text", _of("description"), default=True),
     "notes": Field("text", _of("notes"), default=True),

@@ -106,6 +106,7 @@ def shown(record: Any, url: str, files: bool) -> dict[str, Any]:
         "metadata": metadata,
         "parent": {
             "id": f"{record.id}-p",
+            "pids": {"doi": {"identifier": f"10.5072/{record.id}-p"}} if record.published else {},
             "access": {"owned_by": {"user": record.owner}},
             "communities": {"entries": [{"slug": name} for name in sorted(record.communities)]},
         },
@@ -188,5 +189,6 @@ FIELDS: dict[str, Field] = {
         "keyword", _texts(*_RELATED, "relation_type", "id")
     ),
     "pids.doi.identifier": Field("text", _texts("pids", "doi", "identifier")),
+    "parent.pids.doi.identifier": Field("text", _texts("parent", "pids", "doi", "identifier")),
     "metadata.resource_type.id": Field("keyword", _texts("metadata", "resource_type", "id")),
 }

@@ -333,3 +333,24 @@ def test_numbers() -> None:
     assert number_of(np.array([3])) == 3
     assert number_of(np.array([1, 2])) is None
     assert number_of(b"x") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("2024-01-02 03:04:05 UTC", "2024-01-02T03:04:05+00:00"),
+        ("2024-01-02T03:04:05GMT", "2024-01-02T03:04:05+00:00"),
+        ("2024/01/02 03:04:05.5", "2024-01-02T03:04:05.500000"),
+        ("2024/01/02", "2024-01-02T00:00:00"),
+        ("Tue Jan  2 03:04:05 2024", "2024-01-02T03:04:05"),
+        # What could be read in two ways, or names a zone that means two, is no time.
+        ("02/01/2024 03:04:05", None),
+        ("Tue Foo  2 03:04:05 2024", None),
+        ("Tue Jan 32 03:04:05 2024", None),
+        ("2024-01-02 03:04:05 CST", None),
+        ("UTC", None),
+    ],
+)
+def test_times_as_control_systems_write_them(text: str, said: str | None) -> None:
+    found = time_of(text)
+    assert (None if found is None else found.isoformat()) == said

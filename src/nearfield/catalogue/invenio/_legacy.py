@@ -40,6 +40,7 @@ class LegacyServer:
         related="related.identifier",
         identifier="alternate.identifier",
         doi="doi",
+        all_versions="conceptdoi",
         datasets="resource_type.type:dataset",
     )
 

@@ -58,6 +58,7 @@ class RdmServer:
         related="metadata.related_identifiers.identifier",
         identifier="metadata.identifiers.identifier",
         doi="pids.doi.identifier",
+        all_versions="parent.pids.doi.identifier",
         datasets="metadata.resource_type.id:dataset",
     )
 

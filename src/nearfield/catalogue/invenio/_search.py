@@ -35,6 +35,8 @@ class Fields:
     related: str
     identifier: str
     doi: str
+    all_versions: str
+    """The DOI of a record in all its versions."""
     datasets: str
     """A condition: only datasets."""
 

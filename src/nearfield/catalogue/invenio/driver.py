@@ -215,15 +215,30 @@ class InvenioCatalogue:
         pids = self._server.pids
         number = pids.id_of(pid)
         if number is None and (doi := doi_of(pid)) is not None:
-            said = f"{self._server.fields.doi}:{quoted(without_resolver(pid))}"
+            fields, plain = self._server.fields, quoted(without_resolver(pid))
+            said = f"({fields.doi}:{plain} OR {fields.all_versions}:{plain})"
             found = await self._server.search(said, page=1, size=5, sort="newest")
             for hit in found.hits.hits:
                 dataset = self._server.dataset(hit)
-                if dataset is not None and (dataset.doi or "").casefold() == doi:
+                if dataset is None:
+                    continue
+                if (dataset.doi or "").casefold() == doi:
+                    return pids.id_of(dataset.pid) or ""
+                # The DOI of all versions leads to the newest, as it does for people.
+                if number is None and _all_versions_of(hit).casefold() == doi:
                     number = pids.id_of(dataset.pid)
         if number is None:
             raise not_found(pid, self.name)
         return number
+
+
+def _all_versions_of(hit: Any) -> str:
+    """The DOI of a record in all its versions, in either dialect; empty where it has none."""
+    said = hit.get("conceptdoi")
+    for key in ("parent", "pids", "doi", "identifier"):
+        hit = hit.get(key) if isinstance(hit, dict) else None
+    found = hit or said
+    return found if isinstance(found, str) else ""
 
 
 def _buckets(said: Any) -> dict[str, int]:

@@ -18,6 +18,13 @@ from nearfield.datasets import MAX_TITLE
 MAX_TEXT = 2000
 # "2023-05-23 15:47:17 -0700" (openPMD): the blank before the zone is not ISO 8601.
 _BLANK_ZONE = re.compile(r"\s+(?=[+-]\d\d:?\d\d$|Z$)")
+# Ways of writing a time that can be read in one way alone.
+_UTC = re.compile(r"\s*(?:UTC|GMT)$")
+_SLASHES = re.compile(r"^(\d{4})/(\d\d)/(\d\d)(?=\D|$)")
+_CTIME = re.compile(
+    r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) ([A-Z][a-z]{2}) +(\d{1,2}) (\d\d:\d\d:\d\d(?:\.\d+)?) (\d{4})"
+)
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]+")
 
 
@@ -70,8 +77,11 @@ def time_of(text: str | None) -> datetime | None:
     """The time that ``text`` says, with its zone if it says one and naive if it does not."""
     if not text:
         return None
+    plain = _SLASHES.sub(r"\1-\2-\3", _UTC.sub("Z", text.strip()))
+    if (said := _CTIME.fullmatch(plain)) is not None and said[1] in _MONTHS:
+        plain = f"{said[4]}-{_MONTHS.index(said[1]) + 1:02}-{int(said[2]):02}T{said[3]}"
     try:
-        return datetime.fromisoformat(_BLANK_ZONE.sub("", text))
+        return datetime.fromisoformat(_BLANK_ZONE.sub("", plain))
     except ValueError:
         return None
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nearfield.catalogue.invenio._html import html_of, text_of
-from nearfield.errors import CatalogueError
+from nearfield.errors import CatalogueError, DatasetNotFoundError
 from nearfield.querying import Query
 from sourcelab.repositories import KINDS, a_result, legacy, rdm
 
@@ -82,3 +82,15 @@ def test_html_as_text(html: str | None, text: str | None) -> None:
 
 def test_text_as_html_and_back() -> None:
     assert text_of(html_of(STRANGE)) == STRANGE
+
+
+@pytest.mark.parametrize(("kind", "end"), [("rdm", "-p"), ("legacy", "-all")])
+async def test_the_doi_of_all_versions_leads_to_the_newest(kind: str, end: str) -> None:
+    """It is the one that people cite, and that the repository's page offers first."""
+    repository = KINDS[kind]()
+    driver = repository.driver()
+    found = await driver.get(repository.input)
+    assert (await driver.get(f"{found.doi}{end}")).pid == found.pid
+    assert (await driver.get(f"https://doi.org/{found.doi}{end}")).pid == found.pid
+    with pytest.raises(DatasetNotFoundError):
+        await driver.get(f"{found.doi}{end}1")
