@@ -52,3 +52,12 @@ def settings(context: typer.Context) -> Settings:
     """The settings of the running command."""
     found = context.find_object(Settings)
     return found if found is not None else Settings()
+
+
+def warn_of_network(file: Path) -> None:
+    """A catalogue that several hosts can reach is told before it is written."""
+    from nearfield.catalogue.network_files import ADVICE, network_kind
+    from nearfield.cli._output import complain, one_line
+
+    if kind := network_kind(file):
+        complain(f"warning: catalogue {one_line(str(file))} is on {kind}\n  {ADVICE}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nearfield.cli import checks, finding, harvest, keeping
-from nearfield.cli._context import search_command, settings
+from nearfield.cli._context import search_command, settings, warn_of_network
 from nearfield.cli._output import one_line
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def scan(
         from nearfield.errors import UsageError
 
         raise UsageError(f"{folder}: not a folder", hint="name the folder that holds the data")
+    warn_of_network(file)
     store = CatalogueStore(file, config.catalogue.name)
 
     def once(**options: Any) -> ScanReport:
@@ -110,6 +111,7 @@ def serve(
     # Where accounts are not simply the hub's names, the hub says whose is whose.
     account_path = None if config.identity.trivial else "/nearfield/account"
     file = _embedded_file(config, catalogue)
+    warn_of_network(file)
     run_service(
         file,
         config.catalogue.name,

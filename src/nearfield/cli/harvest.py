@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nearfield.cli._context import settings
+from nearfield.cli._context import settings, warn_of_network
 from nearfield.cli._output import one_line
 
 if TYPE_CHECKING:
@@ -67,7 +67,9 @@ def harvest(
         ) from error
     config = settings(context).config
     repository = Repository(url, timeout=timeout)
-    store = CatalogueStore(catalogue or config.catalogue.file, config.catalogue.name)
+    file = catalogue or config.catalogue.file
+    warn_of_network(file)
+    store = CatalogueStore(file, config.catalogue.name)
 
     async def work() -> HarvestReport:
         try:

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from nearfield.catalogue.network_files import ADVICE, network_kind
 from nearfield.config import written_by_demo
 from nearfield.doctor.findings import Finding, Reporter
 from nearfield.doctor.site import Site
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 
 def check(site: Site, report: Reporter) -> Iterator[Finding]:
     """The service's own health page, by the address that sessions are given."""
-    url = site.config.catalogue.url
+    settings = site.config.catalogue
+    if settings.driver == "embedded" and (kind := network_kind(settings.file)):
+        yield report.warning(f"{settings.file} is on {kind}", ADVICE)
+    url = settings.url
     if not url:
         yield report.not_checked(
             "no catalogue service: datasets cannot be chosen at the start of a session",
