@@ -36,10 +36,13 @@ CREATE INDEX IF NOT EXISTS announced_opens ON announced (opens) WHERE opens IS N
 """
 # state: 'open'; 'gone': was open once; 'waiting': public, its embargo not over, never shown.
 _NOW = "CAST(strftime('%s', 'now') AS INTEGER)"
-# When an embargo ends, rounded up to a second; NULL where there is none or it is over.
+# When an embargo ends, rounded up to a second; NULL where there is none or it is over. One that
+# SQLite cannot read, as the last moment of the year 9999 with a zone, ends after all times.
+_NEVER = 253_402_300_800
 _OPENS = (
-    "(SELECT at FROM (SELECT CAST(strftime('%s', json_extract({doc},"
-    " '$.access.embargo_until')) AS INTEGER) + 1 AS at) WHERE at > {now})"
+    "(SELECT at FROM (SELECT CASE WHEN until IS NOT NULL THEN"
+    " coalesce(CAST(strftime('%s', until) AS INTEGER) + 1, {never}) END AS at"
+    " FROM (SELECT json_extract({doc}, '$.access.embargo_until') AS until)) WHERE at > {now})"
 )
 _PUT = """
 INSERT INTO announced (pid, stamp, state, opens, type, instrument, facility, proposal)
@@ -51,7 +54,9 @@ ON CONFLICT (pid) DO UPDATE SET
     stamp = excluded.stamp,
     state = CASE WHEN excluded.state = 'open' THEN 'open'
         WHEN state = 'waiting' THEN 'waiting' ELSE 'gone' END,
-    opens = excluded.opens, type = excluded.type, instrument = excluded.instrument,
+    opens = excluded.opens, type = excluded.type,
+    instrument = CASE WHEN excluded.state = 'open' OR state = 'waiting'
+        THEN excluded.instrument ELSE instrument END,
     facility = excluded.facility, proposal = excluded.proposal
 """
 _HIDE = """
@@ -79,6 +84,12 @@ _TRIGGERS = {
 _LOST = """
 UPDATE announced SET stamp = {now}, state = 'gone', opens = NULL WHERE state = 'open'
 AND NOT EXISTS (SELECT 1 FROM dataset d WHERE d.pid = announced.pid AND d.public = 1)
+"""
+# What was told as open by mistake.
+_SHUT = """
+UPDATE announced SET stamp = {now}, state = 'gone', opens = {opens}
+FROM dataset d JOIN record r USING (id)
+WHERE announced.pid = d.pid AND announced.state = 'open' AND {opens} IS NOT NULL
 """
 # Distinct names, one step in the index for each: not one for each record.
 _NAMES = """
@@ -241,26 +252,31 @@ class Announcements:
 
 def prepare(connection: sqlite3.Connection) -> None:
     """Table and triggers, inside the caller's transaction; nothing where they are there."""
-    names = {
-        name
-        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type='trigger'")
-    }
-    if names.issuperset(_TRIGGERS):
-        return
-    for statement in _TABLE.split(";"):
-        connection.execute(statement)
-    opens = _OPENS.format(doc="NEW.document", now=_NOW)
+    opens = _OPENS.format(doc="NEW.document", now=_NOW, never=_NEVER)
     write = _ON_WRITE.format(
         put=_PUT.format(now=_NOW, opens=opens),
         hide=_HIDE.format(now=_NOW),
         hide_waiting=_HIDE_WAITING,
     )
-    for name, when in _TRIGGERS.items():
-        body = when.format(write=write, delete=_ON_DELETE.format(now=_NOW))
-        connection.execute(f"CREATE TRIGGER IF NOT EXISTS {name} {body}")
+    gone = _ON_DELETE.format(now=_NOW)
+    wanted = {
+        name: f"CREATE TRIGGER {name} {when.format(write=write, delete=gone)}"
+        for name, when in _TRIGGERS.items()
+    }
+    found = dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"))
+    if all(found.get(name) == text.strip() for name, text in wanted.items()):
+        return
+    for statement in _TABLE.split(";"):
+        connection.execute(statement)
+    for name, text in wanted.items():
+        # Those of an older Nearfield said other things.
+        connection.execute(f"DROP TRIGGER IF EXISTS {name}")
+        connection.execute(text)
     # What happened while there were no triggers: after a move to another layout of the file.
     connection.execute(_LOST.format(now=_NOW))
-    connection.execute(_FILL.format(now=_NOW, opens=_OPENS.format(doc="r.document", now=_NOW)))
+    opens = _OPENS.format(doc="r.document", now=_NOW, never=_NEVER)
+    connection.execute(_SHUT.format(now=_NOW, opens=opens))
+    connection.execute(_FILL.format(now=_NOW, opens=opens))
 
 
 def _where(chosen: Selection) -> tuple[str, dict[str, int | str]]:

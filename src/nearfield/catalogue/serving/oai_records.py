@@ -105,8 +105,7 @@ def datacite(dataset: Dataset, stamp: int, publisher: str) -> Element:
     add(add(resource, _d("titles")), _d("title"), dataset.name[:MAX_TITLE])
     add(resource, _d("publisher"), dataset.facility or publisher)
     time = dataset.start_time or dataset.created
-    year = datetime.fromtimestamp(stamp if time is None else instant(time), UTC).year
-    add(resource, _d("publicationYear"), f"{year:04d}")
+    add(resource, _d("publicationYear"), f"{_year(time, stamp):04d}")
     kind = "Dataset" if dataset.type == "raw" else "Derived dataset"
     add(resource, _d("resourceType"), kind, resourceTypeGeneral="Dataset")
     _subjects(resource, dataset)
@@ -143,6 +142,16 @@ def datacite(dataset: Dataset, stamp: int, publisher: str) -> Element:
             descriptionType="Abstract",
         )
     return root
+
+
+def _year(time: datetime | None, stamp: int) -> int:
+    if time is None:
+        return datetime.fromtimestamp(stamp, UTC).year
+    try:
+        return datetime.fromtimestamp(instant(time), UTC).year
+    except (ValueError, OverflowError, OSError):
+        # What some programs write for "no time": in UTC it is before the first year.
+        return time.year
 
 
 def _d(name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Element, tostring
 
 import pytest
 
@@ -288,6 +288,75 @@ def test_datacite_has_what_datacite_wants(ask: Ask, store: CatalogueStore) -> No
     related = second.find(f"{D}relatedIdentifiers/{D}relatedIdentifier")
     assert related is not None
     assert related.get("relationType") == "IsDerivedFrom"
+
+
+@pytest.mark.parametrize(
+    "until",
+    ["9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59-05:00", "2099-01-01T00:00:00+15:00"],
+)
+def test_an_embargo_for_ever_is_one(ask: Ask, store: CatalogueStore, until: str) -> None:
+    """Times that SQLite cannot read were taken for none."""
+    access = Access.model_validate({"owner": "ada", "public": True, "embargo_until": until})
+    store.register([synthetic_dataset(1, access=access, instrument="A secret", proposal="P-1")])
+    for asked in ("ListIdentifiers&metadataPrefix=oai_dc", "ListRecords&metadataPrefix=oai_dc"):
+        assert error(ask(f"verb={asked}")) == "noRecordsMatch"
+    assert b"secret" not in tostring(ask("verb=ListSets"))
+    known = Announcements(store)
+    assert (known.places(10), known.proposals(10)) == ([], [])
+
+
+def test_what_an_older_nearfield_told_as_open_is_taken_back(store: CatalogueStore) -> None:
+    Announcements(store)
+    with store.writing() as connection:
+        old = [
+            (name, text.replace("coalesce", "min"))
+            for name, text in connection.execute(
+                "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' "
+                " AND name LIKE 'announce%'"
+            )
+        ]
+        for name, text in old:
+            connection.execute(f"DROP TRIGGER {name}")
+            connection.execute(text)
+    never = datetime(9999, 12, 31, 23, 59, 59, 999_999, UTC)
+    access = Access(owner="ada", public=True, embargo_until=never)
+    store.register([synthetic_dataset(1, access=access, proposal="P-1")])
+    with store.reading() as connection:
+        assert list(connection.execute("SELECT state FROM announced")) == [("open",)]
+    known = Announcements(store)
+    assert known.proposals(10) == []
+    (only,), _ = known.page(Selection(), None, 10)
+    assert only.deleted
+    with store.reading() as connection:
+        (version,) = connection.execute("PRAGMA schema_version").fetchone()
+    Announcements(store)  # and is not made anew each time
+    with store.reading() as connection:
+        assert connection.execute("PRAGMA schema_version").fetchone() == (version,)
+
+
+def test_what_is_embargoed_again_tells_nothing_new(ask: Ask, store: CatalogueStore) -> None:
+    later = datetime.now(UTC) + timedelta(days=1)
+    for access, instrument in (
+        (Access(owner="ada", public=True), "known"),
+        (Access(owner="ada", public=True, embargo_until=later), "secret"),
+    ):
+        store.register([synthetic_dataset(1, access=access, instrument=instrument)])
+    said = tostring(ask("verb=ListSets")) + tostring(
+        ask("verb=ListIdentifiers&metadataPrefix=oai_dc")
+    )
+    assert b"deleted" in said
+    assert b"known" in said
+    assert b"secret" not in said
+
+
+@pytest.mark.parametrize("prefix", ["oai_dc", "oai_datacite"])
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00"])
+def test_a_time_outside_of_all_years_ends_no_harvest(
+    ask: Ask, store: CatalogueStore, prefix: str, time: str
+) -> None:
+    """What some programs write for "no time" lies before the first year in UTC."""
+    store.register([synthetic_dataset(1, start_time=datetime.fromisoformat(time))])
+    assert len(list(ask(f"verb=ListRecords&metadataPrefix={prefix}").iter(f"{O}record"))) == 1
 
 
 def test_what_was_taken_back_without_triggers_is_told_when_they_are_back(
