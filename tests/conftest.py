@@ -6,7 +6,12 @@ import os
 from collections.abc import Generator
 from typing import Any
 
+import hypothesis
 import pytest
+
+# A loaded machine is no fault of what is tested; all else stays as the profile in use has it.
+hypothesis.settings.register_profile("untimed", hypothesis.settings(deadline=None))
+hypothesis.settings.load_profile("untimed")
 
 # A contract suite leaves out what a driver says it cannot do (``capabilities``): that is no gap.
 BY_CAPABILITY = "nearfield/testing/"

@@ -86,6 +86,9 @@ class IcatSource(_Source):
         None
     )
     """The address of a dataset's page for people, with ``{id}`` in it."""
+    ids: Url | None = None
+    """ICAT's data service, what comes before ``/ids/getStatus``: asked whether a dataset is on
+    tape, which recalls nothing."""
 
     @field_validator("timezone")
     @classmethod

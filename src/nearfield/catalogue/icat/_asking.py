@@ -27,6 +27,10 @@ WRITING = 60.0
 """Seconds for one transaction; ten thousand files take a while."""
 
 
+STATUS = 2.0
+"""Seconds that the data service has: nobody waits longer to see a record."""
+
+
 class TooManyError(CatalogueError):
     """More than the server gives at once: it counts each parameter and its type as well."""
 
@@ -59,6 +63,19 @@ class IcatServer:
                 expired=expired,
             )
             for place, seconds in ((in_url, settings.timeout), (in_form, WRITING))
+        )
+        self._ids = (
+            SourceClient(
+                name,
+                settings.ids,
+                token=self._session,
+                timeout=min(settings.timeout, STATUS),
+                transport=transport,
+                authorize=in_url,
+                expired=expired,
+            )
+            if settings.ids is not None
+            else None
         )
         self._techniques: tuple[Named, ...] | None = None
 
@@ -131,6 +148,18 @@ class IcatServer:
         except CatalogueError:
             return
 
+    async def is_archived(self, dataset: int) -> bool:
+        """Does the data service say that its files are not on disk? False where it says nothing."""
+        if self._ids is None:
+            return False
+        try:
+            answer = await self._ids.ask(
+                "GET", "ids/getStatus", params={"datasetIds": str(dataset)}, max_body=1000
+            )
+        except CatalogueError:
+            return False
+        return answer.content.strip() in (b"ARCHIVED", b"RESTORING")
+
     async def techniques(self) -> tuple[Named, ...]:
         """All techniques that it knows; asked once."""
         if self._techniques is None:
@@ -148,8 +177,9 @@ class IcatServer:
 
     async def aclose(self) -> None:
         await self._session.aclose()
-        for client in (self._reads, self._writes, self._entrance):
-            await client.aclose()
+        for client in (self._reads, self._writes, self._entrance, self._ids):
+            if client is not None:
+                await client.aclose()
 
 
 def code_of(error: SourceStatusError) -> str | None:

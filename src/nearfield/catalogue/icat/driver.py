@@ -142,9 +142,10 @@ class IcatCatalogue:
     async def get(self, pid: str) -> Dataset:
         """One dataset with its files."""
         number = await self._id(pid)
-        rows, files = await asyncio.gather(
+        rows, files, archived = await asyncio.gather(
             self._server.rows(f"SELECT d FROM Dataset d WHERE d.id = {number} {INCLUDE}"),
             self._files(number),
+            self._server.is_archived(number),
         )
         if not rows:
             raise not_found(pid, self.name)
@@ -163,7 +164,7 @@ class IcatCatalogue:
             )
         if found is None or found.pid != self._pids.of(number):
             raise CatalogueError(f"{self.name}: the record of {pid!r} cannot be read")
-        return found
+        return found.model_copy(update={"availability": "tape"}) if archived else found
 
     async def files(self, pid: str) -> tuple[DataFile, ...]:
         return (await self.get(pid)).files
