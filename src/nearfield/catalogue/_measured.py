@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 import sqlite3
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from nearfield.querying import Condition, Query
+from nearfield.querying.bounds import interval, is_exact
 from nearfield.querying.units import base_value
 
 # A condition that so few datasets satisfy is where a search begins.
@@ -47,7 +47,8 @@ def _measurement(
             return Measurement("SELECT 0 WHERE 0", "0", {}, 0)
         value, dimension = base
         column = "base"
-    low, high = _range(condition.op, value)
+    exact = is_exact(value, condition.unit)
+    low, high = interval(condition.op, value, exact=exact)
     least, most = {"<": (">=", "<"), ">": (">", "<=")}.get(condition.op, (">=", "<="))
     fits = (
         f"q.measure IN (SELECT value FROM json_each(:measures{number}))"  # noqa: S608
@@ -78,12 +79,3 @@ def _measures(connection: sqlite3.Connection, name: str, dimension: str | None) 
         {"name": name.casefold()},
     )
     return [number for number, of in rows if dimension is None or of == dimension]
-
-
-def _range(op: str, value: float) -> tuple[float, float]:
-    """Least and most; for equality within the millionth that counts as equal."""
-    if op == "=":
-        # As math.isclose with rel_tol: of the larger one.
-        ends = (value * (1 - 1e-6), value / (1 - 1e-6))
-        return min(ends), max(ends)
-    return (-math.inf, value) if op in ("<", "<=") else (value, math.inf)

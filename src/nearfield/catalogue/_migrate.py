@@ -13,6 +13,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from nearfield.catalogue._backup import copy_file
+from nearfield.catalogue._measuring import enter, stage
 from nearfield.catalogue._numbers import Numbers
 from nearfield.catalogue._prepared import prepared
 from nearfield.catalogue._records import put_all
@@ -58,34 +59,38 @@ def migrate(connection: sqlite3.Connection, version: int) -> None:
         _remake(connection)
     else:
         _part(connection)
-        if version == 2:
-            _retag(connection)
+        _retag(connection, version)
     mark(connection)
 
 
 def _part(connection: sqlite3.Connection) -> None:
-    """From layouts 2 and 3: all measured values were in one part."""
-    connection.execute("ALTER TABLE quantity RENAME TO old_quantity")
-    for index in ("quantity_value", "quantity_base"):
-        connection.execute(f"DROP INDEX {index}")
+    """From layouts 2 and 3: all measured values were in one part, and fewer units were known."""
+    connection.execute("DROP TABLE quantity")
     for statement in statements(QUANTITY_TABLES):
         connection.execute(statement)
-    connection.execute("INSERT INTO quantity SELECT id, measure, value, base, 0 FROM old_quantity")
-    connection.execute("INSERT INTO quantity_part SELECT 0, count(*) FROM old_quantity")
-    connection.execute("DROP TABLE old_quantity")
 
 
-def _retag(connection: sqlite3.Connection) -> None:
-    """From layout 2: samples and the like were found as a whole only."""
-    last = -1
+def _retag(connection: sqlite3.Connection, version: int) -> None:
+    """From layouts 2 and 3: samples and the like, and DOIs, were found as a whole only.
+
+    The measured values are entered again.
+    """
+    numbers, last = Numbers(), -1
     while rows := connection.execute(
         "SELECT id, tags, document FROM record WHERE id > ? ORDER BY id LIMIT ?", (last, _BATCH)
     ).fetchall():
-        fresh = [(prepared(_dataset(text, 2)).texts[2], number, old) for number, old, text in rows]
+        fresh = [(number, old, prepared(_dataset(text, version))) for number, old, text in rows]
         connection.executemany(
             "UPDATE record SET tags = ? WHERE id = ?",
-            [(tags, number) for tags, number, old in fresh if tags != old],
+            [(made.texts[2], number) for number, old, made in fresh if made.texts[2] != old],
         )
+        measured = [
+            (number, numbers.measure(connection, one), one.value, one.base)
+            for number, _, made in fresh
+            for one in made.measured
+        ]
+        stage(connection, measured)
+        enter(connection)
         last = rows[-1][0]
     connection.execute("INSERT INTO words (words) VALUES ('rebuild')")
 

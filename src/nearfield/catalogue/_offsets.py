@@ -35,5 +35,7 @@ def next_of(query: Query, first: int, shown: int, total: int) -> str | None:
 
 def _mark(query: Query) -> str:
     """Which search this is, whatever its page."""
-    said = query.model_copy(update={"cursor": None, "offset": 0, "limit": 50})
+    # Without times: "the last 12 hours" are others with every page.
+    same = {"cursor": None, "offset": 0, "limit": 50, "since": None, "until": None}
+    said = query.model_copy(update=same)
     return hashlib.sha256(said.model_dump_json().encode()).hexdigest()[:16]

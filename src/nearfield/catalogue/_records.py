@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from nearfield.catalogue._measuring import enter, stage
@@ -17,6 +17,9 @@ from nearfield.catalogue._prepared import Prepared, prepared
 from nearfield.catalogue._slots import number_at
 from nearfield.catalogue._tags import tag
 from nearfield.datasets import Dataset
+from nearfield.querying.pids import doi_of
+
+MAX_OF_A_DOI = 20
 
 
 def put(connection: sqlite3.Connection, dataset: Dataset, *, request: str | None = None) -> None:
@@ -119,6 +122,20 @@ def fetch(connection: sqlite3.Connection, pid: str) -> Dataset | None:
         "SELECT document FROM dataset JOIN record USING (id) WHERE pid = ?", (pid,)
     ).fetchone()
     return None if found is None else Dataset.model_validate_json(found[0])
+
+
+def with_doi(connection: sqlite3.Connection, name: str) -> Iterator[Dataset]:
+    """Records of this DOI, however it is written, whoever may see them; of any other name none."""
+    doi = doi_of(name)
+    if doi is None:
+        return
+    rows = connection.execute(
+        "SELECT r.document FROM words w CROSS JOIN record r ON r.id = w.rowid"
+        " WHERE words MATCH ? ORDER BY w.rowid LIMIT ?",
+        (f'tags : "{tag("doi", doi)}"', MAX_OF_A_DOI),
+    )
+    for (document,) in rows:
+        yield Dataset.model_validate_json(document)
 
 
 def is_input(connection: sqlite3.Connection, pid: str) -> bool:

@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 
 from nearfield.catalogue._combinations import Values
 from nearfield.datasets import Access, Dataset, Principal
+from nearfield.querying.pids import doi_of
 from nearfield.querying.times import instant
 from nearfield.querying.values import value_tokens
 
@@ -39,6 +40,7 @@ KINDS = {
     "number": "n",
     "access": "z",
     "word": "w",
+    "doi": "y",
 }
 
 
@@ -68,6 +70,8 @@ def tags_of(
             found.append(_of_worded(kind, value))
     found += [_of_worded("keyword", keyword) for keyword in dataset.keywords]
     found += [tag("input", pid) for pid in dataset.input_datasets]
+    dois = (doi_of(name) for name in (dataset.pid, dataset.doi) if name)
+    found += [tag("doi", doi) for doi in dict.fromkeys(dois) if doi is not None]
     for name, said, _ in measured:
         if isinstance(said, str):
             found += [

@@ -16,6 +16,7 @@ from nearfield.catalogue._derive import (
     request_digest,
 )
 from nearfield.catalogue._protocol import Capabilities, Thumbnail, check_supported
+from nearfield.catalogue._records import with_doi
 from nearfield.catalogue._search import facets, page
 from nearfield.catalogue._store import CatalogueStore, fetch, put
 from nearfield.datasets import (
@@ -139,11 +140,12 @@ class SqliteCatalogue:
             return self._visible(connection, pid)
 
     def _visible(self, connection: sqlite3.Connection, pid: str) -> Dataset:
-        dataset = fetch(connection, pid)
-        if dataset is None or not dataset.access.visible_to(self.principal):
-            # The same answer for "not there" and "not for you": a PID tells nothing.
-            raise not_found(pid)
-        return dataset.model_copy(update={"source": self.name})
+        known = fetch(connection, pid)
+        for dataset in (known, *with_doi(connection, pid)):
+            if dataset is not None and dataset.access.visible_to(self.principal):
+                return dataset.model_copy(update={"source": self.name})
+        # The same answer for "not there" and "not for you": a PID tells nothing.
+        raise not_found(pid)
 
     def _derive(self, wanted: DerivedDataset) -> str:
         check_may_write(self.name, self.principal)

@@ -15,7 +15,7 @@ NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 # words to look for. None of them needs pint to be known.
 _COMMON = (
     "eV keV MeV GeV meV J mJ",
-    "m km cm mm um µm μm nm pm Å angstrom 1/Å 1/angstrom Å^-1 1/nm nm^-1",
+    "m km cm mm um µm μm nm pm Å angstrom 1/Å 1/angstrom Å^-1 Å⁻¹ Å-1 1/nm nm^-1 nm⁻¹ nm-1",
     "K mK °C degC",
     "s ms us µs μs ns ps fs min h",
     "Hz kHz MHz GHz",

@@ -11,8 +11,8 @@ from typing import Any
 from nearfield.errors import UsageError
 from nearfield.querying.model import Query
 
-# What may change from page to page of one search.
-_PAGING = {"limit", "offset", "cursor"}
+# What may change from page to page of one search; of "the last 12 hours" the times do.
+_PAGING = {"limit", "offset", "cursor", "since", "until"}
 
 
 def cursor_of(query: Query, position: Any) -> str:

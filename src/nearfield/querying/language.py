@@ -30,6 +30,13 @@ from nearfield.querying.words import MAX_WORDS, words_of
 MAX_TEXT = 10_000
 _WORD = 500
 _NAME = re.compile(r"[^\W\d][\w.\-/]*")
+# Units that are something else: what they are taken for, in values of such names.
+_MISTAKEN = (
+    ("temp", "C", "coulomb", "°C"),
+    ("temp", "F", "farad", "°F"),
+    ("wavelength", "A", "ampere", "Å"),
+    ("lambda", "A", "ampere", "Å"),
+)
 _AS_TEXT = 'to look for the text itself put it in quotes: "…"'
 
 
@@ -92,6 +99,8 @@ class _Parser:
         else:
             name, quoted = reader.name(), False
         ends = reader.at
+        if reader.here == ":" and _NAME.fullmatch(name) and not quoted:
+            reader.skip_colon_before_comparison()  # energy:>8keV
         # A colon that a blank follows belongs to its name; an operator may stand between blanks.
         if reader.here == ":" and name:
             return self._colon(name, start, quoted)
@@ -200,7 +209,7 @@ class _Parser:
         here = reader.at
         reader.skip_blanks()
         unit = reader.value()
-        if unit in COMMON and value[-1:].isdigit() and reader.at_blank:
+        if value[-1:].isdigit() and reader.at_blank and (unit in COMMON or _is_misspelt(unit)):
             return f"{value} {unit}", at
         reader.at = here
         return value, at
@@ -219,6 +228,11 @@ class _Parser:
         self, name: str, start: int, op: str, value: float | str, unit: str | None
     ) -> None:
         wrong = self.reader.wrong
+        for part, said, kind, meant in _MISTAKEN:
+            if unit == said and part in name.casefold():
+                raise wrong(
+                    f"{said} is the {kind}", start, f"write {meant}: {name}{op}{value:g}{meant}"
+                )
         try:
             condition = Condition.model_validate(
                 {"name": name, "op": op, "value": value, "unit": unit}
@@ -336,7 +350,9 @@ class _Parser:
         try:
             return period_of(text, self.now)
         except NoTimeError as error:
-            raise self.reader.wrong(str(error), at, f"times are {FORMS}") from error
+            years = re.fullmatch(r"(\d{4})-(\d{4})", text)
+            hint = f"a range is {years[1]}..{years[2]}" if years else f"times are {FORMS}"
+            raise self.reader.wrong(str(error), at, hint) from error
 
     def _bound(self, since: datetime | None, until: datetime | None) -> None:
         """All bounds hold: the later beginning, the earlier end."""
@@ -344,6 +360,12 @@ class _Parser:
             self.since = since
         if until is not None and (self.until is None or instant(until) < instant(self.until)):
             self.until = until
+
+
+def _is_misspelt(unit: str) -> bool:
+    """Is it a unit but for its capitals? As a word it would silently change what is compared."""
+    plain = unit.casefold()
+    return len(unit) > 1 and any(plain == known.casefold() for known in COMMON)
 
 
 def _example(field: Field) -> str:

@@ -6,12 +6,12 @@ tests.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
 from nearfield.datasets import Dataset
+from nearfield.querying.bounds import compared, is_exact
 from nearfield.querying.model import Condition, Query
 from nearfield.querying.times import instant
 from nearfield.querying.units import base_value
@@ -146,8 +146,5 @@ def _fits(condition: Condition, value: float | str, unit: str | None) -> bool:
         if found is None or asked is None or found[1] != asked[1]:
             return False
         have, want = found[0], asked[0]
-    if condition.op == "=":
-        return math.isclose(have, want, rel_tol=1e-6)
-    return {"<": have < want, "<=": have <= want, ">": have > want, ">=": have >= want}[
-        condition.op
-    ]
+    exact = is_exact(condition.value, condition.unit)
+    return compared(condition.op, have, want, exact=exact)

@@ -88,6 +88,12 @@ class Reader:
         self.at = start
         return None
 
+    def skip_colon_before_comparison(self) -> None:
+        """Pass over a colon that ``<`` or ``>`` follows: it says nothing more."""
+        rest = self.text[self.at + 1 :].lstrip()[:1]
+        if rest in ("<", ">", "≤", "≥"):
+            self.at += 1
+
     def wrong(self, message: str, position: int, hint: str | None = None) -> QuerySyntaxError:
         """The error that points at ``position``."""
         return QuerySyntaxError(message, self.text, min(position, len(self.text)), hint=hint)

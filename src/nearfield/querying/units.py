@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import re
 import unicodedata
 from typing import Any, NamedTuple
 
@@ -12,16 +13,35 @@ _SPELLINGS = {
     "å": "angstrom",
     "1/å": "1/angstrom",
     "å^-1": "1/angstrom",
+    "angstrom": "angstrom",
+    "1/angstrom": "1/angstrom",
+    "angstrom^-1": "1/angstrom",
     "angstroms": "angstrom",
     "angstroem": "angstrom",
     "ang": "angstrom",
     "1/ang": "1/angstrom",
+    # The inverse of an ampere is in no file; the inverse of an ångström is in many.
+    "1/a": "1/angstrom",
+    "a^-1": "1/angstrom",
+    "ang^-1": "1/angstrom",
+    "kelvin": "kelvin",
+    "kelvins": "kelvin",
+    "degrees c": "degC",
+    "deg c": "degC",
+    "degree celsius": "degC",
+    "degrees celsius": "degC",
+    "ev": "eV",
+    "hz": "Hz",
     "°": "degree",
     "°c": "degC",
     "celsius": "degC",
     "sec": "second",
 }
 MAX_LENGTH = 40
+_RAISED = re.compile("[⁺⁻]?[⁰¹²³⁴-⁹]+")
+_PLAIN = str.maketrans("⁺⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "+-0123456789")
+# As in "nm-1", "W m-2".
+_POWER = re.compile(r"(?<=[^\W\d_])-([1-9])(?![\w.])")
 
 
 def base_value(value: float, unit: str | None) -> tuple[float, str] | None:
@@ -90,8 +110,11 @@ def converted(value: float, unit: str | None, to: str) -> float | None:
 def _unit(text: str) -> Any:
     if len(text) > MAX_LENGTH:
         return None
-    # One character for the two ångströms and the two micros that there are.
+    # One character for the two ångströms and the two micros that there are; powers before it, or
+    # Å⁻¹ would be a difference.
+    text = _RAISED.sub(lambda found: "^" + found.group().translate(_PLAIN), text)
     text = unicodedata.normalize("NFKC", text)
+    text = _POWER.sub(r"^-\1", text)
     try:
         return _registry().Unit(_SPELLINGS.get(text.casefold(), text))
     except Exception:  # pint raises a dozen kinds for what is no unit

@@ -17,6 +17,7 @@ from nearfield.catalogue.icat import _jpql as jpql
 from nearfield.catalogue.icat._entities import Named, ParameterType
 from nearfield.catalogue.icat._records import DERIVED_TYPES, Pids
 from nearfield.querying import Condition, Query
+from nearfield.querying.bounds import border, interval, is_exact
 from nearfield.querying.units import base_value
 from nearfield.querying.words import is_blank, words_of
 from nearfield.techniques import names_of
@@ -140,7 +141,8 @@ def _parameter(condition: Condition, types: Sequence[ParameterType]) -> str:
     for one in types:
         value = _in_unit(condition, one.units)
         if value is not None:
-            found.append(f"(x.type.id = {one.id} AND {_compared(condition.op, value)})")
+            exact = is_exact(value, condition.unit)
+            found.append(f"(x.type.id = {one.id} AND {_compared(condition.op, value, exact)})")
     return f"{head}{jpql.any_of(found)})" if found else NOTHING
 
 
@@ -157,9 +159,8 @@ def _in_unit(condition: Condition, units: str | None) -> float | None:
     return found if math.isfinite(found) else None
 
 
-def _compared(op: str, value: float) -> str:
+def _compared(op: str, value: float, exact: bool) -> str:
     if op != "=":
-        return f"x.numericValue {op} {jpql.number(value)}"
-    edge = abs(value) * 1e-6
-    low, high = jpql.number(value - edge), jpql.number(value + edge)
+        return f"x.numericValue {op} {jpql.number(border(op, value, exact=exact))}"
+    low, high = map(jpql.number, interval("=", value))
     return f"x.numericValue BETWEEN {low} AND {high}"

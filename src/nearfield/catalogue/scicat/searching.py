@@ -255,5 +255,7 @@ def _written(query: Query, said: dict[str, Any]) -> str:
 
 
 def _digest(query: Query) -> str:
-    rest = query.model_dump_json(exclude={"cursor", "offset", "limit", "source"})
+    # Without times: "the last 12 hours" are others with every page.
+    paging = {"cursor", "offset", "limit", "source", "since", "until"}
+    rest = query.model_dump_json(exclude=paging)
     return hashlib.sha256(rest.encode()).hexdigest()[:16]

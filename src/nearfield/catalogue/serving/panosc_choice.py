@@ -296,7 +296,8 @@ def _in_unit(view: View, unit: str) -> View | None:
     if view.get("unit") == unit:
         return view
     there = converted(value, view.get("unit"), unit)
-    return None if there is None else {**view, "value": there, "unit": unit}
+    # As many digits as a conversion keeps: 8300 eV are 8.3 keV, not a little more.
+    return None if there is None else {**view, "value": float(f"{there:.12g}"), "unit": unit}
 
 
 def _narrow_by_value(terms: list[tuple[str, Any]], unit: str | None, said: _Said) -> None:

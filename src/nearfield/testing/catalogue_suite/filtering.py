@@ -86,6 +86,9 @@ FILTERS: list[tuple[dict[str, Any], list[Dataset]]] = [
     ({C: [{"name": "energy", "op": "<", "value": 9.5, "unit": "keV"}]}, [PUBLIC]),
     ({C: [{"name": "energy", "op": "<=", "value": 9.5, "unit": "keV"}]}, [CHEMISTS, PUBLIC]),
     ({C: [{"name": "energy", "value": 12.4, "unit": "keV"}]}, [ALICES]),
+    # The border itself, in another unit: what binary numbers make of it is nobody's question.
+    ({C: [{"name": "energy", "op": ">=", "value": 12.4, "unit": "keV"}]}, [ALICES]),
+    ({C: [{"name": "energy", "op": ">", "value": 12.4, "unit": "keV"}]}, []),
     ({C: [{"name": "energy", "value": 9, "unit": "m"}]}, [GUESTS]),
     ({C: [{"name": "energy", "value": 9, "unit": "no such unit"}]}, []),
     # Without a unit: the number that is shown.

@@ -185,7 +185,10 @@ def test_two_open_it_at_once(path: Path) -> None:
 async def test_layout_two_learns_the_words_of_values(tmp_path: Path) -> None:
     path = tmp_path / "c.sqlite"
     store = CatalogueStore(path)
-    store.register([*SEED, synthetic_dataset(7, pid="s-7", sample="silver behenate 3")])
+    q = {"q": {"value": 2.0, "unit": "Å⁻¹"}}
+    store.register(
+        [*SEED, synthetic_dataset(7, pid="s-7", sample="silver behenate 3", scientific=q)]
+    )
     with store.reading() as connection:
         tags = dict(connection.execute("SELECT pid, tags FROM dataset JOIN record USING (id)"))
     store.close()
@@ -199,6 +202,7 @@ async def test_layout_two_learns_the_words_of_values(tmp_path: Path) -> None:
     )
     connection.execute("INSERT INTO words (words) VALUES ('rebuild')")
     as_layout_three(connection)
+    connection.execute("DELETE FROM quantity WHERE value = 2.0")
     connection.execute("PRAGMA user_version = 2")
     connection.commit()
     connection.close()
@@ -209,6 +213,9 @@ async def test_layout_two_learns_the_words_of_values(tmp_path: Path) -> None:
     assert again == tags
     root = SqliteCatalogue(store, ADMIN)
     found = await root.search(Query(sample=("behenate 3",)))
+    assert [one.pid for one in found.datasets] == ["s-7"]
+    asked = Condition(name="q", op=">=", value=20, unit="nm-1")
+    found = await root.search(Query(conditions=(asked,)))
     assert [one.pid for one in found.datasets] == ["s-7"]
     assert (await root.search(Query())).total == len(SEED) + 1
     store.close()
