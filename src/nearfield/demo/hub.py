@@ -46,22 +46,25 @@ def running_hub(layout: Layout) -> Iterator[subprocess.Popen[bytes]]:
     """
     config = Path(__file__).with_name("jupyterhub_config.py")
     _adopt_orphans()
-    with layout.log.open("wb") as log:
-        # A session of its own: Ctrl-C reaches us, and we end the hub in order.
-        process = subprocess.Popen(
-            [sys.executable, "-m", "jupyterhub", "-f", str(config)],
-            cwd=layout.folder,
-            env=_environment(layout),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    process: subprocess.Popen[bytes] | None = None
     try:
+        with layout.log.open("wb") as log:
+            # A session of its own: Ctrl-C reaches us, and we end the hub in order.
+            process = subprocess.Popen(
+                [sys.executable, "-m", "jupyterhub", "-f", str(config)],
+                cwd=layout.folder,
+                env=_environment(layout),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
         _wait_until_up(layout, process)
         yield process
     finally:
-        _end(process)
+        # Ctrl-C while the hub is being started leaves a child that nobody has told us of.
+        if process is not None:
+            _end(process)
         _end_descendants()
 
 
