@@ -140,7 +140,7 @@ class _Walk:
             empty = 0 if page.records else empty + 1
             if empty > MAX_EMPTY:
                 raise self._endless("gives pages without end and without records")
-            began = progress.began or _clock(page)
+            began = progress.began or _clock(page) or progress.done
             if page.token is None:
                 progress = Progress(done=began)
             else:
@@ -213,14 +213,17 @@ class _Walk:
                 self.state.disclaim(connection, pid)
 
 
-def _clock(page: RecordPage) -> str:
-    """When the list was begun, by the repository's clock; by ours where it says none."""
+def _clock(page: RecordPage) -> str | None:
+    """When the list was begun, by the repository's clock; ``None`` where it says none.
+
+    Ours is no answer then: where it is ahead, what changes until then would never be asked for.
+    """
     try:
         said = datetime.fromisoformat(page.date or "")
     except ValueError:
         said = None
     if said is None or said.tzinfo is None:
-        return datetime.now(UTC).isoformat()
+        return None
     # A clock that is ahead would leave out what changes until then.
     return min(said, datetime.now(UTC)).isoformat()
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 import httpx
 import pytest
 
 from nearfield.catalogue import CatalogueStore, SqliteCatalogue
 from nearfield.catalogue._store import fetch, remove
-from nearfield.catalogue.oai import HarvestReport
+from nearfield.catalogue.oai import HarvestReport, harvesting
 from nearfield.catalogue.oai.harvesting import OVERLAP
 from nearfield.datasets import Access, Dataset, Principal
 from nearfield.errors import CatalogueError
@@ -192,3 +192,23 @@ async def test_nobody_elses_record_is_touched(
     report = await run_harvest(url="https://evil.test/s/oai")
     assert held(store)["oai:data.test:synthetic-00002"].pid
     assert report.registered == 0
+
+
+async def test_a_clock_of_ours_that_is_ahead_leaves_nothing_out(
+    run_harvest: Harvest, source: CatalogueStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A harvest without news is told no time by the repository: ours says nothing about it."""
+
+    class Tomorrow(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return datetime.now(tz) + timedelta(days=1)
+
+    source.register([synthetic_dataset(1)])
+    long_ago(source)
+    await run_harvest()
+    monkeypatch.setattr(harvesting, "datetime", Tomorrow)
+    assert (await run_harvest()).pages == 1
+    monkeypatch.undo()
+    source.register([synthetic_dataset(2)])
+    assert (await run_harvest()).registered == 1
