@@ -7,7 +7,22 @@ import type { Summary } from "../../src/data/types.ts";
 
 /** What notebooks take: cells, as nbformat has them. */
 const CELLS = "application/vnd.jupyter.cells";
+const TEXT = "text/plain";
 const FAR = 5;
+
+/** A text, for editors of files, that is known when it is dropped. */
+class LateText extends MimeData {
+  private readonly text: () => string;
+
+  constructor(text: () => string) {
+    super();
+    this.text = text;
+  }
+
+  override getData(mime: string): unknown {
+    return mime === TEXT ? this.text() : super.getData(mime);
+  }
+}
 
 /** Follows the pointer that went down on `dataset`; a drag begins once it has gone some way. */
 export function dragFrom(source: DataSource, dataset: Summary, down: PointerEvent): void {
@@ -36,12 +51,12 @@ export function dragFrom(source: DataSource, dataset: Summary, down: PointerEven
     if (!began) asking.abort();
   };
   const start = (event: PointerEvent): void => {
-    const data = new MimeData();
     // Asked for when it is dropped: by then the server has answered.
+    const data = new LateText(() => code);
     const cells = [{ cell_type: "code", source: "", metadata: {}, outputs: [], execution_count: null }];
     Object.defineProperty(cells[0], "source", { enumerable: true, get: () => code });
     data.setData(CELLS, cells);
-    data.setData("text/plain", code);
+    data.setData(TEXT, code);
     const drag = new Drag({
       mimeData: data,
       dragImage: image(dataset),

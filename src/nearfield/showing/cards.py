@@ -36,7 +36,7 @@ def card(dataset: Dataset, picture: Thumbnail | None = None) -> str:
     )
     warnings = "".join(f"<li>{escape(_cut(text))}</li>" for text in dataset.warnings[:5])
     return (
-        f'<div style="{_CARD}">{_picture(picture)}<div style="min-width:0">'
+        f'<div style="{_CARD}">{_picture(picture)}<div style="flex:1;min-width:0">'
         '<div style="font-weight:bold;font-size:1.1em;overflow-wrap:anywhere">'
         f"<bdi>{escape(_cut(dataset.name))}</bdi></div>"
         f'<div style="overflow-wrap:anywhere"><code>{escape(dataset.pid)}</code>'

@@ -41,6 +41,9 @@ class Lab:
         """JupyterLab has started; what it asks about news is away."""
         self.page.locator("#jp-main-dock-panel").wait_for(timeout=LONG)
         expect(self.page.locator("#jupyterlab-splash")).to_have_count(0, timeout=LONG)
+        # Its launcher takes the focus when all is there, from whoever types already.
+        main = self.page.locator("#jp-main-dock-panel:focus-within")
+        expect(main).to_have_count(1, timeout=LONG)
         return self
 
     def open_panel(self) -> Lab:

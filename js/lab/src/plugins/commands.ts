@@ -1,6 +1,6 @@
 // Each action of the panel as a command: in the palette, the menus, and for shortcuts.
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from "@jupyterlab/application";
-import { Clipboard, ICommandPalette } from "@jupyterlab/apputils";
+import { Clipboard, ICommandPalette, Notification } from "@jupyterlab/apputils";
 import { ITranslator, nullTranslator } from "@jupyterlab/translation";
 import type { DataPanel } from "../components/panel.ts";
 import { dataIcon } from "../icon.ts";
@@ -17,6 +17,10 @@ export const commandsPlugin: JupyterFrontEndPlugin<void> = {
     const panel = given as DataPanel;
     const { model, view } = panel;
     const current = (): boolean => panel.current !== undefined || model.card !== null;
+    const copy = (pid: string): void => {
+      Clipboard.copyToSystem(pid);
+      Notification.success(trans.__("PID copied: %1", pid), { autoClose: 2000 });
+    };
     const add = (id: string, label: string, execute: () => unknown, isEnabled: () => boolean = () => true): void => {
       app.commands.addCommand(id, {
         label,
@@ -34,7 +38,7 @@ export const commandsPlugin: JupyterFrontEndPlugin<void> = {
     });
     add(COMMANDS.card, trans.__("Show Dataset"), () => panel.current && panel.open({ pid: panel.current.pid, source: panel.current.source ?? null }), current);
     add(COMMANDS.results, trans.__("Back to the Datasets Found"), () => model.open(null), () => model.card !== null);
-    add(COMMANDS.copyPid, trans.__("Copy PID of Dataset"), () => Clipboard.copyToSystem(model.card?.ref.pid ?? panel.current?.pid ?? ""), current);
+    add(COMMANDS.copyPid, trans.__("Copy PID of Dataset"), () => copy(model.card?.ref.pid ?? panel.current?.pid ?? ""), current);
     add(
       COMMANDS.landingPage,
       trans.__("Open Landing Page of Dataset"),
@@ -45,7 +49,7 @@ export const commandsPlugin: JupyterFrontEndPlugin<void> = {
     add(COMMANDS.more, trans.__("Load More Datasets"), () => model.more(), () => model.next !== null);
     add(COMMANDS.filters, trans.__("Show or Hide Filters of Datasets"), () => model.showFacets(!model.facetsWanted));
     add(COMMANDS.clear, trans.__("Clear Search for Datasets"), () => panel.search(""));
-    panel.addAction({ label: trans.__("Copy PID"), run: (dataset) => Clipboard.copyToSystem(dataset.pid) });
+    panel.addAction({ label: trans.__("Copy PID"), run: (dataset) => copy(dataset.pid) });
     model.follow(() => app.commands.notifyCommandChanged());
   },
 };

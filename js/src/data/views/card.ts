@@ -120,7 +120,8 @@ export class CardView {
     return h(
       "div",
       { class: "nf-buttons" },
-      ...this.actions.map((action) => this.button(action, dataset)),
+      // What one mostly wants is first, whichever plugin came first.
+      ...[...this.actions].sort((a, b) => Number(b.primary ?? false) - Number(a.primary ?? false)).map((action) => this.button(action, dataset)),
       // Whatever a catalogue says: only a page of the web is opened.
       /^https?:\/\//i.test(page)
         ? h("a", { class: "nf-link", href: page, target: "_blank", rel: "noopener noreferrer" }, trans.__("Landing page"))
@@ -129,7 +130,7 @@ export class CardView {
   }
 
   private button(action: Action, dataset: Dataset): HTMLButtonElement {
-    const look = `jp-mod-styled${action.primary ? " jp-mod-accept" : ""}`;
+    const look = action.primary ? "jp-mod-styled jp-mod-accept" : "nf-link";
     const made = h("button", { type: "button", class: look, onclick: () => action.run(dataset) }, action.label);
     const { pressed } = action;
     if (pressed) {
