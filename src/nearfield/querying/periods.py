@@ -22,7 +22,7 @@ class NoTimeError(ValueError):
 
 
 def period_of(text: str, now: datetime) -> tuple[datetime, datetime]:
-    """First and last moment of what ``text`` names; ``7d`` is from seven days ago until today.
+    """First and last moment of what ``text`` names; ``7d`` is from seven days ago on.
 
     Raises:
         NoTimeError: it is no time, or there is no such day.
@@ -51,13 +51,17 @@ def period_of(text: str, now: datetime) -> tuple[datetime, datetime]:
 
 
 def _ago(number: int, unit: str, now: datetime) -> tuple[datetime, datetime]:
-    """In whole days: asked again a moment later, with the next page, it is the same time."""
+    """In whole days: asked again a moment later, with the next page, it is the same time.
+
+    It ends tomorrow: of what was measured a moment ago a file may say so in a local time without
+    its zone, which is in the future here.
+    """
     first = now - number * _SPAN.get(unit, _YEAR)
-    if unit == "h":
-        return first.replace(second=0, microsecond=0), now
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    begins = first.replace(hour=0, minute=0, second=0, microsecond=0)
-    return begins, today + timedelta(days=1) - TICK
+    ends = today + timedelta(days=2) - TICK
+    if unit == "h":
+        return first.replace(second=0, microsecond=0), ends
+    return first.replace(hour=0, minute=0, second=0, microsecond=0), ends
 
 
 def _calendar(year: str, month: str | None, day: str | None) -> tuple[datetime, datetime]:

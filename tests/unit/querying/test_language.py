@@ -83,6 +83,11 @@ def test_the_whole_of_it() -> None:
         ("to:2024-03-05T12:00:00", {"until": day("2024-03-05T12:00:00")}),
         ("since:7d", {"since": day("2026-11-14T00:00Z")}),
         ("since:12h", {"since": day("2026-11-21T00:00Z")}),
+        # What was just measured, in a local time without its zone, is later than now.
+        (
+            "date:12h",
+            {"since": day("2026-11-21T00:00Z"), "until": day("2026-11-22T23:59:59.999999Z")},
+        ),
         ("since:yesterday", {"since": day("2026-11-20T00:00Z")}),
         # values with units
         ("energy>8keV", {"conditions": (ABOVE,)}),
