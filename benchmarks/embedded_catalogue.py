@@ -1,4 +1,4 @@
-"""The embedded catalogue with a million datasets: import, searches, readers beside a writer.
+"""The embedded catalogue with a million datasets: import, searches, others beside a writer.
 
 ``python benchmarks/embedded_catalogue.py [COUNT] [FILE]`` writes
 ``benchmarks/results/embedded_catalogue.json`` and ``.md``. The records are synthetic and the same
@@ -21,6 +21,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from benchkit.loading import beside_a_load
 from benchkit.questions import Question, questions
 from benchkit.readers import beside_a_writer
 from benchkit.records import ANYBODY, MEMBER, STAFF, records
@@ -142,6 +143,10 @@ def measure(path: Path, count: int) -> int:
         ["search", "times", "page, median ms", "page, p95", "facets, p95", "slowest together"],
         sorted(_row(kind, found) for kind in {one["kind"] for one in found}),
     )
+    turns = beside_a_load(path)
+    report.targets.append(
+        Target("a writer beside a bulk load: longest wait, ms", turns.longest_ms, 1000)
+    )
     waits = beside_a_writer(path, READERS)
     report.targets.append(
         Target(f"{READERS} readers and a writer: waits of over 100 ms for a lock", waits.waits, 0)
@@ -153,6 +158,7 @@ def measure(path: Path, count: int) -> int:
         "broad_cpu_p95_ms": p95(one["cpu_ms"] for one in broad),
         "broad_facets_p95_ms": p95(one["facets_ms"] for one in broad),
         "slowest": sorted(found, key=lambda one: -one["both_ms"])[:10],
+        "beside_a_load": turns._asdict(),
         "readers": waits._asdict(),
     }
     store.close()

@@ -83,7 +83,7 @@ def tags_of(
     return " ".join(found)
 
 
-@functools.lru_cache(maxsize=10_000)
+@functools.lru_cache(maxsize=50_000)
 def _of_worded(kind: str, value: str) -> str:
     """Of a value, and of its words in their order behind it: a run of them is asked for as one.
 
