@@ -45,7 +45,9 @@ def search(
         Literal["raw", "derived"] | None, typer.Option("--type", help="Raw or derived only.")
     ] = None,
     technique: Annotated[str | None, typer.Option(help="As `show` writes it.")] = None,
-    instrument: Annotated[str | None, typer.Option(help="As `show` writes it.")] = None,
+    instrument: Annotated[
+        str | None, typer.Option(help="Words of its name; =NAME for just this one.")
+    ] = None,
     source: Annotated[
         list[str] | None, typer.Option(help="Ask this catalogue alone; may be given again.")
     ] = None,
