@@ -14,8 +14,8 @@ c.JupyterHub.services.append(
     {"name": "test", "api_token": os.environ["NEARFIELD_TEST_ADMIN_TOKEN"]}
 )
 c.JupyterHub.load_roles.append(
-    {"name": "test", "services": ["test"], "scopes": ["admin:users", "admin:servers", "tokens",
-     "access:servers", "access:services", "read:metrics"]}
+    {"name": "test", "services": ["test"], "scopes": ["admin:users", "admin:groups",
+     "admin:servers", "tokens", "access:servers", "access:services", "read:metrics"]}
 )
 c.NearfieldSpawner.poll_interval = 2
 c.JupyterHub.log_level = "INFO"
@@ -33,6 +33,7 @@ def site_config(cluster: Any, folder: Path, url: str) -> dict[str, Any]:
             "name": "lab",
             "path": str(folder / "catalogue.sqlite"),
             "url": f"{url}/services/catalogue",
+            "serve": {"writers": ["registrars"]},
         },
         "storages": {
             name: {
