@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nearfield.cli import checks, finding, harvest, keeping
+from nearfield.cli import checks, finding, harvest, keeping, moving
 from nearfield.cli._context import search_command, settings, warn_of_network
 from nearfield.cli._output import one_line
 
@@ -20,6 +20,7 @@ app = typer.Typer(help="Register data, find it, look at it, serve it.", no_args_
 finding.add_to(app)
 checks.add_to(app)
 keeping.add_to(app)
+moving.add_to(app)
 harvest.add_to(app)
 
 _File = Annotated[
