@@ -23,6 +23,7 @@ from nearfield.errors import (
     CatalogueUnavailableError,
     DatasetNotFoundError,
     DatasetNotPermittedError,
+    NearfieldError,
     UnknownNameError,
     UsageError,
 )
@@ -68,6 +69,11 @@ class FederatedCatalogue:
             filters=frozenset[str]().union({"source"}, *(one.filters for one in able)),
             run_ids="user",  # two users' results may go to two sources
         )
+
+    @property
+    def home_problem(self) -> NearfieldError | None:
+        """Why results cannot go home: it could not be opened; ``None`` where it was."""
+        return self.sources[0].problem if self.sources[0].catalogue is None else None
 
     async def search(self, query: Query) -> Page:
         """One page over all sources, merged by time or relevance; none twice.

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nearfield.catalogue._protocol import Catalogue
+from nearfield.catalogue.federated import FederatedCatalogue
 from nearfield.datasets import DerivedDataset
 from nearfield.errors import (
     CatalogueUnavailableError,
@@ -88,6 +89,8 @@ async def _publish(
         notes += await asyncio.to_thread(_since, folder, record, intent)
         return Publication(pid, record.run_id, intent.title, already=True, notes=notes)
     if not catalogue.capabilities.derive:
+        if isinstance(catalogue, FederatedCatalogue) and (problem := catalogue.home_problem):
+            raise problem
         raise PublishError(
             f"the catalogue {catalogue.name!r} cannot create derived datasets",
             hint="publish to another catalogue: --catalogue FILE",

@@ -145,6 +145,21 @@ def test_strings_of_every_kind(made: Made) -> None:
     assert found.warnings == ("end_time is there and says nothing",)
 
 
+def test_an_entry_that_does_not_say_what_it_is(made: Made) -> None:
+    def write(file: Any) -> None:
+        scan = file.create_group("scan_1")
+        scan["title"] = "Silver"
+        scan["other/data"] = np.zeros(3)
+        data = scan.create_group("measured")
+        data.attrs["NX_class"] = "NXdata"
+        data.attrs["signal"] = "counts"
+        data["counts"] = np.zeros((4, 5))
+
+    found = made(write)
+    assert (found.format, found.title) == ("NeXus", "Silver")
+    assert [one.path for one in found.arrays if one.signal] == ["/scan_1/measured/counts"]
+
+
 def test_odd_attributes_and_types_are_passed_over(made: Made) -> None:
     def write(file: Any) -> None:
         entry = entry_of(file, title=5, start_time="yesterday")

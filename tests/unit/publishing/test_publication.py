@@ -11,14 +11,25 @@ from pathlib import Path
 
 import pytest
 
-from nearfield.catalogue import Capabilities, SqliteCatalogue
+from nearfield.catalogue import (
+    Capabilities,
+    FederatedCatalogue,
+    FederatedSource,
+    SqliteCatalogue,
+)
 from nearfield.datasets import DataFile
-from nearfield.errors import CatalogueError, PublishError
+from nearfield.errors import CatalogueError, PublishError, SourceLoginError
 from nearfield.provenance.record import InputFile, Record, read_record, write_record
 from nearfield.publishing.publication import publish_run
 from nearfield.querying import Query
 
 Open = Callable[[], SqliteCatalogue]
+
+
+class ReadOnly(SqliteCatalogue):
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(derive=False)
 
 
 def relative(files: tuple[DataFile, ...], folder: Path) -> dict[str, DataFile]:
@@ -35,6 +46,17 @@ def restore(backup: Path, file: Path) -> None:
 async def derived(catalogue: SqliteCatalogue) -> list[str]:
     page = await catalogue.search(Query(type="derived"))
     return [dataset.pid for dataset in page.datasets]
+
+
+async def test_a_home_that_could_not_be_opened_says_why(run_folder: Path, open_it: Open) -> None:
+    missing = SourceLoginError("home: no token", hint="log in again")
+    other = open_it()
+    other.__class__ = ReadOnly
+    home = FederatedSource("home", None, problem=missing)
+    both = FederatedCatalogue([home, FederatedSource("other", other)])
+    with pytest.raises(SourceLoginError, match="home: no token"):
+        await publish_run(run_folder, both, target="t")
+    await both.aclose()
 
 
 async def test_what_the_catalogue_gets(run_folder: Path, open_it: Open) -> None:
@@ -208,11 +230,6 @@ async def test_two_publishers_at_once(run_folder: Path, open_it: Open) -> None:
 
 
 async def test_a_catalogue_that_cannot_derive(run_folder: Path, open_it: Open) -> None:
-    class ReadOnly(SqliteCatalogue):
-        @property
-        def capabilities(self) -> Capabilities:
-            return Capabilities(derive=False)
-
     catalogue = open_it()
     catalogue.__class__ = ReadOnly
     with pytest.raises(PublishError, match="cannot create"):

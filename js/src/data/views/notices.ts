@@ -167,7 +167,10 @@ export class Notices {
   private nothing(): HTMLElement {
     const { model, trans } = this;
     const silent = this.silent();
-    if (silent) return silent;
+    if (silent) {
+      silent.append(...this.near());
+      return silent;
+    }
     const query = model.query.trim();
     if (!query)
       return h(

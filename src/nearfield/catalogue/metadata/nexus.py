@@ -59,8 +59,21 @@ def is_nexus(found: Walk) -> bool:
     return (
         attribute(root, "NeXus_version") is not None
         or text_of(attribute(root, "NX_class")) == "NXroot"
-        or next(found.of_class("NXentry"), None) is not None
+        or bool(_entries(found))
     )
+
+
+def _entries(found: Walk) -> list[Group]:
+    """The entries; where none is named so, what of the root holds data or an instrument."""
+    named = list(found.of_class("NXentry"))
+    if named:
+        return named
+    inside = {group.path.rsplit("/", 1)[0] for group in found.of_class("NXdata", "NXinstrument")}
+    return [
+        g
+        for g in found.groups
+        if g.path in inside and g.nx_class is None and g.path.count("/") == 1
+    ]
 
 
 def read_nexus(found: Walk) -> FileMetadata:
@@ -109,7 +122,7 @@ def _plots(found: Walk) -> tuple[list[Group], list[Group], str | None]:
 
     Last, where the file's default plot is if it is in another file.
     """
-    entries = list(found.of_class("NXentry"))
+    entries = _entries(found)
     first = _default(found, Group("/", found.root, None))
     if isinstance(first, Group):
         inside = f"{first.path}/"
