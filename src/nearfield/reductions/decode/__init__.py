@@ -1,0 +1,1 @@
+"""Decoding chunks without the GIL and without HDF5's lock."""

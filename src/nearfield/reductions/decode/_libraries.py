@@ -1,0 +1,66 @@
+"""The C functions that decode, found in libraries that are here anyway, and called without the GIL.
+
+``hdf5plugin`` ships bitshuffle, LZ4, Zstandard and Blosc as HDF5 filter plugins; the decoders in
+them are exported C functions. Numba calls them by address, so that a loop over many chunks is one
+call that holds no lock. An export that is missing (another build of hdf5plugin) makes the filter
+one that is not understood: HDF5 itself reads such a stack, slower.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba import types
+from numba.extending import intrinsic
+
+
+@functools.cache
+def library(name: str) -> ctypes.CDLL | None:
+    """A filter plugin of ``hdf5plugin``, e.g. ``bshuf``; ``None`` where it is not shipped."""
+    try:
+        import hdf5plugin
+
+        return ctypes.CDLL(str(Path(hdf5plugin.PLUGIN_PATH) / f"libh5{name}.so"))
+    except (ImportError, OSError):
+        return None
+
+
+@functools.cache
+def address(plugin: str | None, function: str) -> int:
+    """Where a C function is; 0 where there is none. Without a plugin: in the C library."""
+    found = ctypes.CDLL(None) if plugin is None else library(plugin)
+    try:
+        pointer = ctypes.cast(getattr(found, function), ctypes.c_void_p).value
+    except AttributeError:
+        return 0
+    return pointer or 0
+
+
+@intrinsic
+def _call(typing_context: Any, pointer: Any, arguments: Any) -> Any:
+    """Call the C function at ``pointer`` with a tuple of 64-bit integers; gives its ``int64``.
+
+    Pointers and ``size_t`` are 64-bit integers in the C calling convention of the machines that
+    this runs on; a function that returns ``int`` needs its result cut to 32 bits by the caller.
+    """
+    signature = types.int64(types.int64, arguments)
+
+    def generate(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
+        from llvmlite import ir
+
+        word = ir.IntType(64)
+        each = [builder.extract_value(values[1], i) for i in range(len(arguments))]
+        kind = ir.FunctionType(word, [word] * len(each))
+        return builder.call(builder.inttoptr(values[0], kind.as_pointer()), each)
+
+    return signature, generate
+
+
+call: Any = _call  # Numba leaves out the first argument
+
+jit: Any = functools.partial(numba.njit, nogil=True, cache=True)
+"""How every loop here is compiled: without the GIL, kept on disk for the next process."""

@@ -1,0 +1,1 @@
+"""The reductions, one module per kind."""

@@ -1,0 +1,143 @@
+"""Sums over regions of each frame: rectangles, and masks of any form, binary or weighted.
+
+A virtual detector is a mask: of ones and zeros, or of weights. Binary ones become runs of pixels,
+which are summed at the speed of memory; weighted ones keep their pixels' numbers and weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nearfield.errors import UsageError
+from nearfield.reductions.decode._libraries import jit
+from nearfield.reductions.kernels._protocol import Array, Frames, Output, State
+from nearfield.reductions.kernels.sums import sum_dtype
+
+_RUN = 1 << 15
+"""The longest run: the sum of so many 16-bit values fits 32 bits, twice as many lanes."""
+
+
+@jit()
+def _runs_narrow(block, at, runs, of, out):  # type: ignore[no-untyped-def]
+    """Sums of 8- and 16-bit integers: mask ``m`` has the runs ``of[m]:of[m+1]``."""
+    for k in range(block.shape[0]):
+        frame = block[k]
+        for m in range(of.size - 1):
+            total = out[at + k, m]
+            for r in range(of[m], of[m + 1]):
+                part = np.int32(0)
+                for i in range(runs[r, 0], runs[r, 1]):
+                    part = np.int32(part + np.int32(frame[i]))
+                total += part
+            out[at + k, m] = total
+
+
+@jit()
+def _runs_wide(block, at, runs, of, out):  # type: ignore[no-untyped-def]
+    for k in range(block.shape[0]):
+        frame = block[k]
+        for m in range(of.size - 1):
+            total = out[at + k, m]
+            for r in range(of[m], of[m + 1]):
+                for i in range(runs[r, 0], runs[r, 1]):
+                    total += frame[i]
+            out[at + k, m] = total
+
+
+@jit()
+def _runs_valid(block, at, runs, of, out, valid):  # type: ignore[no-untyped-def]
+    for k in range(block.shape[0]):
+        frame = block[k]
+        for m in range(of.size - 1):
+            for r in range(of[m], of[m + 1]):
+                for i in range(runs[r, 0], runs[r, 1]):
+                    value = np.float64(frame[i])
+                    if value == value:
+                        out[at + k, m] += value
+                        valid[at + k, m] += 1
+
+
+@dataclass(frozen=True, eq=False)
+class Regions:
+    """Per frame the sum over each of some binary masks. NaN counts as no value.
+
+    Attributes:
+        names: Of the regions.
+        runs: ``(n, 2)``, begin and end of runs of pixels in the flat frame.
+        of: Region *m* has the runs ``of[m]:of[m + 1]``.
+        dim: The result's dimension that counts the regions; ``None`` for one region alone.
+    """
+
+    names: tuple[str, ...]
+    runs: Array
+    of: Array
+    shape: tuple[int, ...]
+    dim: str | None = "region"
+
+    @classmethod
+    def of_masks(
+        cls, masks: Mapping[str, Array], shape: tuple[int, ...], dim: str | None = "region"
+    ) -> Regions:
+        """Of arrays as large as a frame: a pixel counts where it is not 0.
+
+        Raises:
+            UsageError: a mask has another shape than a frame.
+        """
+        found = []
+        for name, mask in masks.items():
+            if mask.shape != shape:
+                raise UsageError(f"mask {name!r} is {mask.shape}, a frame {shape}")
+            found.append(_runs_of(mask))
+        counts = np.cumsum([0, *map(len, found)])
+        return cls(
+            tuple(masks), np.concatenate([np.empty((0, 2), "i8"), *found]), counts, shape, dim
+        )
+
+    def outputs(self, name: str, frames: Frames) -> Mapping[str, Output]:
+        if self.shape != frames.shape:
+            raise UsageError(f"{name}: made for frames of {self.shape}, these are {frames.shape}")
+        kind = sum_dtype(frames.dtype)
+        if self.dim is None:
+            return {name: Output((frames.frame_dim,), (frames.count,), kind)}
+        names: dict[str, Any] = {self.dim: ((self.dim,), np.array(self.names), {})}
+        return {
+            name: Output(
+                (frames.frame_dim, self.dim), (frames.count, len(self.names)), kind, coords=names
+            )
+        }
+
+    def start(self, frames: Frames, count: int) -> State:
+        kind = sum_dtype(frames.dtype)
+        sums = np.zeros((count, len(self.names)), kind)
+        return (sums, np.zeros(sums.shape, "u8")) if kind.kind == "f" else (sums,)
+
+    def add(self, state: State, block: Array, first: int, at: int) -> None:
+        if len(state) == 2:
+            _runs_valid(block, at, self.runs, self.of, *state)
+        elif block.dtype.itemsize <= 2:
+            _runs_narrow(block, at, self.runs, self.of, state[0])
+        else:
+            _runs_wide(block, at, self.runs, self.of, state[0])
+
+    def join(self, left: State, right: State) -> State:
+        return tuple(np.concatenate(both) for both in zip(left, right, strict=True))
+
+    def finish(self, name: str, frames: Frames, state: State) -> Mapping[str, Array]:
+        sums = np.where(state[1] > 0, state[0], np.nan) if len(state) == 2 else state[0]
+        return {name: sums[:, 0] if self.dim is None else sums}
+
+
+def _runs_of(mask: Array) -> Array:
+    """The runs of pixels that are set: ``(n, 2)``, none longer than ``_RUN``."""
+    edges = np.diff(np.concatenate(([0], (mask.ravel() != 0).view("i1"), [0])))
+    begins, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+    cut = [
+        (at, min(at + _RUN, end))
+        for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)
+        for at in range(begin, end, _RUN)
+    ]
+    return np.array(cut, "i8").reshape(-1, 2)
