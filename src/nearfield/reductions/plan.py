@@ -6,9 +6,8 @@ A task is a run of frames of 50 to 150 MB decoded. What it costs is known before
 from __future__ import annotations
 
 import math
-import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from nearfield.reductions.kernels._protocol import Array, Frames, Output, Reduction, State
 from nearfield.reductions.reading import blocks
@@ -72,19 +71,3 @@ def finish(plan: Plan, whole: Partial) -> dict[str, Array]:
     for name, reduction in plan.reductions.items():
         found.update(reduction.finish(name, plan.frames, whole[name]))
     return found
-
-
-@dataclass(eq=False)
-class Result:
-    """The arrays of a plan: computed when the first is asked for, all in one pass."""
-
-    plan: Plan
-    compute: Callable[[Plan], dict[str, Array]]
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _arrays: dict[str, Array] | None = None
-
-    def array(self, name: str) -> Array:
-        with self._lock:
-            if self._arrays is None:
-                self._arrays = self.compute(self.plan)
-            return self._arrays[name]
