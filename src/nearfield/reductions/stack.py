@@ -19,6 +19,10 @@ from numpy.typing import NDArray
 ABSENT = np.uint64(0xFFFFFFFFFFFFFFFF)
 """The offset of a chunk that was never written: its frames are the fill value."""
 
+DAMAGED = np.uint64(0xFFFFFFFFFFFFFFFE)
+"""The offset of a chunk whose place makes no sense: beyond the end of its file, or in a file that
+is there and cannot be opened. To read it is an error that names file and frame."""
+
 Shape = tuple[int, ...]
 
 
@@ -43,18 +47,22 @@ class FileId:
     size: int
     mtime_ns: int
     ctime_ns: int
+    growing: bool = False
+    """Written while it is read (SWMR): it may grow, and what is in its index stays where it is."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Stored:
     """One stored array: its chunks, and how they are decoded.
 
     ``shape`` and ``chunk`` have the frames first. A contiguous array has chunks of one frame
-    without filters.
+    without filters. Arrays of many files that are stored alike are one, row after row: where such
+    an array ends within a chunk, some numbers of stored frames stand for no frame at all, and no
+    part asks for them.
     """
 
     dtype: np.dtype[np.generic]
-    """As in the file, byte order too."""
+    """As in the file, byte order too: the stack's own or its byte order swapped."""
     shape: Shape
     chunk: Shape
     filters: tuple[Filter, ...]
@@ -80,12 +88,14 @@ class Stored:
         return math.prod(self.chunk) * self.dtype.itemsize
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Part:
     """Frames ``start … start + count`` of a stack: ``first``, ``first + step``, … of ``stored``.
 
-    ``at`` is the corner of its region in the stack's frame, ``of`` the corner in the stored
-    frame, ``box`` the region's shape; a whole frame has both corners 0.
+    Where they are in no such order, ``frames`` says for each its number in ``stored``, or -1 for
+    a frame that this part has nothing of. ``at`` is the corner of its region in the stack's
+    frame, ``of`` the corner in the stored frame, ``box`` the region's shape; a whole frame has
+    both corners 0.
     """
 
     start: int
@@ -96,14 +106,31 @@ class Part:
     at: Shape = ()
     of: Shape = ()
     box: Shape = ()
+    frames: NDArray[np.int64] | None = None
 
     @property
     def whole(self) -> bool:
         """Is its region the whole stored frame, laid at the corner of the stack's frame?"""
         return not any(self.at) and not any(self.of) and self.box == self.stored.shape[1:]
 
+    def taken(self, start: int, stop: int) -> NDArray[np.int64]:
+        """The numbers in ``stored`` of the stack's frames ``start … stop``, all of this part."""
+        begin, end = start - self.start, stop - self.start
+        if self.frames is not None:
+            return self.frames[begin:end]
+        return self.first + self.step * np.arange(begin, end, dtype=np.int64)
+
 
 @dataclass(frozen=True)
+class Held:
+    """A dataset as h5py opens it, and how many of the stack's frames it holds."""
+
+    path: str
+    name: str
+    frames: int
+
+
+@dataclass(frozen=True, eq=False)
 class Stack:
     """An array of frames, resolved to bytes of files."""
 
@@ -123,6 +150,14 @@ class Stack:
     """The file is still being written: these are the frames that existed."""
     attributes: dict[str, object] = field(default_factory=dict)
     """Of the dataset, as the file gives them: ``units``, ``long_name``, ...."""
+    outer: Shape = ()
+    """The axes of the dataset that count frames, e.g. ``(ny, nx)`` of a scan; their product is the
+    number of frames, in C order."""
+    held: tuple[Held, ...] = ()
+    """The datasets that hold the frames one after the other, for a reading by h5py; their axes
+    before the frame's are flattened in C order."""
+    refused: str | None = None
+    """Why the bytes were not resolved: there are no parts, and h5py has to read ``held``."""
 
     @property
     def frame_shape(self) -> Shape:
