@@ -60,6 +60,22 @@ def _call(typing_context: Any, pointer: Any, arguments: Any) -> Any:
     return signature, generate
 
 
+@intrinsic
+def _int32_at(typing_context: Any, pointer: Any) -> Any:
+    """The C ``int`` at ``pointer``: ``errno``."""
+    signature = types.int64(types.int64)
+
+    def generate(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
+        from llvmlite import ir
+
+        narrow = ir.IntType(32)
+        at = builder.inttoptr(values[0], narrow.as_pointer())
+        return builder.sext(builder.load(at, typ=narrow), ir.IntType(64))
+
+    return signature, generate
+
+
+int32_at: Any = _int32_at
 call: Any = _call  # Numba leaves out the first argument
 
 jit: Any = functools.partial(numba.njit, nogil=True, cache=True)

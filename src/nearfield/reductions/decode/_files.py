@@ -1,0 +1,63 @@
+"""Chunks read from files and decoded, many in one call that holds no lock."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nearfield.reductions.decode._libraries import call, int32_at, jit
+from nearfield.reductions.decode._steps import DAMAGED, OK, SHORT, undo
+
+_EINTR = 4
+
+
+@jit()
+def read_at(system, fd, at, size, offset):  # type: ignore[no-untyped-def]
+    """Bytes of a file to the address ``at``. Gives how many came, or ``-errno``.
+
+    Args:
+        system: Addresses of ``pread`` and ``__errno_location``.
+    """
+    done = np.int64(0)
+    while done < size:
+        got = call(
+            system[0], (np.int64(fd), at + done, np.int64(size) - done, np.int64(offset) + done)
+        )
+        if got < 0:
+            number = int32_at(call(system[1], ()))
+            if number == _EINTR:
+                continue
+            return -number
+        if got == 0:
+            break
+        done += got
+    return done
+
+
+@jit()
+def read_chunks(system, steps, fds, offsets, sizes, masks, buffers, out):  # type: ignore[no-untyped-def]
+    """Chunk *i* of a file into ``out[i]``; stops at the first that fails.
+
+    Args:
+        system: As of :func:`read_at`.
+        steps: As of ``_steps.undo``.
+        fds, offsets, sizes, masks: One each.
+        buffers: ``(2, n)``, ``n`` at least as large as any chunk, stored or decoded.
+
+    Returns:
+        ``(i, code)``: how many are done, and what the next one ended with (OK when all are).
+    """
+    for i in range(offsets.size):
+        plain = steps.shape[0] == 0
+        if plain and sizes[i] != out.shape[1]:
+            return i, np.int64(DAMAGED)
+        target = out[i] if plain else buffers[0]
+        got = read_at(system, fds[i], np.int64(target.ctypes.data), sizes[i], offsets[i])
+        if got < 0:
+            return i, got
+        if got < sizes[i]:
+            return i, np.int64(SHORT)
+        if not plain:
+            code = undo(steps, masks[i], buffers[0], np.int64(sizes[i]), out[i], buffers[1])
+            if code != OK:
+                return i, np.int64(code)
+    return np.int64(offsets.size), np.int64(OK)

@@ -1,0 +1,142 @@
+"""How the chunks of one stored array are decoded: made once from its filters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nearfield.errors import NearfieldError
+from nearfield.reductions.decode import _steps
+from nearfield.reductions.decode._files import read_at, read_chunks
+from nearfield.reductions.decode._libraries import address
+from nearfield.reductions.kernels._protocol import Array
+from nearfield.reductions.stack import Filter, Stored
+
+_DEFLATE, _SHUFFLE, _FLETCHER32, _BLOSC, _LZ4, _BITSHUFFLE, _ZSTD = (
+    1,
+    2,
+    3,
+    32001,
+    32004,
+    32008,
+    32015,
+)
+_SIMPLE = {
+    _SHUFFLE: (_steps.SHUFFLE, None, None),
+    _FLETCHER32: (_steps.FLETCHER32, None, None),
+    _BLOSC: (_steps.BLOSC, "blosc", "blosc_decompress_ctx"),
+    _LZ4: (_steps.LZ4, "lz4", "LZ4_decompress_safe"),
+    _ZSTD: (_steps.ZSTD, "zstd", "ZSTD_decompress"),
+    _DEFLATE: (_steps.DEFLATE, None, None),
+}
+_COMPRESSION = {0: "bshuf_bitunshuffle", 2: "bshuf_decompress_lz4", 3: "bshuf_decompress_zstd"}
+"""Of bitshuffle, by its fifth option."""
+
+WORDS = {
+    _steps.SHORT: "the file ends before the chunk does",
+    _steps.DAMAGED: "the chunk is damaged: its bytes do not decode",
+    _steps.CHECKSUM: "the chunk is damaged: its checksum is wrong",
+}
+
+
+class NotUnderstood(NearfieldError):
+    """A way of storing that only HDF5 itself reads here: slower, and with its lock."""
+
+
+class Decoder:
+    """Reads and decodes chunks of one stored array.
+
+    Raises:
+        NotUnderstood: a filter is none of those that are known here, or its library is not there.
+    """
+
+    def __init__(self, stored: Stored) -> None:
+        self._bytes = stored.chunk_bytes
+        self._largest = int(max(self._bytes, stored.size.max(initial=0)))
+        found = [
+            (*_step(each, stored.dtype.itemsize), number)
+            for number, each in enumerate(stored.filters)
+        ]
+        found.reverse()
+        if sum(kind not in (_steps.SHUFFLE, _steps.FLETCHER32) for kind, *_ in found) > 1:
+            raise NotUnderstood("more than one compression filter on the same data")
+        kinds = [kind for kind, *_ in found]
+        self._steps = np.array(found, "i8").reshape(-1, 4)
+        self._deflate = kinds.index(_steps.DEFLATE) if _steps.DEFLATE in kinds else None
+        self._system = np.array([address(None, "pread"), address(None, "__errno_location")], "i8")
+
+    def buffers(self) -> Array:
+        """For one thread."""
+        return np.empty((2, self._largest), "u1")
+
+    def read(
+        self, fds: Array, offsets: Array, sizes: Array, masks: Array, buffers: Array, out: Array
+    ) -> tuple[int, int]:
+        """Chunk *i* into ``out[i]`` (uint8); gives how many are done, and how the next one ended.
+
+        0 is all well, a negative number ``-errno``, else one of :data:`WORDS`.
+        """
+        if self._deflate is None:
+            done, code = read_chunks(
+                self._system, self._steps, fds, offsets, sizes, masks, buffers, out
+            )
+            return int(done), int(code)
+        for i in range(len(offsets)):
+            code = self._inflated(fds[i], offsets[i], int(sizes[i]), int(masks[i]), buffers, out[i])
+            if code:
+                return i, code
+        return len(offsets), _steps.OK
+
+    def _inflated(
+        self, fd: Any, offset: Any, size: int, mask: int, buffers: Array, out: Array
+    ) -> int:
+        """A chunk with deflate: its decoder is a Python function that drops the GIL."""
+        import imagecodecs
+
+        at = self._deflate or 0
+        data = buffers[0]
+        got = int(read_at(self._system, fd, data.ctypes.data, size, offset))
+        if got < size:
+            return got if got < 0 else _steps.SHORT
+        if mask >> int(self._steps[at, 3]) & 1:
+            left = np.delete(self._steps, at, axis=0)
+            return int(_steps.undo(left, mask, data, size, out, buffers[1]))
+        for step in self._steps[:at]:  # a checksum of what is stored
+            if not mask >> int(step[3]) & 1:
+                if not _steps._checked(data, size):
+                    return _steps.CHECKSUM
+                size -= 4
+        rest = self._steps[at + 1 :]
+        unshuffled = [s for s in rest if not mask >> int(s[3]) & 1]
+        target = buffers[1][: self._bytes] if unshuffled else out
+        try:
+            made = imagecodecs.zlib_decode(data[:size], out=target.data)
+        except (imagecodecs.ZlibError, ValueError):
+            return _steps.DAMAGED
+        if len(made) != self._bytes:
+            return _steps.DAMAGED
+        if not unshuffled:
+            return _steps.OK
+        return int(_steps.undo(rest, mask, buffers[1], self._bytes, out, buffers[0]))
+
+
+def _step(each: Filter, itemsize: int) -> tuple[int, int, int]:
+    """Kind, address, bytes of an element."""
+    if each.id == _BITSHUFFLE:
+        options: Sequence[int] = each.options
+        if len(options) < 5 or options[4] not in _COMPRESSION:
+            raise NotUnderstood(f"bitshuffle with options {options}")
+        function = _COMPRESSION[options[4]]
+        kind = _steps.BITSHUFFLE_BLOCKS if options[4] else _steps.BITSHUFFLE
+        found, width = address("bshuf", function), options[2]
+    elif each.id in _SIMPLE:
+        kind, plugin, function = _SIMPLE[each.id]  # type: ignore[assignment]
+        found = address(plugin, function) if plugin and function else 1
+        width = each.options[0] if each.id == _SHUFFLE and each.options else itemsize
+    else:
+        raise NotUnderstood(f"filter {each.id}")
+    if not found:
+        raise NotUnderstood(f"filter {each.id}: hdf5plugin does not bring its decoder here")
+    return kind, found, width
