@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 import xarray as xr
 
 from nearfield.errors import UsageError
 from nearfield.reductions import regions_asked, threads
 from nearfield.reductions.index.hdf5 import stack_of
 from nearfield.reductions.kernels._protocol import Frames, Reduction
+from nearfield.reductions.kernels.extrema import Extremum
+from nearfield.reductions.kernels.histogram import Histogram
+from nearfield.reductions.kernels.moments import Kind, Moments
 from nearfield.reductions.kernels.regions import Regions
-from nearfield.reductions.kernels.sums import Sum
+from nearfield.reductions.kernels.sums import Mean, Sum
+from nearfield.reductions.kernels.weighted import Weighted
 from nearfield.reductions.lazy import Result, as_dataset
 from nearfield.reductions.plan import Plan
 from nearfield.reductions.stack import Stack
@@ -60,5 +65,16 @@ def _reduction(name: str, value: Any, frames: Frames) -> Reduction:
         boxes, alone = regions_asked.boxes(value, frames.dims, frames.shape)
         return Regions.of_masks(boxes, frames.shape, None if alone else "region")
     if name == "masks":
-        return Regions.of_masks(regions_asked.masks(value, frames.shape), frames.shape, "mask")
+        masks = regions_asked.masks(value, frames.shape)
+        if all(np.isin(mask, (0, 1)).all() for mask in masks.values()):
+            return Regions.of_masks(masks, frames.shape, "mask")
+        return Weighted.of_masks(masks, frames.shape)
+    if name == "mean":
+        return Mean()
+    if name in ("var", "std"):
+        return Moments(cast("Kind", name), ddof=0 if value is True else int(value["ddof"]))
+    if name in ("min", "max"):
+        return Extremum(greatest=name == "max")
+    if name == "histogram":
+        return Histogram(np.asarray(value))
     raise UsageError(f"no reduction is called {name!r}")

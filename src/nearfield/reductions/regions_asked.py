@@ -61,7 +61,7 @@ def masks(asked: Any, shape: Shape) -> dict[str, Array]:
     """The masks of ``masks=``: by name, or an array of masks, or one.
 
     Raises:
-        UsageError: one has not the shape of a frame, or holds anything but 0 and 1.
+        UsageError: one has not the shape of a frame, or a weight is not finite.
     """
     if not isinstance(asked, Mapping):
         each = np.asarray(asked)
@@ -75,7 +75,5 @@ def masks(asked: Any, shape: Shape) -> dict[str, Array]:
             raise UsageError(f"mask {str(name)!r} is {mask.shape}, a frame {shape}")
         if mask.dtype.kind not in "biuf" or not np.isfinite(mask).all():
             raise UsageError(f"mask {str(name)!r} holds what is no finite number")
-        if not np.isin(mask, (0, 1)).all():
-            raise UsageError(f"mask {str(name)!r} has weights: only 0 and 1 are understood yet")
         found[str(name)] = mask
     return found

@@ -15,7 +15,7 @@ import numpy as np
 from nearfield.errors import UsageError
 from nearfield.reductions.decode._libraries import jit
 from nearfield.reductions.kernels._protocol import Array, Frames, Output, State
-from nearfield.reductions.kernels.sums import sum_dtype
+from nearfield.reductions.kernels.sums import of_halves, sum_dtype
 
 _RUN = 1 << 15
 """The longest run: the sum of so many 16-bit values fits 32 bits, twice as many lanes."""
@@ -46,6 +46,17 @@ def _runs_wide(block, at, runs, of, out):  # type: ignore[no-untyped-def]
                 for i in range(runs[r, 0], runs[r, 1]):
                     total += frame[i]
             out[at + k, m] = total
+
+
+@jit()
+def _runs_halves(block, at, runs, of, low, high):  # type: ignore[no-untyped-def]
+    for k in range(block.shape[0]):
+        frame = block[k]
+        for m in range(of.size - 1):
+            for r in range(of[m], of[m + 1]):
+                for i in range(runs[r, 0], runs[r, 1]):
+                    low[at + k, m] += np.int64(frame[i] & 0xFFFFFFFF)
+                    high[at + k, m] += np.int64(frame[i] >> 32)
 
 
 @jit()
@@ -112,12 +123,19 @@ class Regions:
 
     def start(self, frames: Frames, count: int) -> State:
         kind = sum_dtype(frames.dtype)
-        sums = np.zeros((count, len(self.names)), kind)
-        return (sums, np.zeros(sums.shape, "u8")) if kind.kind == "f" else (sums,)
+        shape = count, len(self.names)
+        if kind.kind != "f" and frames.dtype.itemsize == 8:
+            return np.zeros(shape, "i8"), np.zeros(shape, "i8")
+        return (
+            (np.zeros(shape, kind), np.zeros(shape, "i8"))
+            if kind.kind == "f"
+            else (np.zeros(shape, kind),)
+        )
 
     def add(self, state: State, block: Array, first: int, at: int) -> None:
         if len(state) == 2:
-            _runs_valid(block, at, self.runs, self.of, *state)
+            add = _runs_valid if block.dtype.kind == "f" else _runs_halves
+            add(block, at, self.runs, self.of, *state)
         elif block.dtype.itemsize <= 2:
             _runs_narrow(block, at, self.runs, self.of, state[0])
         else:
@@ -127,7 +145,12 @@ class Regions:
         return tuple(np.concatenate(both) for both in zip(left, right, strict=True))
 
     def finish(self, name: str, frames: Frames, state: State) -> Mapping[str, Array]:
-        sums = np.where(state[1] > 0, state[0], np.nan) if len(state) == 2 else state[0]
+        if len(state) == 1:
+            sums = state[0]
+        elif frames.dtype.kind == "f":
+            sums = np.where(state[1] > 0, state[0], np.nan)
+        else:
+            sums = of_halves(state[0], state[1], sum_dtype(frames.dtype), name)
         return {name: sums[:, 0] if self.dim is None else sums}
 
 

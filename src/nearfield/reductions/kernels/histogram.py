@@ -1,0 +1,83 @@
+"""How often which values occur, over all pixels and frames."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from nearfield.errors import UsageError
+from nearfield.reductions.decode._libraries import jit
+from nearfield.reductions.kernels._protocol import Array, Frames, Output, State
+
+
+@jit()
+def _count(block, edges, even, counts):  # type: ignore[no-untyped-def]
+    """As ``numpy.histogram``: the last bin holds its upper edge too. NaN is in none."""
+    low, high, bins = edges[0], edges[edges.size - 1], edges.size - 1
+    scale = bins / (high - low)
+    for k in range(block.shape[0]):
+        frame = block[k]
+        for i in range(frame.size):
+            value = np.float64(frame[i])
+            if not low <= value <= high:
+                continue
+            if even:
+                at = min(np.int64((value - low) * scale), bins - 1)
+                # The quotient is rounded: the edges themselves decide.
+                if value < edges[at]:
+                    at -= 1
+                elif at < bins - 1 and value >= edges[at + 1]:
+                    at += 1
+            else:
+                at = min(np.searchsorted(edges, value, side="right") - 1, bins - 1)
+            counts[at] += 1
+
+
+@dataclass(frozen=True, eq=False)
+class Histogram:
+    """Counts of pixels by value.
+
+    Attributes:
+        edges: Of the bins, growing, ``(bins + 1,)``; the last bin holds its upper edge too.
+    """
+
+    edges: Array
+
+    def __post_init__(self) -> None:
+        edges = np.asarray(self.edges, "f8")
+        if edges.ndim != 1 or edges.size < 2 or not np.isfinite(edges).all():
+            raise UsageError("a histogram needs the finite edges of at least one bin")
+        if not (np.diff(edges) > 0).all():
+            raise UsageError("the edges of a histogram must grow")
+        object.__setattr__(self, "edges", edges)
+
+    def outputs(self, name: str, frames: Frames) -> Mapping[str, Output]:
+        dim = f"{name}_value"
+        units = {} if frames.units is None else {"units": frames.units}
+        middle = (self.edges[1:] + self.edges[:-1]) / 2
+        coords = {
+            dim: ((dim,), middle, {**units, "long_name": "middle of the bin"}),
+            f"{name}_low": ((dim,), self.edges[:-1], {**units, "long_name": "lower edge"}),
+            f"{name}_high": ((dim,), self.edges[1:], {**units, "long_name": "upper edge"}),
+        }
+        return {name: Output((dim,), middle.shape, np.dtype("i8"), {"units": "1"}, coords)}
+
+    def start(self, frames: Frames, count: int) -> State:
+        return (np.zeros(self.edges.size - 1, "i8"),)
+
+    def add(self, state: State, block: Array, first: int, at: int) -> None:
+        _count(block, self.edges, self._even, state[0])
+
+    @property
+    def _even(self) -> bool:
+        width = np.diff(self.edges)
+        return bool(np.allclose(width, width[0], rtol=1e-9, atol=0))
+
+    def join(self, left: State, right: State) -> State:
+        np.add(left[0], right[0], out=left[0])
+        return left
+
+    def finish(self, name: str, frames: Frames, state: State) -> Mapping[str, Array]:
+        return {name: state[0]}
