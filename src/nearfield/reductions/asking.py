@@ -1,80 +1,76 @@
-"""``nearfield.reduce``: from what a person asks for to a plan."""
+"""From what a person asks for to a plan, and its result."""
 
 from __future__ import annotations
 
-import os
+import dataclasses
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from nearfield.errors import UsageError
-from nearfield.reductions import regions_asked, threads
-from nearfield.reductions.index.hdf5 import stack_of
-from nearfield.reductions.kernels._protocol import Frames, Reduction
-from nearfield.reductions.kernels.extrema import Extremum
-from nearfield.reductions.kernels.histogram import Histogram
-from nearfield.reductions.kernels.moments import Kind, Moments
-from nearfield.reductions.kernels.regions import Regions
-from nearfield.reductions.kernels.sums import Mean, Sum
-from nearfield.reductions.kernels.weighted import Weighted
+from nearfield.reductions import threads
+from nearfield.reductions.kernels._protocol import Frames
+from nearfield.reductions.kernels.corrections import Corrections
+from nearfield.reductions.kernels.grouped import Groups
+from nearfield.reductions.kinds import reductions_of
 from nearfield.reductions.lazy import Result, as_dataset
 from nearfield.reductions.plan import Plan
 from nearfield.reductions.stack import Stack
 
 _FRAME = {1: ("x",), 2: ("y", "x"), 3: ("module", "y", "x")}
+_CORRECTIONS = ("dark", "flat", "bad", "saturation", "monitor")
 
 
-def reduce_path(path: str | os.PathLike[str], name: str, **asked: Any) -> xr.Dataset:
-    """A reduction of the array ``name`` of a file. Raises as :func:`nearfield.reduce`."""
-    stack = stack_of(os.fspath(path), name)
+def reduce_stack(
+    stack: Stack, *, by: Any = None, bins: Any = None, workers: int | None = None, **asked: Any
+) -> xr.Dataset:
+    """The result of :func:`nearfield.reduce` over a stack; raises as that does."""
+    corrections = Corrections.of(
+        stack.shape[0],
+        stack.frame_shape,
+        **{name: asked.pop(name, None) for name in _CORRECTIONS},
+    )
     frames = frames_of(stack)
-    plan = Plan(stack, frames, reductions_of(frames, asked))
-    return as_dataset(Result(plan, threads.compute))
+    if corrections is not None:
+        frames = dataclasses.replace(frames, dtype=np.dtype("f8"))
+    plan = Plan(
+        stack, frames, reductions_of(frames, asked, groups_of(by, bins, frames)), corrections
+    )
+    return as_dataset(Result(plan, lambda it: threads.compute(it, workers)))
 
 
 def frames_of(stack: Stack) -> Frames:
     """What the kernels are told of a stack."""
+    if stack.shape[0] == 0:
+        raise UsageError("the stack has no frames", hint="is its file still being written?")
     dims = _FRAME.get(
         len(stack.frame_shape), tuple(f"dim_{i}" for i in range(len(stack.frame_shape)))
     )
     return Frames(stack.shape[0], stack.frame_shape, stack.dtype, dims)
 
 
-def reductions_of(frames: Frames, asked: Mapping[str, Any]) -> dict[str, Reduction]:
-    """The reductions by the keyword under which they were asked for.
+def groups_of(by: Any, bins: Any, frames: Frames) -> Groups | None:
+    """Of ``by=``: an xarray coordinate, ``{name: values}`` or values, one per frame.
 
     Raises:
-        UsageError: nothing was asked for, or something that does not fit.
+        UsageError: it is none of these, or has not one value per frame.
     """
-    found: dict[str, Reduction] = {}
-    for name, value in asked.items():
-        if value is None or value is False:
-            continue
-        found[name] = _reduction(name, value, frames)
-    if not found:
-        raise UsageError("nothing to reduce to", hint="e.g. sum=True, roi=(slice(200, 300), …)")
-    return found
-
-
-def _reduction(name: str, value: Any, frames: Frames) -> Reduction:
-    if name == "sum":
-        return Sum()
-    if name == "roi":
-        boxes, alone = regions_asked.boxes(value, frames.dims, frames.shape)
-        return Regions.of_masks(boxes, frames.shape, None if alone else "region")
-    if name == "masks":
-        masks = regions_asked.masks(value, frames.shape)
-        if all(np.isin(mask, (0, 1)).all() for mask in masks.values()):
-            return Regions.of_masks(masks, frames.shape, "mask")
-        return Weighted.of_masks(masks, frames.shape)
-    if name == "mean":
-        return Mean()
-    if name in ("var", "std"):
-        return Moments(cast("Kind", name), ddof=0 if value is True else int(value["ddof"]))
-    if name in ("min", "max"):
-        return Extremum(greatest=name == "max")
-    if name == "histogram":
-        return Histogram(np.asarray(value))
-    raise UsageError(f"no reduction is called {name!r}")
+    if by is None:
+        if bins is not None:
+            raise UsageError("bins= needs by=: which values are put in the bins?")
+        return None
+    name, attrs = "group", {}
+    if isinstance(by, Mapping):
+        if len(by) != 1:
+            raise UsageError("by= takes one name with its values")
+        [(name, by)] = by.items()
+    elif isinstance(by, xr.DataArray):
+        name, attrs = str(by.name or name), dict(by.attrs)
+    values = np.asarray(by)
+    if values.shape != (frames.count,):
+        raise UsageError(f"by: {name!r} is {values.shape}, the stack has {frames.count} frames")
+    if bins is None:
+        return Groups.of_values(name, values, attrs)
+    return Groups.of_bins(name, values, np.asarray(bins), attrs)

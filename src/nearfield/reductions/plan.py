@@ -9,7 +9,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from nearfield.reductions.kernels._protocol import Array, Frames, Output, Reduction, State
+from nearfield.reductions.kernels.corrections import Corrections
 from nearfield.reductions.reading import blocks
 from nearfield.reductions.stack import Stack
 
@@ -26,6 +29,7 @@ class Plan:
     stack: Stack
     frames: Frames
     reductions: Mapping[str, Reduction]
+    corrections: Corrections | None = None
 
     @property
     def frames_a_task(self) -> int:
@@ -55,8 +59,15 @@ class Plan:
 def run_task(plan: Plan, number: int) -> Partial:
     """One task, in this thread. Raises DataFileError, with file and frame."""
     start, stop = plan.task(number)
-    states = {n: r.start(plan.frames, stop - start) for n, r in plan.reductions.items()}
-    for first, block in blocks(plan.stack, start, stop):
+    states = {n: r.start(plan.frames, start, stop - start) for n, r in plan.reductions.items()}
+    spare = np.empty((0, plan.frames.pixels))
+    for first, raw in blocks(plan.stack, start, stop):
+        block = raw
+        if plan.corrections is not None:
+            if len(spare) < len(raw):
+                spare = np.empty(raw.shape)
+            block = spare[: len(raw)]
+            plan.corrections.apply(raw, first, block)
         for name, reduction in plan.reductions.items():
             reduction.add(states[name], block, first, first - start)
     return states

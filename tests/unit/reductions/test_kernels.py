@@ -38,7 +38,7 @@ def reduced(how: Reduction, data: np.ndarray, task: int = 5, block: int = 2) -> 
     joiner = Joiner[State](how.join)
     for start in range(0, len(data), task):
         stop = min(start + task, len(data))
-        state = how.start(frames, stop - start)
+        state = how.start(frames, start, stop - start)
         for first in range(start, stop, block):
             how.add(state, flat[first : min(first + block, stop)], first, first - start)
         joiner.add(state)

@@ -72,8 +72,8 @@ class Reduction(Protocol):
         """
         ...
 
-    def start(self, frames: Frames, count: int) -> State:
-        """A partial for a task of ``count`` frames, with nothing in it yet."""
+    def start(self, frames: Frames, first: int, count: int) -> State:
+        """A partial for the frames from ``first`` on, ``count`` of them, with nothing in it yet."""
         ...
 
     def add(self, state: State, block: Array, first: int, at: int) -> None:

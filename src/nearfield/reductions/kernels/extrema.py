@@ -55,7 +55,7 @@ class Extremum:
         units = {} if frames.units is None else {"units": frames.units}
         return {name: Output(frames.dims, frames.shape, frames.dtype, units)}
 
-    def start(self, frames: Frames, count: int) -> State:
+    def start(self, frames: Frames, first: int, count: int) -> State:
         if frames.dtype.kind == "f":
             return (np.full(frames.pixels, np.nan, frames.dtype),)
         limits = np.iinfo(frames.dtype.str)

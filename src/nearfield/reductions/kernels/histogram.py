@@ -64,7 +64,7 @@ class Histogram:
         }
         return {name: Output((dim,), middle.shape, np.dtype("i8"), {"units": "1"}, coords)}
 
-    def start(self, frames: Frames, count: int) -> State:
+    def start(self, frames: Frames, first: int, count: int) -> State:
         return (np.zeros(self.edges.size - 1, "i8"),)
 
     def add(self, state: State, block: Array, first: int, at: int) -> None:

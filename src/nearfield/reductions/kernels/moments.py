@@ -80,7 +80,7 @@ class Moments:
         units = {} if frames.units is None else {"units": _units(frames.units, self.kind)}
         return {name: Output(frames.dims, frames.shape, np.dtype("f8"), units)}
 
-    def start(self, frames: Frames, count: int) -> State:
+    def start(self, frames: Frames, first: int, count: int) -> State:
         if _small(frames):
             return (
                 np.zeros(frames.pixels, "i8"),

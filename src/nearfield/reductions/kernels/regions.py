@@ -121,7 +121,7 @@ class Regions:
             )
         }
 
-    def start(self, frames: Frames, count: int) -> State:
+    def start(self, frames: Frames, first: int, count: int) -> State:
         kind = sum_dtype(frames.dtype)
         shape = count, len(self.names)
         if kind.kind != "f" and frames.dtype.itemsize == 8:

@@ -68,7 +68,7 @@ class Sum:
     def outputs(self, name: str, frames: Frames) -> Mapping[str, Output]:
         return {name: Output(frames.dims, frames.shape, sum_dtype(frames.dtype), _units(frames))}
 
-    def start(self, frames: Frames, count: int) -> State:
+    def start(self, frames: Frames, first: int, count: int) -> State:
         kind, number = sum_dtype(frames.dtype), np.zeros(1, "i8")
         if kind.kind == "f":
             return np.zeros(frames.pixels), np.zeros(frames.pixels, "i8"), number

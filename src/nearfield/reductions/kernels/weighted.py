@@ -73,7 +73,7 @@ class Weighted:
         shape = (frames.count, len(self.names))
         return {name: Output((frames.frame_dim, self.dim), shape, np.dtype("f8"), coords=names)}
 
-    def start(self, frames: Frames, count: int) -> State:
+    def start(self, frames: Frames, first: int, count: int) -> State:
         shape = (count, len(self.names))
         return np.zeros(shape), np.zeros(shape, bool)
 
