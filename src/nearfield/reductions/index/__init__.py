@@ -1,1 +1,12 @@
-"""From a file to a stack: which bytes hold which frames."""
+"""From a file to a stack: which bytes hold which frames.
+
+``opening`` is the entrance. It finds the dataset (``signal``, ``links``, ``numbered``), resolves
+it to pieces of chunks (``stored``, ``virtual``) and joins these to a few parts (``merging``).
+``sources`` opens the files and notes what the index rests on, ``cache`` keeps the result.
+"""
+
+from nearfield.reductions.index.files import same_file
+from nearfield.reductions.index.opening import open_stack
+from nearfield.reductions.index.refusing import NotUnderstood
+
+__all__ = ["NotUnderstood", "open_stack", "same_file"]

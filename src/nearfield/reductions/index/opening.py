@@ -1,0 +1,233 @@
+"""The one entrance: a file and a dataset's name in, a stack out."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass, replace
+from typing import Any
+
+import h5py
+import numpy as np
+from h5py import h5d, h5i
+
+from nearfield.catalogue.metadata.values import text_of
+from nearfield.catalogue.metadata.walk import attribute
+from nearfield.errors import DataFileError, UsageError
+from nearfield.reductions.index import cache, links, numbered
+from nearfield.reductions.index.growing import cut_to_written
+from nearfield.reductions.index.merging import parts_of
+from nearfield.reductions.index.pieces import Piece, Resolved, count_of
+from nearfield.reductions.index.refusing import Absent, NotUnderstood
+from nearfield.reductions.index.signal import default_name
+from nearfield.reductions.index.sources import READ_ERRORS, Opened, Sources, reason
+from nearfield.reductions.index.virtual import resolve
+from nearfield.reductions.stack import Held, Part, Shape, Stack
+
+_ATTEMPTS = 3
+_INTERPRETED = {"scalar": 0, "scaler": 0, "spectrum": 1, "vertex": 1, "image": 2, "rgb-image": 3}
+"""Axes of a frame, by the NeXus attribute ``interpretation``."""
+MAX_ATTRIBUTES = 64
+MAX_VALUES = 16
+
+
+def open_stack(
+    path: str | os.PathLike[str], name: str | None = None, *, frame_ndim: int | None = None
+) -> Stack:
+    """What a dataset of an HDF5 file is as bytes of files.
+
+    Args:
+        path: The file; a master is found to be one.
+        name: The dataset, or a group that holds one (its ``signal``) or numbered runs of frames
+            (EIGER's ``data_000001``, …). By default the signal that NeXus says to plot.
+        frame_ndim: How many axes, the last ones, make a frame: 1 for spectra, 3 for modules. By
+            default what the dataset's ``interpretation`` says, else 2 (1 where it has two axes).
+
+    Returns:
+        A stack, from the cache where its files are as they were. Where its bytes are not
+        understood ``refused`` says why, and h5py has to read it.
+
+    Raises:
+        UsageError: no such dataset, or it is no array of numbers.
+        DataFileError: a file cannot be read, or changes while it is being indexed.
+    """
+    whole = os.path.abspath(os.fspath(path))  # noqa: PTH100
+    changed = whole
+    for _ in range(_ATTEMPTS):
+        key = cache.key(whole, name, frame_ndim)
+        if (kept := cache.load(key)) is not None:
+            return kept
+        with Sources() as sources:
+            stack = _index(sources, whole, name, frame_ndim)
+            now = sources.still()
+        if now is None:
+            cache.save(key, stack, sources.absent)
+            return stack
+        changed = now
+    raise DataFileError(
+        changed, "it changes while it is being indexed", hint="wait until it is written, try again"
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """One dataset of a stack."""
+
+    resolved: Resolved | NotUnderstood
+    held: Held
+
+
+def _index(sources: Sources, path: str, name: str | None, frame_ndim: int | None) -> Stack:
+    try:
+        root = sources.open(path, named=True)
+    except Absent:
+        raise DataFileError(path, "there is no such file") from None
+    try:
+        return _stack(sources, root, name, frame_ndim)
+    except READ_ERRORS as error:
+        raise DataFileError(path, f"it cannot be indexed: {reason(error)}") from error
+
+
+def _stack(sources: Sources, root: Opened, name: str | None, frame_ndim: int | None) -> Stack:
+    asked = name or _plotted(root)
+    runs: list[_Run] = []
+    attributes: dict[str, object] = {}
+    outer: Shape = ()
+    frame: Shape = ()
+    dtype: np.dtype[np.generic] = np.dtype("u1")
+    wanted = 0
+    for opened, dataset in _datasets(sources, root, asked):
+        at = os.fsdecode(h5i.get_name(dataset) or b"")
+        if not runs:
+            attributes = _attributes(dataset)
+            wanted = _frame_ndim(dataset, frame_ndim, opened.path, at)
+            dtype = dataset.dtype.newbyteorder("=")
+            cut = len(dataset.shape) - wanted
+            outer, frame = dataset.shape[:cut], dataset.shape[cut:]
+        elif (dataset.shape[1:], dataset.dtype.newbyteorder("=")) != (frame, dtype):
+            raise DataFileError(opened.path, f"{at}: its frames are not as those before it")
+        shape: Shape = dataset.shape
+        held = Held(opened.path, at, count_of(shape[: len(shape) - wanted]))
+        runs.append(_Run(_resolved(sources, opened, dataset, wanted), held))
+    if not runs:
+        raise DataFileError(root.path, f"{asked}: none of its files of frames is there")
+    if len(runs) > 1:
+        outer = (sum(run.held.frames for run in runs),)
+    parts, refused = _parts(runs, outer, frame)
+    done = [run.resolved for run in runs if isinstance(run.resolved, Resolved)]
+    fill = done[0].fill if done else dtype.type(0)
+    stack = Stack(
+        (count_of(outer), *frame),
+        dtype,
+        fill,
+        parts,
+        tuple(sources.files.values()),
+        tuple(sources.missing),
+        sources.writing or sources.fresh,
+        attributes,
+        outer,
+        tuple(run.held for run in runs),
+        refused,
+    )
+    return cut_to_written(stack) if root.writing else stack
+
+
+def _plotted(root: Opened) -> str:
+    name = default_name(h5py.File(root.id), root.path)
+    group, _, last = name.rpartition("/")
+    return group if numbered.is_numbered(last) else name
+
+
+def _datasets(sources: Sources, root: Opened, name: str) -> Any:
+    """The datasets that hold the frames, one after the other."""
+    try:
+        opened, here = links.locate(sources, root, name)
+        if isinstance(here, h5d.DatasetID):
+            yield opened, here
+            return
+        signal = text_of(attribute(h5py.Group(here), "signal")) or "data"
+        try:
+            found = links.locate(sources, opened, signal, here)
+        except Absent:
+            names = numbered.numbered(here)
+        else:
+            if isinstance(found[1], h5d.DatasetID):
+                yield found
+                return
+            names = []
+    except Absent as error:
+        words = f"{root.path!r}: there is no {name!r}"
+        if str(error) != name:
+            words += f": {error} is missing"
+        raise UsageError(words, hint="nearfield catalogue show FILE lists its arrays") from None
+    if not names:
+        raise UsageError(f"{root.path!r}: {name!r} is a group", hint="name a dataset in it")
+    yield from numbered.datasets(sources, opened, name, names)
+
+
+def _resolved(
+    sources: Sources, opened: Opened, dataset: Any, frame_ndim: int
+) -> Resolved | NotUnderstood:
+    try:
+        return resolve(sources, opened, dataset, frame_ndim)
+    except NotUnderstood as why:
+        return why
+
+
+def _parts(runs: list[_Run], outer: Shape, frame: Shape) -> tuple[tuple[Part, ...], str | None]:
+    """All runs' parts, one after the other, or why there are none."""
+    pieces: list[Piece] = []
+    first = 0
+    for run in runs:
+        found = run.resolved
+        if isinstance(found, NotUnderstood):
+            return (), f"{run.held.path}: {run.held.name}: {found}"
+        pieces += (replace(piece, laid=_later(piece.laid, first)) for piece in found.pieces)
+        first += run.held.frames
+    one = runs[0].resolved
+    assert isinstance(one, Resolved)  # noqa: S101 - the loop has seen it
+    try:
+        return parts_of(replace(one, outer=outer, frame=frame, pieces=tuple(pieces))), None
+    except NotUnderstood as why:
+        return (), str(why)
+
+
+def _later(laid: Any, by: int) -> Any:
+    return (
+        range(laid.start + by, laid.stop + by, laid.step) if isinstance(laid, range) else laid + by
+    )
+
+
+def _frame_ndim(dataset: Any, asked: int | None, path: str, name: str) -> int:
+    shape, kind = dataset.shape, dataset.dtype
+    if not shape or kind.kind not in "uifb":
+        raise UsageError(f"{path!r}: {name} is no array of numbers")
+    said = text_of(attribute(h5py.Dataset(dataset), "interpretation"))
+    given = _INTERPRETED.get(said or "", min(2, len(shape) - 1)) if asked is None else asked
+    if asked is None:
+        given = min(given, len(shape))
+    if not 0 <= given <= len(shape):
+        raise UsageError(f"{path!r}: {name} has {len(shape)} axes, no frames of {given}")
+    if math.prod(shape[len(shape) - given :]) == 0:
+        raise UsageError(f"{path!r}: {name} has frames without a pixel, {shape}")
+    return given
+
+
+def _attributes(dataset: Any) -> dict[str, object]:
+    """Texts and numbers, as plain Python has them."""
+    handle = h5py.Dataset(dataset)
+    found: dict[str, object] = {}
+    for name in list(handle.attrs)[:MAX_ATTRIBUTES]:
+        value = attribute(handle, name)
+        text = text_of(value)
+        if text is not None:
+            found[name] = text
+        elif isinstance(value, np.generic) and value.dtype.kind in "uifb":
+            found[name] = value.item()
+        elif _short(value):
+            found[name] = value.tolist()
+    return found
+
+
+def _short(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.kind in "uifb" and value.size <= MAX_VALUES
