@@ -31,6 +31,8 @@ def blocks(stack: Stack, start: int, stop: int) -> Iterator[tuple[int, Array]]:
     Raises:
         DataFileError: with the file, and the frame at which it cannot be read.
     """
+    if stack.refused is not None:
+        raise DataFileError(stack.held[0].path, f"{stack.held[0].name}: {stack.refused}")
     with ExitStack() as opened:
         readers: dict[int, _Reader] = {}
         for part in stack.parts:
@@ -55,6 +57,7 @@ def _plain(part: Part, stack: Stack) -> bool:
     s = part.stored
     return (
         part.whole
+        and part.frames is None
         and part.step == 1
         and s.offset.shape[1] == 1
         and s.chunk[1:] == s.shape[1:] == stack.frame_shape
@@ -86,8 +89,9 @@ def _assembled(stack: Stack, readers: dict[int, _Reader], start: int, stop: int)
     block = np.full((stop - start, *stack.frame_shape), stack.fill, stack.dtype)
     for part in stack.parts:
         begin, end = max(start, part.start), min(stop, part.start + part.count)
-        for frame in range(begin, end):
-            source = part.first + (frame - part.start) * part.step
+        for frame, source in enumerate(part.taken(begin, end).tolist(), begin):
+            if source < 0:
+                continue
             corner = part.at or (0,) * len(part.box)
             target = block[frame - start][
                 tuple(slice(a, a + n) for a, n in zip(corner, part.box, strict=True))

@@ -115,7 +115,8 @@ class Part:
 
     def taken(self, start: int, stop: int) -> NDArray[np.int64]:
         """The numbers in ``stored`` of the stack's frames ``start … stop``, all of this part."""
-        begin, end = start - self.start, stop - self.start
+        begin = start - self.start
+        end = max(begin, stop - self.start)
         if self.frames is not None:
             return self.frames[begin:end]
         return self.first + self.step * np.arange(begin, end, dtype=np.int64)

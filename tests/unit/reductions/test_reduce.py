@@ -12,11 +12,11 @@ import xarray as xr
 
 from nearfield.errors import UsageError
 from nearfield.reductions.asking import reduce_stack
-from nearfield.reductions.index.hdf5 import stack_of
+from nearfield.reductions.index import open_stack
 
 
 def reduce_path(path: Path, name: str, **asked: object) -> xr.Dataset:
-    return reduce_stack(stack_of(str(path), name), **asked)
+    return reduce_stack(open_stack(path, name), **asked)
 
 
 RING = np.hypot(*np.mgrid[-10:10, -16:16]) < 6

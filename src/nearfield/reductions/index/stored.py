@@ -11,6 +11,7 @@ import os
 from array import array as column
 from typing import Any
 
+import h5py
 import numpy as np
 from h5py import h5d, h5t
 from numpy.typing import NDArray
@@ -22,6 +23,10 @@ from nearfield.reductions.stack import ABSENT, DAMAGED, FileId, Filter, Shape, S
 
 MAX_CHUNKS = 20_000_000
 """Of one stack: half a GB of table."""
+_SHUFFLE = 2
+"""Of bytes within a number: where a number is a byte it does nothing."""
+_TRIED = 16
+"""Chunks that are compared with what HDF5 reads."""
 _LOOSE = 65536
 """Bytes by which a chunk that does not compress may be larger than what it holds."""
 
@@ -140,8 +145,8 @@ def _chunked(
     offset[at], size[at], mask[at] = rows[:, rank], rows[:, rank + 1], rows[:, rank + 2]
     filters = _filters(plist)
     bytes_each = count_of(chunk) * kind.itemsize
-    if filters and _edges_may_be_bare(dataset.shape, chunk, rows, bytes_each):
-        raise NotUnderstood("chunks at its edges may be stored without its filters")
+    if any(step.id != _SHUFFLE or kind.itemsize > 1 for step in filters):
+        mask[at[_bare_edges(dataset, opened, chunk, rows, bytes_each)]] = (1 << len(filters)) - 1
     split = len(outer)
     inner = count_of(chunk[:split])
     table = _checked(offset, size, mask, bytes_each if not filters else None, opened, bytes_each)
@@ -181,14 +186,38 @@ def _filters(plist: Any) -> tuple[Filter, ...]:
     return tuple(Filter(code, tuple(options)) for code, _flags, options, _name in found)
 
 
-def _edges_may_be_bare(shape: Shape, chunk: Shape, rows: NDArray[np.uint64], each: int) -> bool:
-    """HDF5 can be told to leave partial chunks unfiltered (H5Pset_chunk_opts) and marks it nowhere
-    that h5py shows. Then all of them have the size of what they hold."""
+def _bare_edges(
+    dataset: Any, opened: Opened, chunk: Shape, rows: NDArray[np.uint64], each: int
+) -> NDArray[np.intp]:
+    """Which of the ``rows`` of a table are partial chunks that are stored without the filters.
+
+    HDF5 can be told so (H5Pset_chunk_opts), for all of a dataset's, and marks it nowhere that
+    h5py shows. Such a chunk has the size of what it holds, and is what HDF5 reads. Raises
+    NotUnderstood where that is too many chunks to compare.
+    """
+    shape: Shape = dataset.shape
+    rank = len(shape)
     edge = np.zeros(len(rows), bool)
     for axis, (n, c) in enumerate(zip(shape, chunk, strict=True)):
         edge |= rows[:, axis] + np.uint64(c) > n
-    bare = (rows[:, len(shape) + 1] == each) & (rows[:, len(shape) + 2] == 0)
-    return bool(edge.any() and bare[edge].all())
+    where = np.flatnonzero(edge)
+    found = rows[where]
+    if not ((found[:, rank + 1] == each) & (found[:, rank + 2] == 0)).all():
+        return where[:0]
+    fd, kind = opened.id.get_vfd_handle(), dataset.dtype
+    for row in found[:_TRIED].tolist():
+        corner, offset = row[:rank], row[rank]
+        here = tuple(slice(a, min(a + c, n)) for a, c, n in zip(corner, chunk, shape, strict=True))
+        raw = os.pread(fd, each, offset)
+        if len(raw) < each:
+            return where[:0]  # damage, which its reading will tell
+        plain = np.frombuffer(raw, kind).reshape(chunk)
+        read = h5py.Dataset(dataset)[here]
+        if plain[tuple(slice(n) for n in read.shape)].tobytes() != read.tobytes():
+            return where[:0]
+    if len(where) > _TRIED:
+        raise NotUnderstood("chunks at its edges may be stored without its filters")
+    return where
 
 
 def _checked(
