@@ -9,6 +9,7 @@ import numpy as np
 
 from nearfield.errors import UnknownNameError, UsageError
 from nearfield.reductions import regions_asked
+from nearfield.reductions.geometry import azimuthal_of
 from nearfield.reductions.kernels._protocol import Frames, Reduction
 from nearfield.reductions.kernels.extrema import Extremum
 from nearfield.reductions.kernels.grouped import Grouped, Groups
@@ -45,10 +46,11 @@ KINDS: Mapping[str, Make] = {
     "min": lambda value, frames: Extremum(greatest=False),
     "max": lambda value, frames: Extremum(greatest=True),
     "histogram": lambda value, frames: Histogram(np.asarray(value)),
+    "azimuthal": lambda value, frames: azimuthal_of(value, frames.shape),
     "roi": _roi,
     "masks": _masks,
 }
-_SERIES = {"roi", "masks"}
+_SERIES = {"azimuthal", "roi", "masks"}
 """A value for each frame: no groups of frames."""
 
 

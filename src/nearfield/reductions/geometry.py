@@ -1,0 +1,118 @@
+"""Azimuthal integration as people ask for it: a geometry of pyFAI, bins and corrections."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from nearfield.errors import BlockedError, DataFileError, UsageError
+from nearfield.reductions.kernels.azimuthal import Azimuthal
+from nearfield.reductions.stack import Shape
+
+_UNITS = {
+    "q_A^-1": ("q", "1/angstrom", "scattering vector"),
+    "q_nm^-1": ("q", "1/nm", "scattering vector"),
+    "2th_deg": ("two_theta", "deg", "scattering angle"),
+    "2th_rad": ("two_theta", "rad", "scattering angle"),
+    "r_mm": ("r", "mm", "distance from the beam"),
+}
+_KEYS = {
+    "geometry",
+    "bins",
+    "unit",
+    "split",
+    "error",
+    "polarization",
+    "solid_angle",
+    "mask",
+    "range",
+}
+
+
+def azimuthal_of(asked: Any, shape: Shape) -> Azimuthal:
+    """The matrix for frames of ``shape``.
+
+    Args:
+        asked: A geometry, or a mapping with ``geometry`` and any of: ``bins`` (500), ``unit``
+            (``"q_A^-1"``, as pyFAI names them), ``split`` (``"bbox"``, ``"no"``, ``"full"``),
+            ``error`` (``"poisson"``), ``polarization`` (-1 to 1), ``solid_angle`` (True), ``mask``
+            (bad pixels), ``range`` (lowest and highest radial value). A geometry is a pyFAI
+            integrator, or the path of a ``.poni`` file.
+
+    Raises:
+        UsageError: something is not understood, or does not fit the frames.
+        DataFileError: the geometry's file cannot be read.
+        BlockedError: pyFAI is not installed.
+    """
+    if not isinstance(asked, Mapping):
+        asked = {"geometry": asked}
+    if unknown := set(asked) - _KEYS:
+        raise UsageError(
+            f"azimuthal: {', '.join(sorted(map(str, unknown)))} is not understood",
+            hint=f"it takes {', '.join(sorted(_KEYS))}",
+        )
+    if len(shape) != 2:
+        raise UsageError(f"azimuthal: needs images, these frames are {shape}")
+    unit = asked.get("unit", "q_A^-1")
+    if unit not in _UNITS:
+        raise UsageError(f"azimuthal: unknown unit {unit!r}", hint=f"one of {', '.join(_UNITS)}")
+    error = asked.get("error")
+    if error not in (None, "poisson"):
+        raise UsageError(f"azimuthal: error={error!r} is not understood", hint="'poisson' or None")
+    bad = asked.get("mask")
+    if bad is not None and np.shape(bad) != shape:
+        raise UsageError(f"azimuthal: mask is {np.shape(bad)}, a frame {shape}")
+    geometry = _geometry(asked.get("geometry"))
+    from pyFAI.units import to_unit
+
+    dim, units, words = _UNITS[unit]
+    matrix = geometry.setup_sparse_integrator(
+        shape,
+        int(asked.get("bins", 500)),
+        mask=None if bad is None else np.asarray(bad, "i1"),
+        pos0_range=asked.get("range"),
+        unit=unit,
+        split=asked.get("split", "bbox"),
+        algo="CSR",
+        scale=True,
+    )
+    norm = np.ones(shape)
+    if asked.get("solid_angle", True):
+        norm *= geometry.solidAngleArray(shape)
+    if (polarization := asked.get("polarization")) is not None:
+        norm *= geometry.polarization(shape, factor=float(polarization))
+    return Azimuthal(
+        np.asarray(matrix.data, "f8"),
+        np.asarray(matrix.indices, "i4"),
+        np.asarray(matrix.indptr, "i8"),
+        norm.ravel(),
+        shape,
+        dim,
+        # The engine counts in radians, metres and 1/nm.
+        np.asarray(matrix.bin_centers, "f8") * to_unit(unit).scale,
+        {"units": units, "long_name": words},
+        error == "poisson",
+    )
+
+
+def _geometry(given: Any) -> Any:
+    try:
+        import pyFAI
+    except ImportError as error:
+        raise BlockedError(
+            "azimuthal integration needs pyFAI",
+            hint="install Nearfield with the extra 'azimuthal'",
+        ) from error
+    if given is None:
+        raise UsageError("azimuthal: no geometry", hint="azimuthal={'geometry': 'detector.poni'}")
+    if isinstance(given, str | os.PathLike):
+        try:
+            return pyFAI.load(os.fspath(given))
+        except Exception as error:  # whatever pyFAI's parsers raise
+            raise DataFileError(os.fspath(given), f"no geometry of pyFAI: {error}") from error
+    if not hasattr(given, "setup_sparse_integrator"):
+        raise UsageError(f"azimuthal: {type(given).__name__} is no geometry of pyFAI")
+    return given
