@@ -37,7 +37,7 @@ def key(path: str, name: str | None, frame_ndim: int | None) -> str:
 
 def load(entry: str) -> Stack | None:
     """The stack, if its files are as they were."""
-    if (folder := _folder()) is None:
+    if (folder := _folder(make=False)) is None:
         return None
     path = folder / entry
     try:
@@ -71,7 +71,7 @@ def save(entry: str, stack: Stack, absent: Iterable[str]) -> None:
     now = time.time()
     if stack.partial or not all(may_be_kept(file, now) for file in stack.files):
         return
-    if (folder := _folder()) is None:
+    if (folder := _folder(make=True)) is None:
         return
     tried = sorted(absent)
     made = folder / f".{entry}.{secrets.token_hex(8)}"
@@ -83,19 +83,20 @@ def save(entry: str, stack: Stack, absent: Iterable[str]) -> None:
         if made.stat().st_size <= MAX_ENTRY:
             made.replace(folder / entry)
             _shrink(folder)
-    except (OSError, TypeError, ValueError):
+    except OSError:  # full, or no longer there
         return
     finally:
         _remove(made)
 
 
-def _folder() -> Path | None:
-    """Where entries are; ``None`` where it cannot be made or others may write to it."""
+def _folder(*, make: bool) -> Path | None:
+    """Where entries are; ``None`` where it is not, or others may write to it."""
     base = os.environ.get("XDG_CACHE_HOME", "")
     try:
         root = Path(base) if base.startswith("/") else Path.home() / ".cache"
         folder = root / "nearfield" / "index"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if make:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         said = folder.stat()
     except (OSError, RuntimeError):
         return None

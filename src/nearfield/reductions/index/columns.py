@@ -21,9 +21,7 @@ _TABLE = {"offset": "u8", "size": "u8", "mask": "u4", "file": "u4"}
 
 
 def write(to: BinaryIO, stack: Stack, more: Mapping[str, Any]) -> None:
-    """``more`` is what else the reader wants to know, as JSON.
-
-    Raises TypeError where an attribute is not."""
+    """``more`` is what else the reader wants to know, as JSON."""
     stored = list({id(p.stored): p.stored for p in stack.parts}.values())
     place = {id(s): number for number, s in enumerate(stored)}
     known: dict[FileId, int] = {}
@@ -67,7 +65,7 @@ def write(to: BinaryIO, stack: Stack, more: Mapping[str, Any]) -> None:
     for name, kind in _TABLE.items():
         column = _flat((getattr(s, name) for s in stored), kind)
         # Mostly nothing is left out and there is one file: zeros need no room.
-        arrays[name] = column if column.any() else column[:0]
+        arrays[f"chunk_{name}"] = column if column.any() else column[:0]
     np.savez(to, allow_pickle=False, **arrays)
 
 
@@ -123,7 +121,7 @@ def _stored(said: list[Any], arrays: Arrays, files: list[FileId]) -> Iterable[St
     at = first = 0
     total = sum(one["rows"] * one["tiles"] for one in said)
     whole = {
-        name: arrays[name] if arrays[name].size else np.zeros(total, kind)
+        name: column if (column := arrays[f"chunk_{name}"]).size else np.zeros(total, kind)
         for name, kind in _TABLE.items()
     }
     if any(len(column) != total for column in whole.values()):

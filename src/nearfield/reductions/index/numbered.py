@@ -45,6 +45,7 @@ def datasets(sources: Sources, opened: Opened, path: str, names: list[str]) -> A
             found = links.dataset(sources, sources.open(opened.path), at)
         except Absent as error:
             gone = gone or f"{at}: {error} is missing"
+            sources.writing = True  # a detector links all files before it writes them
             continue
         if gone is not None:
             raise DataFileError(

@@ -21,6 +21,8 @@ Laid = tuple[Numbers, Shape, Shape]
 
 def refuse_overlaps(laid: list[Laid], frames: int, frame: Shape) -> bool:
     """Is every value of every frame laid? Raises NotUnderstood where one is laid twice."""
+    if not laid:
+        return frames == 0
     boxes: dict[tuple[Shape, Shape], list[Numbers]] = {}
     for numbers, at, box in laid:
         boxes.setdefault((at, box), []).append(numbers)
