@@ -12,27 +12,36 @@ from nearfield.reductions.index.pieces import Resolved
 from nearfield.reductions.index.refusing import NotUnderstood
 from nearfield.reductions.stack import Shape, Stored
 
+Spread = tuple[int, ...]
 
-def aligned(box: Shape, frame: Shape, lengths: Shape, source: Shape) -> tuple[int, ...]:
+
+def aligned(box: Shape, outer: Shape, frame: Shape, lengths: Shape, source: Shape) -> Spread:
     """For each of the source's last axes, those of its frame: which axis of the box it is.
 
     Args:
+        outer, frame: Of the virtual dataset.
         lengths: How much a mapping selects along each axis of the ``source``.
     """
+    straight = tuple(range(len(box)))
+    ends_alike = lengths[len(source) - len(box) :] == box if len(source) >= len(box) else False
+    if ends_alike and len(source) == len(outer) + len(frame):
+        return straight
     found: list[int] = []
     left = len(source) - 1
-    for axis in reversed(range(len(box))):
+    for axis in reversed(straight):
         n = box[axis]
         alike = left >= 0 and lengths[left] == n
         if alike and (n != 1 or source[left] in {1, frame[axis]}):
             found.append(axis)
             left -= 1
         elif n != 1:
+            if ends_alike:
+                return straight
             raise NotUnderstood("a virtual dataset maps frames to what has another shape")
     return tuple(reversed(found))
 
 
-def widened(sizes: Sequence[int], spread: tuple[int, ...], axes: int, other: int) -> Shape:
+def widened(sizes: Sequence[int], spread: Spread, axes: int, other: int) -> Shape:
     """Numbers of a source's axes as those of a frame's ``axes``."""
     made = [other] * axes
     for axis, n in zip(spread, sizes, strict=True):
@@ -40,7 +49,7 @@ def widened(sizes: Sequence[int], spread: tuple[int, ...], axes: int, other: int
     return tuple(made)
 
 
-def spread_out(inner: Resolved, spread: tuple[int, ...], axes: int) -> Resolved:
+def spread_out(inner: Resolved, spread: Spread, axes: int) -> Resolved:
     """The same with frames of as many axes."""
     if len(spread) == axes:
         return inner

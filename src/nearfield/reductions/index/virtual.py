@@ -133,7 +133,7 @@ def _lay(
     virtual, selected = _limited(mapping, ground, shape)
     laid, at, box = _region(virtual, ground.outer)
     lengths = tuple(len(selections.numbers(axis)) for axis in selected)
-    spread = aligned(box, ground.frame, lengths, shape)
+    spread = aligned(box, ground.outer, ground.frame, lengths, shape)
     cut = len(shape) - len(spread)
     taken, corner, _ = _region(selected, shape[:cut])
     if len(taken) != len(laid):
