@@ -10,7 +10,7 @@ import os
 from collections import deque
 from typing import Any
 
-from h5py import h5d, h5g, h5l, h5o
+from h5py import h5d, h5f, h5g, h5l, h5o
 
 from nearfield.errors import DataFileError
 from nearfield.reductions.index.places import Kind
@@ -60,15 +60,29 @@ def locate(sources: Sources, opened: Opened, path: str, start: Any = None) -> tu
             goal = f"/{goal}"
         else:
             raise NotUnderstood(f"{path}: a link of a kind that is not HDF5's own")
+        if kind == h5l.TYPE_EXTERNAL and not rest and (short := _within(opened, goal)) is not None:
+            return opened, short
         if goal.startswith("/"):
             here = h5o.open(opened.id, b"/")
         rest.extendleft(reversed(goal.split("/")))
     return opened, here
 
 
-def dataset(sources: Sources, opened: Opened, path: str) -> tuple[Opened, Any]:
+def _within(opened: Opened, path: str) -> Any:
+    """A dataset that a path leads to in one go and in the same file; ``None`` for all else."""
+    try:
+        found = h5d.open(opened.id, os.fsencode(path))
+    except READ_ERRORS:
+        return None
+    # An external link on the way would have led to another file.
+    return found if os.fsdecode(h5f.get_name(found)) == opened.path else None
+
+
+def dataset(sources: Sources, opened: Opened, path: str, start: Any = None) -> tuple[Opened, Any]:
     """The same for a dataset. Raises Absent where it is none."""
-    found, here = locate(sources, opened, path)
+    if start is None and (short := _within(opened, path)) is not None:
+        return opened, short
+    found, here = locate(sources, opened, path, start)
     if not isinstance(here, h5d.DatasetID):
         raise Absent(path)
     return found, here

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from h5py import h5g
@@ -32,7 +33,9 @@ def numbered(group: Any) -> list[str]:
     return [name for _, name in sorted(found)]
 
 
-def datasets(sources: Sources, opened: Opened, path: str, names: list[str]) -> Any:
+def datasets(
+    sources: Sources, opened: Opened, group: Any, path: str, names: list[str]
+) -> Iterator[tuple[Opened, Any]]:
     """Each run's file and dataset, in order; ends at the first whose file is not there yet.
 
     Raises:
@@ -42,7 +45,8 @@ def datasets(sources: Sources, opened: Opened, path: str, names: list[str]) -> A
     for name in names:
         at = f"{path.rstrip('/')}/{name}"
         try:
-            found = links.dataset(sources, sources.open(opened.path), at)
+            # To ask for the file keeps it open, and the group with it.
+            found = links.dataset(sources, sources.open(opened.path), name, group)
         except Absent as error:
             gone = gone or f"{at}: {error} is missing"
             sources.writing = True  # a detector links all files before it writes them

@@ -95,19 +95,19 @@ def _stack(sources: Sources, root: Opened, name: str | None, frame_ndim: int | N
     outer: Shape = ()
     frame: Shape = ()
     dtype: np.dtype[np.generic] = np.dtype("u1")
-    wanted = 0
+    wanted = cut = 0
     for opened, dataset in _datasets(sources, root, asked):
         at = os.fsdecode(h5i.get_name(dataset) or b"")
+        shape, kind = dataset.shape, dataset.dtype
         if not runs:
             attributes = _attributes(dataset)
             wanted = _frame_ndim(dataset, frame_ndim, opened.path, at)
-            dtype = dataset.dtype.newbyteorder("=")
-            cut = len(dataset.shape) - wanted
-            outer, frame = dataset.shape[:cut], dataset.shape[cut:]
-        elif (dataset.shape[1:], dataset.dtype.newbyteorder("=")) != (frame, dtype):
+            dtype = kind.newbyteorder("=")
+            cut = len(shape) - wanted
+            outer, frame = shape[:cut], shape[cut:]
+        elif shape[1:] != frame or kind.newbyteorder("=") != dtype:
             raise DataFileError(opened.path, f"{at}: its frames are not as those before it")
-        shape: Shape = dataset.shape
-        held = Held(opened.path, at, count_of(shape[: len(shape) - wanted]))
+        held = Held(opened.path, at, count_of(shape[:cut]))
         runs.append(_Run(_resolved(sources, opened, dataset, wanted), held))
     if not runs:
         raise DataFileError(root.path, f"{asked}: none of its files of frames is there")
@@ -162,7 +162,7 @@ def _datasets(sources: Sources, root: Opened, name: str) -> Any:
         raise UsageError(words, hint="nearfield catalogue show FILE lists its arrays") from None
     if not names:
         raise UsageError(f"{root.path!r}: {name!r} is a group", hint="name a dataset in it")
-    yield from numbered.datasets(sources, opened, name, names)
+    yield from numbered.datasets(sources, opened, here, name, names)
 
 
 def _resolved(

@@ -60,22 +60,22 @@ def outer_of(shape: Shape, frame_ndim: int) -> tuple[Shape, Shape]:
     return shape[:cut], shape[cut:]
 
 
-def resolve_stored(dataset: Any, opened: Opened, frame_ndim: int) -> Resolved:
-    """A chunked or contiguous dataset (h5py's DatasetID) of an open file.
+def resolve_stored(dataset: Any, plist: Any, opened: Opened, frame_ndim: int) -> Resolved:
+    """A chunked or contiguous dataset (h5py's DatasetID, made as ``plist`` says) of an open file.
 
     Raises:
         NotUnderstood: it is kept in another way.
     """
-    plist = dataset.get_create_plist()
     kind = dtype_of(dataset)
-    outer, frame = outer_of(dataset.shape, frame_ndim)
+    shape: Shape = dataset.shape
+    outer, frame = outer_of(shape, frame_ndim)
     fill = fill_of(plist, kind)
     layout = plist.get_layout()
     if plist.get_external_count():
         raise NotUnderstood("its bytes are in other files, as external storage")
     if layout not in {h5d.CHUNKED, h5d.CONTIGUOUS}:
         raise NotUnderstood("its bytes are in the object's header (compact storage)")
-    if not math.prod(dataset.shape):
+    if not math.prod(shape):
         return Resolved(outer, frame, kind.newbyteorder("="), fill, (), True)
     if layout == h5d.CHUNKED:
         stored, taken = _chunked(dataset, plist, kind, fill, opened, (outer, frame))
@@ -117,7 +117,8 @@ def _chunked(
 ) -> tuple[Stored, Numbers]:
     outer, frame = axes
     chunk: Shape = plist.get_chunk()
-    grid = tuple(-(-n // c) for n, c in zip(dataset.shape, chunk, strict=True))
+    shape = outer + frame
+    grid = tuple(-(-n // c) for n, c in zip(shape, chunk, strict=True))
     total = count_of(grid)
     _limit(total)
     rank = len(grid)
@@ -145,7 +146,8 @@ def _chunked(
     offset[at], size[at], mask[at] = rows[:, rank], rows[:, rank + 1], rows[:, rank + 2]
     filters = _filters(plist)
     bytes_each = count_of(chunk) * kind.itemsize
-    if any(step.id != _SHUFFLE or kind.itemsize > 1 for step in filters):
+    ragged = any(n % c for n, c in zip(shape, chunk, strict=True))
+    if ragged and any(step.id != _SHUFFLE or kind.itemsize > 1 for step in filters):
         mask[at[_bare_edges(dataset, opened, chunk, rows, bytes_each)]] = (1 << len(filters)) - 1
     split = len(outer)
     inner = count_of(chunk[:split])

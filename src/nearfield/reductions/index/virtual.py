@@ -56,26 +56,26 @@ def resolve(
     """
     key = opened.path, h5o.get_info(dataset).addr, frame_ndim
     if key not in sources.resolved:
-        if dataset.get_create_plist().get_layout() == h5d.VIRTUAL:
-            found = resolve_virtual(sources, opened, dataset, frame_ndim, depth + 1)
+        plist = dataset.get_create_plist()
+        if plist.get_layout() == h5d.VIRTUAL:
+            found = resolve_virtual(sources, opened, dataset, plist, frame_ndim, depth + 1)
         else:
-            found = resolve_stored(dataset, opened, frame_ndim)
+            found = resolve_stored(dataset, plist, opened, frame_ndim)
         sources.resolved[key] = found
     made: Resolved = sources.resolved[key]
     return made
 
 
 def resolve_virtual(
-    sources: Sources, opened: Opened, dataset: Any, frame_ndim: int, depth: int
+    sources: Sources, opened: Opened, dataset: Any, plist: Any, frame_ndim: int, depth: int
 ) -> Resolved:
-    """A virtual dataset (h5py's DatasetID) and all that it is made of.
+    """A virtual dataset (h5py's DatasetID), made as ``plist`` says, and all that it is made of.
 
     Raises:
         NotUnderstood: it maps what is no run of frames, or its sources are kept otherwise.
     """
     if depth > MAX_DEPTH:
         raise NotUnderstood(f"virtual datasets are nested deeper than {MAX_DEPTH}")
-    plist = dataset.get_create_plist()
     kind = dtype_of(dataset)
     shape: Shape = dataset.shape
     outer, frame = outer_of(shape, frame_ndim)

@@ -97,7 +97,7 @@ def test_links_upon_links(tmp_path: Path) -> None:
     stack = open_stack(tmp_path / "a.h5", "soft")
     np.testing.assert_array_equal(assembled(stack), data)
     assert [Path(f.path).name for f in stack.files] == ["a.h5", "b.h5", "c.h5"]
-    assert (stack.held[0].path, stack.held[0].name) == (str(tmp_path / "sub/c.h5"), "/deep/d")
+    assert (stack.held[0].path, stack.held[0].name) == (str(tmp_path / "sub/c.h5"), "/there/d")
     (tmp_path / "b.h5").unlink()
     with pytest.raises(UsageError, match=r"b\.h5 is missing"):
         open_stack(tmp_path / "a.h5", "soft")
