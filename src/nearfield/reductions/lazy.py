@@ -6,6 +6,7 @@ looked at fills all of them.
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,7 @@ import xarray as xr
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
+from nearfield.reductions.index import renewed
 from nearfield.reductions.kernels._protocol import Array, Output
 from nearfield.reductions.plan import Plan
 
@@ -34,6 +36,8 @@ class Result:
         """One of them. Raises what reading the files raises; then nothing is kept."""
         with self._lock:
             if self._arrays is None:
+                # The files may have changed since they were opened.
+                self.plan = dataclasses.replace(self.plan, stack=renewed(self.plan.stack))
                 self._arrays = self._compute(self.plan)
             return self._arrays[name]
 

@@ -131,6 +131,15 @@ class Held:
     frames: int
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What was opened: the arguments of ``index.open_stack``."""
+
+    path: str
+    name: str | None
+    frame_ndim: int | None
+
+
 @dataclass(frozen=True, eq=False)
 class Stack:
     """An array of frames, resolved to bytes of files."""
@@ -159,6 +168,8 @@ class Stack:
     before the frame's are flattened in C order."""
     refused: str | None = None
     """Why the bytes were not resolved: there are no parts, and h5py has to read ``held``."""
+    asked: Asked | None = None
+    """For ``index.renewed``, where the files have changed since."""
 
     @property
     def frame_shape(self) -> Shape:

@@ -8,5 +8,6 @@ it to pieces of chunks (``stored``, ``virtual``) and joins these to a few parts 
 from nearfield.reductions.index.files import same_file
 from nearfield.reductions.index.opening import open_stack
 from nearfield.reductions.index.refusing import NotUnderstood
+from nearfield.reductions.index.renewing import renewed
 
-__all__ = ["NotUnderstood", "open_stack", "same_file"]
+__all__ = ["NotUnderstood", "open_stack", "renewed", "same_file"]

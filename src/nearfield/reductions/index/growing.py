@@ -17,11 +17,20 @@ def cut_to_written(stack: Stack) -> Stack:
     """
     if stack.refused is not None or len(stack.outer) != 1:
         return stack
-    end = max((_end(part) for part in stack.parts), default=0)
+    return first_frames(stack, max((_end(part) for part in stack.parts), default=0))
+
+
+def first_frames(stack: Stack, end: int) -> Stack:
+    """The stack without what comes after ``end`` frames."""
     if end >= stack.shape[0]:
         return stack
     parts = tuple(_cut(part, end) for part in stack.parts if part.start < end)
-    return replace(stack, shape=(end, *stack.shape[1:]), outer=(end,), parts=parts)
+    held, left = [], end
+    for one in stack.held:
+        held.append(replace(one, frames=min(one.frames, left)))
+        left -= held[-1].frames
+    shape = (end, *stack.shape[1:])
+    return replace(stack, shape=shape, outer=(end,), parts=parts, held=tuple(held))
 
 
 def _end(part: Part) -> int:

@@ -22,7 +22,7 @@ from nearfield.reductions.index.refusing import Absent, NotUnderstood
 from nearfield.reductions.index.signal import default_name
 from nearfield.reductions.index.sources import READ_ERRORS, Opened, Sources, reason
 from nearfield.reductions.index.virtual import resolve
-from nearfield.reductions.stack import Held, Part, Shape, Stack
+from nearfield.reductions.stack import Asked, Held, Part, Shape, Stack
 
 _ATTEMPTS = 3
 _INTERPRETED = {"scalar": 0, "scaler": 0, "spectrum": 1, "vertex": 1, "image": 2, "rgb-image": 3}
@@ -52,17 +52,18 @@ def open_stack(
         DataFileError: a file cannot be read, or changes while it is being indexed.
     """
     whole = os.path.abspath(os.fspath(path))  # noqa: PTH100
+    asked = Asked(whole, name, frame_ndim)
     changed = whole
     for _ in range(_ATTEMPTS):
         key = cache.key(whole, name, frame_ndim)
         if (kept := cache.load(key)) is not None:
-            return kept
+            return replace(kept, asked=asked)
         with Sources() as sources:
             stack = _index(sources, whole, name, frame_ndim)
             now = sources.still()
         if now is None:
             cache.save(key, stack, sources.absent)
-            return stack
+            return replace(stack, asked=asked)
         changed = now
     raise DataFileError(
         changed, "it changes while it is being indexed", hint="wait until it is written, try again"
