@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from nearfield.errors import UsageError
+from nearfield.errors import DataFileError, UsageError
 from nearfield.reductions.asking import reduce_stack
 from nearfield.reductions.index import open_stack
 
@@ -55,7 +55,7 @@ def test_nothing_is_read_before_somebody_looks(stack: tuple[Path, np.ndarray]) -
     assert "..." in repr(found)
     assert found["sum"].shape == (20, 32)
     path.unlink()
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(DataFileError, match="no such file"):
         found["sum"].load()
 
 
