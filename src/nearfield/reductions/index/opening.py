@@ -130,7 +130,7 @@ def _stack(sources: Sources, root: Opened, name: str | None, frame_ndim: int | N
         tuple(run.held for run in runs),
         refused,
     )
-    return cut_to_written(stack) if root.writing else stack
+    return cut_to_written(stack) if sources.writing else stack
 
 
 def _plotted(root: Opened) -> str:

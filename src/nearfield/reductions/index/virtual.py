@@ -22,7 +22,15 @@ from h5py import h5d, h5o
 from nearfield.errors import DataFileError
 from nearfield.reductions.index import links, selections
 from nearfield.reductions.index.overlaps import Laid, refuse_overlaps
-from nearfield.reductions.index.pieces import Numbers, Piece, Resolved, count_of, flat, laid_on
+from nearfield.reductions.index.pieces import (
+    Numbers,
+    Piece,
+    Resolved,
+    array,
+    count_of,
+    flat,
+    laid_on,
+)
 from nearfield.reductions.index.places import Kind
 from nearfield.reductions.index.refusing import Absent, NotUnderstood
 from nearfield.reductions.index.selections import Axis
@@ -130,6 +138,10 @@ def _lay(
     except DataFileError as error:
         return _broken(sources, error.path, mapping, ground)
     shape: Shape = source.shape
+    if found.writing and shape:
+        if (so_far := _written(mapping, shape)) is None:
+            return [], None
+        mapping = so_far
     virtual, selected = _limited(mapping, ground, shape)
     laid, at, box = _region(virtual, ground.outer)
     lengths = tuple(len(selections.numbers(axis)) for axis in selected)
@@ -183,6 +195,28 @@ def _broken(
     bad = bare(ground.dtype, box, ground.fill, sources.files[path])
     none = np.zeros(len(laid), np.int64)
     return laid_on(bad, laid, none, at, (0,) * len(box), box), (laid, at, box)
+
+
+def _written(mapping: Mapping, source: Shape) -> Mapping | None:
+    """What the source of a mapping has so far; ``None``: nothing yet.
+
+    A master is often made before the files that it maps. HDF5 itself fails to read it, or gives
+    zeros.
+    """
+    selected = mapping.source or selections.all_of(source)
+    if selections.endless(selected) is not None:
+        return mapping
+    have, want = array(selections.numbers(selected[0])), selections.numbers(mapping.virtual[0])
+    there = int(np.searchsorted(have, source[0]))
+    if not there:
+        return None
+    if there >= len(want) or (mapping.source is not None and len(have) != len(want)):
+        return mapping
+    return replace(
+        mapping,
+        virtual=selections.first_of(mapping.virtual, 0, there),
+        source=selections.first_of(selected, 0, there),
+    )
 
 
 def _limited(

@@ -39,6 +39,7 @@ with h5py.File(path, "w", libver="latest", locking=False) as file:
 
 class Writer:
     def __init__(self, path: Path, how: str) -> None:
+        self.how = how
         self.process = subprocess.Popen(
             [sys.executable, "-c", WRITER, str(path), how],
             stdin=subprocess.PIPE,
@@ -112,6 +113,28 @@ def test_virtual_dataset_over_a_growing_source(writer: Writer, tmp_path: Path) -
     stack = open_stack(tmp_path / "m.h5", "v")
     assert stack.partial
     assert [int(frame[0, 0]) for frame in assembled(stack)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("one_by_one", [False, True])
+def test_master_that_was_made_before_the_frames(
+    one_by_one: bool, writer: Writer, tmp_path: Path
+) -> None:
+    layout = h5py.VirtualLayout((20, 4, 5), "u2")
+    source = h5py.VirtualSource("a.h5", "d", (20, 4, 5))
+    for frame in range(20 if one_by_one else 0):
+        layout[frame] = source[frame]
+    if not one_by_one:
+        # All of a source means all that it has; of one that is long already, a run is mapped.
+        long = h5py.VirtualSource("a.h5", "d", (50, 4, 5))
+        layout[:] = source if writer.how == "grows" else long[:20]
+    with h5py.File(tmp_path / "m.h5", "w") as file:
+        file.create_virtual_dataset("v", layout, fillvalue=9)
+    for frames in (3, 6):
+        writer.write(3)
+        stack = open_stack(tmp_path / "m.h5", "v")
+        assert stack.refused is None
+        assert stack.partial
+        assert [int(frame[0, 0]) for frame in assembled(stack)] == list(range(frames))
 
 
 def test_open_for_writing_without_swmr_is_an_error(tmp_path: Path) -> None:

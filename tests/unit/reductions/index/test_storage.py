@@ -11,6 +11,7 @@ import pytest
 
 from nearfield.errors import DataFileError, UsageError
 from nearfield.reductions.index import open_stack
+from nearfield.reductions.stack import DAMAGED
 from stacklab.assembling import assembled
 
 CASES: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
@@ -97,6 +98,35 @@ def test_places_count_from_the_start_of_a_file_with_a_user_block(tmp_path: Path)
         file.create_dataset("contiguous", data=data)
     for name in ("chunked", "contiguous"):
         np.testing.assert_array_equal(assembled(open_stack(tmp_path / "a.h5", name)), data)
+
+
+def test_chunks_larger_than_what_is_there(tmp_path: Path) -> None:
+    data = np.arange(60, dtype="u2").reshape(3, 4, 5)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset(
+            "d", data=data, chunks=(8, 8, 8), maxshape=(None,) * 3, compression="gzip"
+        )
+    stack = open_stack(tmp_path / "a.h5", "d")
+    np.testing.assert_array_equal(assembled(stack), data)
+
+
+@pytest.mark.parametrize("where", ["offset", "size"])
+def test_damaged_index_names_its_frame_and_reads_nothing_large(where: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w", libver="earliest") as file:
+        made = file.create_dataset("d", (4, 8, 8), "u2", chunks=(1, 8, 8), compression="gzip")
+        made[:] = np.random.default_rng(1).integers(0, 99, made.shape)
+        info = made.id.get_chunk_info(2)
+    data = bytearray(path.read_bytes())
+    # A B-tree of version 1: size (4), mask (4), offsets (4 x 8) of a chunk, then its address (8).
+    at = bytes(data).index(info.size.to_bytes(4, "little") + bytes(4) + (2).to_bytes(8, "little"))
+    place = slice(at + 40, at + 48) if where == "offset" else slice(at, at + 4)
+    data[place] = (2**60).to_bytes(8, "little") if where == "offset" else b"\xf0\xff\xff\x7f"
+    path.write_bytes(data)
+    stack = open_stack(path, "d")
+    stored = stack.parts[0].stored
+    assert (stored.offset[:, 0] == DAMAGED).tolist() == [False, False, True, False]
+    assert stored.size.max() < path.stat().st_size
 
 
 def test_what_is_not_understood_is_left_to_h5py(tmp_path: Path) -> None:
