@@ -23,6 +23,8 @@ from nearfield.reductions.stack import ABSENT, DAMAGED, FileId, Filter, Shape, S
 
 MAX_CHUNKS = 20_000_000
 """Of one stack: half a GB of table."""
+_USER_BLOCKS = h5py.version.hdf5_version_tuple >= (2, 0, 0)
+"""Do places count from the file's start where a user block comes first? Tried with HDF5 2 alone."""
 _SHUFFLE = 2
 """Of bytes within a number: where a number is a byte it does nothing."""
 _TRIED = 16
@@ -71,6 +73,8 @@ def resolve_stored(dataset: Any, plist: Any, opened: Opened, frame_ndim: int) ->
     outer, frame = outer_of(shape, frame_ndim)
     fill = fill_of(plist, kind)
     layout = plist.get_layout()
+    if not _USER_BLOCKS and opened.id.get_create_plist().get_userblock():
+        raise NotUnderstood("its file begins with a user block")
     if plist.get_external_count():
         raise NotUnderstood("its bytes are in other files, as external storage")
     if layout not in {h5d.CHUNKED, h5d.CONTIGUOUS}:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from nearfield.errors import DataFileError, UsageError
-from nearfield.reductions.index import open_stack
+from nearfield.reductions.index import open_stack, stored
 from nearfield.reductions.stack import DAMAGED
 from stacklab.assembling import assembled
 
@@ -91,13 +91,17 @@ def test_chunks_that_a_filter_was_left_out_for(tmp_path: Path) -> None:
     np.testing.assert_array_equal(assembled(open_stack(tmp_path / "a.h5", "d")), data)
 
 
-def test_places_count_from_the_start_of_a_file_with_a_user_block(tmp_path: Path) -> None:
+def test_places_count_from_the_start_of_a_file_with_a_user_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data = np.arange(60, dtype="u2").reshape(3, 4, 5)
     with h5py.File(tmp_path / "a.h5", "w", userblock_size=1024) as file:
         file.create_dataset("chunked", data=data, chunks=(1, 4, 5))
         file.create_dataset("contiguous", data=data)
     for name in ("chunked", "contiguous"):
         np.testing.assert_array_equal(assembled(open_stack(tmp_path / "a.h5", name)), data)
+    monkeypatch.setattr(stored, "_USER_BLOCKS", False)  # as with an HDF5 that was not tried
+    assert "user block" in str(open_stack(tmp_path / "a.h5", "chunked").refused)
 
 
 def test_chunks_larger_than_what_is_there(tmp_path: Path) -> None:
@@ -124,9 +128,9 @@ def test_damaged_index_names_its_frame_and_reads_nothing_large(where: str, tmp_p
     data[place] = (2**60).to_bytes(8, "little") if where == "offset" else b"\xf0\xff\xff\x7f"
     path.write_bytes(data)
     stack = open_stack(path, "d")
-    stored = stack.parts[0].stored
-    assert (stored.offset[:, 0] == DAMAGED).tolist() == [False, False, True, False]
-    assert stored.size.max() < path.stat().st_size
+    table = stack.parts[0].stored
+    assert (table.offset[:, 0] == DAMAGED).tolist() == [False, False, True, False]
+    assert table.size.max() < path.stat().st_size
 
 
 def test_what_is_not_understood_is_left_to_h5py(tmp_path: Path) -> None:
