@@ -92,7 +92,7 @@ class Decoder:
     def _inflated(
         self, fd: Any, offset: Any, size: int, mask: int, buffers: Array, out: Array
     ) -> int:
-        """A chunk with deflate: its decoder is a Python function that drops the GIL."""
+        """A chunk with deflate: its decoder, libdeflate, is in a function that drops the GIL."""
         import imagecodecs
 
         at = self._deflate or 0
@@ -112,8 +112,8 @@ class Decoder:
         unshuffled = [s for s in rest if not mask >> int(s[3]) & 1]
         target = buffers[1][: self._bytes] if unshuffled else out
         try:
-            made = imagecodecs.zlib_decode(data[:size], out=target.data)
-        except (imagecodecs.ZlibError, ValueError):
+            made = imagecodecs.deflate_decode(data[:size], out=target.data)
+        except (imagecodecs.DeflateError, ValueError):
             return _steps.DAMAGED
         if len(made) != self._bytes:
             return _steps.DAMAGED
