@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-import errno
 import math
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack
+from itertools import pairwise
 
 import numpy as np
 
 from nearfield.errors import DataFileError
-from nearfield.reductions.decode.pipeline import WORDS, Decoder
+from nearfield.reductions.assembling import Fail, Layer
+from nearfield.reductions.chunks import Chunks
 from nearfield.reductions.kernels._protocol import Array
-from nearfield.reductions.stack import ABSENT, Part, Stack, Stored
+from nearfield.reductions.open_files import OpenFiles
+from nearfield.reductions.stack import Part, Stack
+from nearfield.reductions.unreadable import Noted, without
 
 BLOCK = 1 << 19
 """Bytes of a block: with a kernel's own arrays it stays in a core's cache."""
-KEPT = 96 << 20
-"""Bytes of decoded chunks that a reader keeps, where a chunk holds more frames than a block."""
+HELD = 128 << 20
+"""Bytes of frames that all threads together may hold while they put them together."""
 
 
-def blocks(stack: Stack, start: int, stop: int) -> Iterator[tuple[int, Array]]:
+def blocks(
+    stack: Stack, start: int, stop: int, noted: Noted | None = None
+) -> Iterator[tuple[int, Array]]:
     """The frames ``start … stop`` of a stack.
+
+    Args:
+        noted: Takes what cannot be read; by default that is an error.
 
     Yields:
         The first frame of a block, and the block: ``(n, pixels)``, contiguous, in this machine's
@@ -30,26 +37,43 @@ def blocks(stack: Stack, start: int, stop: int) -> Iterator[tuple[int, Array]]:
 
     Raises:
         DataFileError: with the file, and the frame at which it cannot be read.
+        FileChanged: a file was replaced or written to while it was read, so that blocks that were
+            given already may be wrong.
     """
+    noted = noted or Noted()
     if stack.refused is not None:
         raise DataFileError(stack.held[0].path, f"{stack.held[0].name}: {stack.refused}")
-    with ExitStack() as opened:
-        readers: dict[int, _Reader] = {}
-        for part in stack.parts:
-            used = part.start < stop and start < part.start + part.count
-            if used and id(part.stored) not in readers:
-                readers[id(part.stored)] = opened.enter_context(_Reader(part.stored))
-        at = start
-        while at < stop:
-            parts = [p for p in stack.parts if p.start <= at < p.start + p.count]
-            if len(parts) == 1 and _plain(parts[0], stack):
-                end = min(stop, parts[0].start + parts[0].count)
-                yield from _direct(stack, parts[0], readers[id(parts[0].stored)], at, end)
-                at = end
-            else:
-                end = min(stop, at + _block_frames(stack))
-                yield at, _assembled(stack, readers, at, end)
-                at = end
+    with OpenFiles(start, stop) as files:
+        begins, ends = stack.spans
+        used = np.flatnonzero((begins < stop) & (ends > start))
+        parts = [stack.parts[i] for i in used.tolist()]
+        readers: dict[int, Chunks] = {}
+        for part in parts:
+            if id(part.stored) not in readers:
+                readers[id(part.stored)] = Chunks(part.stored, files)
+        begins, ends = np.maximum(begins[used], start), np.minimum(ends[used], stop)
+        edges = np.unique(np.concatenate(([start, stop], begins, ends))).tolist()
+        layers: dict[int, Layer] = {}
+        for begin, end in pairwise(edges):
+            # Each of these holds all the frames from one edge to the next.
+            here = np.flatnonzero((begins <= begin) & (ends > begin)).tolist()
+            if len(here) == 1 and _plain(parts[here[0]], stack):
+                part = parts[here[0]]
+                yield from _direct(stack, part, readers[id(part.stored)], begin, end, noted)
+                continue
+            for gone in [i for i in layers if i not in here]:
+                del layers[gone]
+            for i in here:
+                if i not in layers:
+                    reader = readers[id(parts[i].stored)]
+                    layers[i] = Layer(parts[i], reader, _held() // (2 * len(here)))
+            over = [layers[i] for i in here]
+            yield from _assembled(stack, [parts[i] for i in here], over, begin, end, noted)
+        files.check()
+
+
+def _held() -> int:
+    return max(8 << 20, HELD // len(os.sched_getaffinity(0)))
 
 
 def _plain(part: Part, stack: Stack) -> bool:
@@ -61,130 +85,73 @@ def _plain(part: Part, stack: Stack) -> bool:
         and part.step == 1
         and s.offset.shape[1] == 1
         and s.chunk[1:] == s.shape[1:] == stack.frame_shape
-        and s.chunk_bytes <= KEPT
     )
 
 
-def _block_frames(stack: Stack) -> int:
-    return max(1, BLOCK // max(1, stack.frame_bytes))
-
-
 def _direct(
-    stack: Stack, part: Part, reader: _Reader, start: int, stop: int
+    stack: Stack, part: Part, reader: Chunks, start: int, stop: int, noted: Noted
 ) -> Iterator[tuple[int, Array]]:
+    """From the decoder to who asks, without a copy."""
     s = part.stored
     frames, pixels = s.chunk[0], math.prod(stack.frame_shape)
-    first = part.first - part.start  # from a frame of the stack to one of the array
+    to_stored = part.first - part.start
     rows = max(1, BLOCK // max(1, s.chunk_bytes))
-    last = -(-(stop + first) // frames)
-    for row in range((start + first) // frames, last, rows):
+    first, last = (start + to_stored) // frames, -(-(stop + to_stored) // frames)
+    buffer = np.empty((min(rows, last - first), s.chunk_bytes), "u1")
+    for row in range(first, last, rows):
         end = min(row + rows, last)
-        found = reader.rows(row, end).reshape(-1, pixels)
-        begin, stopped = max(start + first, row * frames), min(stop + first, end * frames)
-        yield begin - first, found[begin - row * frames : stopped - row * frames]
+        out = buffer[: end - row]
+        failures = reader.read(np.arange(row, end), 0, out, every=noted.collect)
+        base = row * frames - to_stored
+        begin, stopped = max(start, base), min(stop, end * frames - to_stored)
+        holes = []
+        for failure in failures:
+            low = max(begin, base + failure.at * frames)
+            holes.append((low, min(stopped, base + (failure.at + 1) * frames)))
+            noted.add(*holes[-1], failure.path, failure.words)
+        found = out.view(stack.dtype).reshape(-1, pixels)
+        for low, high in without(begin, stopped, holes):
+            yield low, found[low - base : high - base]
 
 
-def _assembled(stack: Stack, readers: dict[int, _Reader], start: int, stop: int) -> Array:
-    """Frames made of regions, or that nothing holds."""
-    block = np.full((stop - start, *stack.frame_shape), stack.fill, stack.dtype)
-    for part in stack.parts:
-        begin, end = max(start, part.start), min(stop, part.start + part.count)
-        for frame, source in enumerate(part.taken(begin, end).tolist(), begin):
-            if source < 0:
-                continue
-            corner = part.at or (0,) * len(part.box)
-            target = block[frame - start][
-                tuple(slice(a, a + n) for a, n in zip(corner, part.box, strict=True))
-            ]
-            readers[id(part.stored)].copy(source, part.of or (0,) * len(part.box), target)
-    return block.reshape(stop - start, -1)
+def _assembled(
+    stack: Stack, parts: list[Part], layers: list[Layer], start: int, stop: int, noted: Noted
+) -> Iterator[tuple[int, Array]]:
+    """Frames made of regions, or that nothing holds; the later part on top.
+
+    A window of frames is as long as the chunks are, so that each chunk is decoded once, and no
+    longer than the memory for it. Where it is shorter the chunks are decoded again for the next.
+    """
+    each = max(1, stack.frame_bytes)
+    block = max(1, BLOCK // each)
+    chunk = max((part.stored.chunk[0] for part in parts), default=1)
+    most = max(1, _held() // each)
+    frames = min(max(block // chunk * chunk, chunk), max(block, most))
+    window = np.empty((min(frames, stop - start), *stack.frame_shape), stack.dtype)
+    at = start
+    while at < stop:
+        end = min(stop, at + frames)
+        if parts and chunk <= frames and end < stop:  # end where a row of chunks does
+            end -= (parts[0].first + end - parts[0].start) % chunk
+            end = end if end > at else min(stop, at + frames)
+        here = window[: end - at]
+        here[:] = stack.fill
+        holes: list[tuple[int, int]] = []
+        fail = _failing(noted, holes, at)
+        for layer in layers:
+            layer.lay(here, at, fail, every=noted.collect)
+        flat = here.reshape(len(here), -1)
+        for low, high in without(at, end, holes):
+            for some in range(low, high, block):
+                yield some, flat[some - at : min(some + block, high) - at]
+        at = end
 
 
-class _Reader:
-    """Chunks of one stored array, for one thread."""
+def _failing(noted: Noted, holes: list[tuple[int, int]], first: int) -> Fail:
+    def fail(which: Array, path: str, words: str) -> None:
+        for run in np.split(which, np.flatnonzero(np.diff(which) != 1) + 1):
+            low, high = first + int(run[0]), first + int(run[-1]) + 1
+            noted.add(low, high, path, words)
+            holes.append((low, high))
 
-    def __init__(self, stored: Stored) -> None:
-        self._s = stored
-        self._decoder = Decoder(stored)
-        self._buffers = self._decoder.buffers()
-        self._fds: dict[int, int] = {}
-        self._kept: dict[tuple[int, int], Array] = {}
-        self._rows = np.empty((0, stored.chunk_bytes), "u1")
-
-    def __enter__(self) -> _Reader:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for fd in self._fds.values():
-            os.close(fd)
-
-    def rows(self, begin: int, end: int) -> Array:
-        """The only tile of some rows: ``(rows, chunk)``, in this machine's byte order."""
-        if len(self._rows) < end - begin:
-            self._rows = np.empty((end - begin, self._s.chunk_bytes), "u1")
-        out = self._rows[: end - begin]
-        self._read(begin, 0, slice(begin, end), out)
-        return self._native(out)
-
-    def copy(self, frame: int, corner: tuple[int, ...], target: Array) -> None:
-        """A region of one frame into ``target``."""
-        s = self._s
-        row, inside = divmod(frame, s.chunk[0])
-        grid = s.grid
-        spans = [
-            range(c // n, -(-(c + size) // n))
-            for c, n, size in zip(corner, s.chunk[1:], target.shape, strict=True)
-        ]
-        for tile in np.ndindex(*(len(span) for span in spans)):
-            at = tuple(span[i] for span, i in zip(spans, tile, strict=True))
-            number = int(np.ravel_multi_index(at, grid)) if grid else 0
-            held = self._chunk(row, number)[inside]
-            source, into = [], []
-            for a, n, c, size in zip(at, s.chunk[1:], corner, target.shape, strict=True):
-                low, high = max(c, a * n), min(c + size, (a + 1) * n)
-                source.append(slice(low - a * n, high - a * n))
-                into.append(slice(low - c, high - c))
-            target[tuple(into)] = held[tuple(source)]
-
-    def _chunk(self, row: int, tile: int) -> Array:
-        found = self._kept.get((row, tile))
-        if found is None:
-            out = np.empty((1, self._s.chunk_bytes), "u1")
-            self._read(row, tile, slice(row, row + 1), out)
-            found = self._native(out).reshape(self._s.chunk)
-            if (len(self._kept) + 1) * self._s.chunk_bytes > KEPT:
-                self._kept.clear()
-            self._kept[row, tile] = found
-        return found
-
-    def _read(self, row: int, tile: int, rows: slice, out: Array) -> None:
-        s = self._s
-        offsets, sizes = s.offset[rows, tile], s.size[rows, tile]
-        there = np.flatnonzero(offsets != ABSENT)
-        if len(there) < len(offsets):
-            out.view(s.dtype)[:] = s.fill
-            for i in there:
-                self._read(
-                    row + int(i), tile, slice(row + int(i), row + int(i) + 1), out[i : i + 1]
-                )
-            return
-        fds = np.array([self._fd(int(n)) for n in s.file[rows, tile]], "i8")
-        done, code = self._decoder.read(fds, offsets, sizes, s.mask[rows, tile], self._buffers, out)
-        if code:
-            words = WORDS[code] if code > 0 else os.strerror(-code)
-            file = s.files[int(s.file[row + done, tile])]
-            frame = (row + done) * s.chunk[0]
-            if code == -errno.EIO:
-                words += ": the disk or the network under it"
-            raise DataFileError(file.path, f"frame {frame}: {words}")
-
-    def _fd(self, number: int) -> int:
-        if number not in self._fds:
-            self._fds[number] = os.open(self._s.files[number].path, os.O_RDONLY | os.O_CLOEXEC)
-        return self._fds[number]
-
-    def _native(self, out: Array) -> Array:
-        found = out.reshape(-1).view(self._s.dtype)
-        if not self._s.dtype.isnative:
-            found = found.byteswap(inplace=True).view(self._s.dtype.newbyteorder("="))
-        return found
+    return fail

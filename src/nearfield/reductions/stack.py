@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -174,6 +175,12 @@ class Stack:
     @property
     def frame_shape(self) -> Shape:
         return self.shape[1:]
+
+    @cached_property
+    def spans(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Of each part, the first frame and the one after its last."""
+        begins = np.array([part.start for part in self.parts], np.int64)
+        return begins, begins + np.array([part.count for part in self.parts], np.int64)
 
     @property
     def frame_bytes(self) -> int:
