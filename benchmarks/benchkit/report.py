@@ -22,15 +22,23 @@ class Target:
 
     what: str
     measured: float
-    most: float
+    most: float | None = None
+    least: float | None = None
 
     @property
     def met(self) -> bool:
-        return self.measured <= self.most
+        above = self.most is not None and self.measured > self.most
+        return not above and (self.least is None or self.measured >= self.least)
+
+    def limits(self) -> dict[str, float]:
+        both = {"most": self.most, "least": self.least}
+        return {name: limit for name, limit in both.items() if limit is not None}
 
     def line(self) -> str:
         verdict = "met" if self.met else "**missed**"
-        return f"| {self.what} | {self.measured:.3g} | ≤ {self.most:.3g} | {verdict} |"
+        signs = {"most": "≤", "least": "≥"}
+        limits = " and ".join(f"{signs[n]} {limit:.3g}" for n, limit in self.limits().items())
+        return f"| {self.what} | {self.measured:.3g} | {limits} | {verdict} |"
 
 
 @dataclass
@@ -43,6 +51,8 @@ class Report:
     data: dict[str, Any] = field(default_factory=dict)
     targets: list[Target] = field(default_factory=list)
     tables: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What a reader must know beside: what could not be measured here."""
 
     def table(self, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
@@ -57,7 +67,7 @@ class Report:
             "taken": datetime.now(UTC).isoformat(timespec="seconds"),
             "machine": facts,
             "targets": [
-                {"what": t.what, "measured": t.measured, "most": t.most, "met": t.met}
+                {"what": t.what, "measured": t.measured, **t.limits(), "met": t.met}
                 for t in self.targets
             ],
             **self.data,
@@ -71,6 +81,7 @@ class Report:
                 self.how,
                 "\n".join(goals),
                 *self.tables,
+                *self.notes,
                 "Taken "
                 + found["taken"]
                 + " on "
