@@ -1,4 +1,4 @@
-"""The public functions: ``nearfield.dataset``, ``search``, ``run`` and ``publish``.
+"""The public functions: ``nearfield.dataset``, ``search``, ``reduce``, ``run`` and ``publish``.
 
 They are synchronous and may be called from a notebook cell, where a loop is running already.
 """
@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from nearfield.catalogue import Catalogue, Thumbnail
     from nearfield.config import Config
     from nearfield.datasets import Dataset, DatasetFiles
@@ -136,6 +138,114 @@ def open_file(dataset: Dataset | str, path: str | None = None) -> BinaryIO:
 
     found = _dataset(dataset) if isinstance(dataset, str) else dataset
     return open_data(load_config(), found, path)
+
+
+def reduce(
+    source: Any,
+    *,
+    array: str | None = None,
+    frames: slice | None = None,
+    sum: bool = False,  # noqa: A002  # as numpy and xarray call them
+    mean: bool = False,
+    var: bool | Mapping[str, int] = False,
+    std: bool | Mapping[str, int] = False,
+    min: bool = False,  # noqa: A002
+    max: bool = False,  # noqa: A002
+    roi: Any = None,
+    masks: Any = None,
+    azimuthal: Any = None,
+    histogram: Any = None,
+    by: Any = None,
+    bins: Any = None,
+    dark: Any = None,
+    flat: Any = None,
+    bad: Any = None,
+    saturation: float | None = None,
+    monitor: Any = None,
+    workers: int | None = None,
+) -> xr.Dataset:
+    """A stack of frames reduced to what you ask for, in one pass over its files.
+
+    Nothing is read before somebody looks at a value; then all that was asked for is computed at
+    once. ``result.nearfield.cost`` tells what that will take, ``result.nearfield.compute()`` does
+    it with a bar of progress, ``result.nearfield.cancel()`` ends it from another thread.
+
+    Dimensions, coordinates and units are those that the file's NXdata names, else ``frame``,
+    ``y``, ``x``. NaN is no value, and left out. Sums of integers are exact.
+
+    Args:
+        source: A dataset of :func:`dataset` (its root file), a PID, the path of a file, or an open
+            ``h5py.Dataset``. A text is a path where there is such a file, or where it looks like
+            one.
+        array: The dataset in the file; the signal that NeXus says to plot without it.
+        frames: Which frames, as a slice that rises: ``slice(0, 1000)``.
+        sum, mean, min, max: Over the frames, pixel by pixel: shape of a frame, in the signal's
+            units.
+        var, std: The same; ``{"ddof": 1}`` divides by one less than the number of values.
+        roi: A region, ``(slice(200, 300), slice(210, 310))`` or ``{"x": slice(210, 310)}``, or
+            several by name. The sum over each of each frame: ``(frame,)``, ``(frame, region)``.
+        masks: Arrays as large as a frame, by name or ``(masks, *frame)``: of ones and zeros, or of
+            weights. The weighted sum of each frame: ``(frame, mask)``.
+        azimuthal: The path of a ``.poni`` file, an integrator of pyFAI, or a mapping with
+            ``geometry``, ``bins``, ``unit``, …: ``(frame, q)``.
+        histogram: The edges of bins of values; counts for each pixel.
+        by: Groups of frames: the name of a coordinate of the frames (``"energy"``), an xarray
+            coordinate, or ``{name: values}``. What is over the frames is made for each group.
+        bins: Edges of bins for the values of ``by``: ``low <= value < high``, the last closed.
+        dark, flat: Subtracted from each frame, and divided by; as large as a frame.
+        bad: Pixels to leave out, where it is not 0; as large as a frame.
+        saturation: Raw values from here on are left out.
+        monitor: Each frame is divided by its value, one for each frame of the stack.
+        workers: Threads; as many as this process was given cores without it.
+
+    Returns:
+        A dataset with a variable of each name; its attributes tell where it comes from: the files,
+        the frames, what was asked for, and whether the file was still being written (``partial``).
+
+    Raises:
+        UsageError: what was asked for does not fit the stack; nothing was read of it.
+        UnknownNameError: ``by`` names no coordinate of the frames.
+        DatasetNotFoundError: there is no dataset with that PID.
+        DataFileError: a file cannot be read, is on tape, or on no storage of this machine; names
+            file and frame. Also when a value is looked at.
+        BlockedError: a package is missing.
+    """
+    try:
+        from nearfield.reductions.asking import reduce_stack
+        from nearfield.reductions.source import stack_of
+    except ImportError as error:
+        raise _without(error) from error
+    asked = {
+        "sum": sum, "mean": mean, "var": var, "std": std, "min": min, "max": max,
+        "roi": roi, "masks": masks, "azimuthal": azimuthal, "histogram": histogram,
+        "dark": dark, "flat": flat, "bad": bad, "saturation": saturation, "monitor": monitor,
+    }  # fmt: skip
+    stack, about = stack_of(source, array, _local)
+    return reduce_stack(
+        stack, frames=frames, by=by, bins=bins, workers=workers, about=about, **asked
+    )
+
+
+def _local(source: Dataset | str) -> tuple[str, dict[str, str]]:
+    """The root file of a dataset or PID on this machine, and what a result says of it."""
+    from nearfield.config import load_config
+    from nearfield.fetching import local_file
+
+    found = _dataset(source) if isinstance(source, str) else source
+    about = {"dataset_pid": found.pid, "dataset_title": found.title, "dataset_source": found.source}
+    return local_file(load_config(), found), {name: word for name, word in about.items() if word}
+
+
+def _without(error: ImportError) -> Exception:
+    """A package of the extra ``reduce`` is missing; anything of our own is a fault."""
+    from nearfield.errors import BlockedError
+
+    if (error.name or "nearfield").partition(".")[0] == "nearfield":
+        return error
+    return BlockedError(
+        f"reductions need the package {error.name}",
+        hint="install Nearfield with the extra 'reduce'",
+    )
 
 
 def snippet(dataset: Dataset) -> str:

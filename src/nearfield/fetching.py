@@ -56,6 +56,27 @@ def open_data(
     return _fetched(config, dataset, file, url, tokens or own_tokens)
 
 
+def local_file(config: Config, dataset: Dataset, path: str | None = None) -> str:
+    """Where a file of ``dataset`` is on this machine, its root file without ``path``.
+
+    Raises:
+        UsageError: the dataset has no such file.
+        DataFileError: it is on tape, or on no storage of this machine.
+    """
+    file = _file(dataset, path)
+    one = dataset.model_copy(update={"files": (file,), "availability": None})
+    where = availability_of(config, one)
+    if where == "tape":
+        raise _on_tape(file)
+    if not Path(file.path).is_file():
+        raise DataFileError(
+            file.path,
+            "is not on this machine, and only a file that is can be read at full speed",
+            hint="start a session where its storage is, or copy it from nearfield.open_file",
+        )
+    return file.path
+
+
 def _file(dataset: Dataset, path: str | None) -> DataFile:
     if path is None:
         if dataset.root_file is None:

@@ -9,49 +9,119 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from nearfield.errors import UsageError
+from nearfield.errors import UnknownNameError, UsageError
 from nearfield.reductions import threads
 from nearfield.reductions.kernels._protocol import Frames
 from nearfield.reductions.kernels.corrections import Corrections
 from nearfield.reductions.kernels.grouped import Groups
-from nearfield.reductions.kinds import reductions_of
+from nearfield.reductions.kinds import KINDS, reductions_of
 from nearfield.reductions.lazy import Result, as_dataset
+from nearfield.reductions.naming import FRAME, Names, default_names, names_of
 from nearfield.reductions.plan import Plan
+from nearfield.reductions.provenance import provenance
 from nearfield.reductions.stack import Stack
 
-_FRAME = {1: ("x",), 2: ("y", "x"), 3: ("module", "y", "x")}
 _CORRECTIONS = ("dark", "flat", "bad", "saturation", "monitor")
+_TAKEN = frozenset({*KINDS, "region", "mask"})
+"""Names of variables and dimensions that reductions make."""
 
 
 def reduce_stack(
-    stack: Stack, *, by: Any = None, bins: Any = None, workers: int | None = None, **asked: Any
+    stack: Stack,
+    *,
+    frames: slice | None = None,
+    by: Any = None,
+    bins: Any = None,
+    workers: int | None = None,
+    about: Mapping[str, str] | None = None,
+    **asked: Any,
 ) -> xr.Dataset:
-    """The result of :func:`nearfield.reduce` over a stack; raises as that does."""
+    """The result of :func:`nearfield.reduce` over a stack; raises as that does.
+
+    Args:
+        about: Further attributes of the result: the dataset's PID, say.
+    """
+    told = {**asked, "by": by, "bins": bins}
+    take = taken(frames, stack)
+    names = _free(names_of(stack))
+    if isinstance(by, str):
+        names, by = _by_name(by, names, stack)
+    asked["monitor"] = _of_taken("monitor", asked.get("monitor"), take, stack)
     corrections = Corrections.of(
-        stack.shape[0],
+        len(take),
         stack.frame_shape,
         **{name: asked.pop(name, None) for name in _CORRECTIONS},
     )
-    frames = frames_of(stack)
+    these = frames_of(stack, names, take)
     if corrections is not None:
-        frames = dataclasses.replace(frames, dtype=np.dtype("f8"))
+        # Divided by a monitor it is no longer in the detector's unit.
+        units = None if told.get("monitor") is not None else these.units
+        these = dataclasses.replace(these, dtype=np.dtype("f8"), units=units)
+    groups = groups_of(by, bins, these.count, take, stack)
+    if groups is not None and groups.dim == names.frame:
+        names = _set_apart(names, groups.dim)
+        these = frames_of(stack, names, take, these)
     plan = Plan(
-        stack, frames, reductions_of(frames, asked, groups_of(by, bins, frames)), corrections
+        stack,
+        these,
+        reductions_of(these, asked, groups),
+        corrections,
+        None if len(take) == stack.shape[0] else take,
     )
-    return as_dataset(Result(plan, lambda it: threads.compute(it, workers)))
+    result = Result(plan, threads.compute, workers)
+    coordinates = dict(names.coordinates)
+    for name, (dims, values, attrs) in names.of_frames().items():
+        coordinates[name] = dims, values[take.start : take.stop : take.step], attrs
+    return as_dataset(result, coordinates, {**(about or {}), **provenance(plan, told)})
 
 
-def frames_of(stack: Stack) -> Frames:
-    """What the kernels are told of a stack."""
+def taken(frames: slice | None, stack: Stack) -> range:
+    """The frames that a slice takes.
+
+    Raises:
+        UsageError: it is no rising slice, or the stack has no such frames.
+    """
     if stack.shape[0] == 0:
         raise UsageError("the stack has no frames", hint="is its file still being written?")
-    dims = _FRAME.get(
-        len(stack.frame_shape), tuple(f"dim_{i}" for i in range(len(stack.frame_shape)))
+    if frames is None:
+        return range(stack.shape[0])
+    if not isinstance(frames, slice):
+        raise UsageError(
+            f"frames={frames!r} is no slice", hint="e.g. frames=slice(0, 100), slice(None, None, 2)"
+        )
+    try:
+        found = range(stack.shape[0])[frames]
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"frames={frames!r}: {error}") from error
+    if found.step < 1:
+        raise UsageError(f"frames={frames!r}: frames are taken in their order, forwards")
+    if not found:
+        raise UsageError(f"frames={frames!r}: none of the stack's {stack.shape[0]} frames")
+    return found
+
+
+def frames_of(
+    stack: Stack, names: Names | None = None, take: range | None = None, like: Frames | None = None
+) -> Frames:
+    """What the kernels are told of a stack, or of the frames ``take`` of it.
+
+    Args:
+        like: With the dtype and units of these.
+    """
+    names, take = names or default_names(stack), taken(None, stack) if take is None else take
+    units = stack.attributes.get("units")
+    return Frames(
+        len(take),
+        stack.frame_shape,
+        stack.dtype if like is None else like.dtype,
+        names.pixels,
+        names.frame,
+        {n: v[take.start : take.stop : take.step] for n, (_, v, _) in names.of_frames().items()},
+        (units if isinstance(units, str) else None) if like is None else like.units,
     )
-    return Frames(stack.shape[0], stack.frame_shape, stack.dtype, dims)
 
 
-def groups_of(by: Any, bins: Any, frames: Frames) -> Groups | None:
+def groups_of(by: Any, bins: Any, count: int, take: range, stack: Stack) -> Groups | None:
     """Of ``by=``: an xarray coordinate, ``{name: values}`` or values, one per frame.
 
     Raises:
@@ -68,9 +138,63 @@ def groups_of(by: Any, bins: Any, frames: Frames) -> Groups | None:
         [(name, by)] = by.items()
     elif isinstance(by, xr.DataArray):
         name, attrs = str(by.name or name), dict(by.attrs)
-    values = np.asarray(by)
-    if values.shape != (frames.count,):
-        raise UsageError(f"by: {name!r} is {values.shape}, the stack has {frames.count} frames")
+    values = np.asarray(_of_taken(f"by: {name!r}", by, take, stack))
+    if values.shape != (count,):
+        raise UsageError(f"by: {name!r} is {values.shape}, the stack has {stack.shape[0]} frames")
     if bins is None:
         return Groups.of_values(name, values, attrs)
     return Groups.of_bins(name, values, np.asarray(bins), attrs)
+
+
+def _of_taken(what: str, values: Any, take: range, stack: Stack) -> Any:
+    """Of one value for each frame of the stack those of the frames that are taken."""
+    if values is None or len(take) == stack.shape[0]:
+        return values
+    given = np.asarray(values)
+    if given.shape != stack.shape[:1]:
+        raise UsageError(
+            f"{what} is {given.shape}, the stack has {stack.shape[0]} frames",
+            hint="with frames= too it has a value for each frame of the stack",
+        )
+    return given[take.start : take.stop : take.step]
+
+
+def _by_name(by: str, names: Names, stack: Stack) -> tuple[Names, xr.DataArray]:
+    """The coordinate of that name; the frames get a dimension apart from it."""
+    if by in names.too_short:
+        raise UsageError(
+            f"by: {by!r} has {names.too_short[by]} values, the stack {stack.shape[0]} frames",
+            hint="is its file still being written? give the values yourself: by={name: values}",
+        )
+    found = names.of_frames()
+    if by not in found:
+        raise UnknownNameError("coordinate of the frames", by, found)
+    _, values, attrs = found[by]
+    return _set_apart(names, by), xr.DataArray(values, name=by, attrs=dict(attrs), dims=FRAME)
+
+
+def _set_apart(names: Names, by: str) -> Names:
+    """With the coordinate of the frames called ``frame_NAME``, as ``NAME`` counts groups."""
+    dim = FRAME if names.frame == by else names.frame
+    coordinates = {}
+    for name, (dims, values, attrs) in names.coordinates.items():
+        label = f"frame_{by}" if name == by else name
+        coordinates[label] = (dim,) if dims == (names.frame,) else dims, values, attrs
+    return dataclasses.replace(names, frame=dim, coordinates=coordinates)
+
+
+def _free(names: Names) -> Names:
+    """With no name that is one of a result's variables."""
+    if _TAKEN.isdisjoint({names.frame, *names.pixels, *names.coordinates}):
+        return names
+    new = {name: f"{name}_axis" for name in _TAKEN}
+    coordinates = {
+        new.get(name, name): (tuple(new.get(dim, dim) for dim in dims), values, attrs)
+        for name, (dims, values, attrs) in names.coordinates.items()
+    }
+    return Names(
+        tuple(new.get(name, name) for name in names.pixels),
+        new.get(names.frame, names.frame),
+        coordinates,
+        names.too_short,
+    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,17 +18,26 @@ from xarray.core import indexing
 
 from nearfield.reductions.index import renewed
 from nearfield.reductions.kernels._protocol import Array, Output
+from nearfield.reductions.naming import Coordinate
 from nearfield.reductions.plan import Plan
+from nearfield.reductions.provenance import of_stack
 
-Compute = Callable[[Plan], dict[str, Array]]
+Compute = Callable[[Plan, int | None], dict[str, Array]]
+_WORDS = {
+    "sum": "sum", "mean": "mean", "var": "variance", "std": "standard deviation",
+    "min": "least value", "max": "greatest value", "roi": "sum over a region",
+    "masks": "sum over a mask",
+}  # fmt: skip
 
 
 class Result:
     """The arrays of a plan: computed once, all in one pass, by whoever asks first."""
 
-    def __init__(self, plan: Plan, compute: Compute) -> None:
+    def __init__(self, plan: Plan, compute: Compute, workers: int | None = None) -> None:
         self.plan = plan
-        self._compute = compute
+        self.attrs: dict[str, Any] = {}
+        """Of the dataset, told anew when it is computed."""
+        self._compute, self._workers = compute, workers
         self._lock = threading.Lock()
         self._arrays: dict[str, Array] | None = None
 
@@ -38,7 +47,8 @@ class Result:
             if self._arrays is None:
                 # The files may have changed since they were opened.
                 self.plan = dataclasses.replace(self.plan, stack=renewed(self.plan.stack))
-                self._arrays = self._compute(self.plan)
+                self._arrays = self._compute(self.plan, self._workers)
+                self.attrs.update(of_stack(self.plan))
             return self._arrays[name]
 
 
@@ -59,12 +69,28 @@ class _Variable(BackendArray):
         return found
 
 
-def as_dataset(result: Result) -> xr.Dataset:
-    """The result's variables with their dimensions, coordinates and attributes; not computed."""
-    variables, coordinates = {}, {}
+def as_dataset(
+    result: Result, coordinates: Mapping[str, Coordinate], attrs: Mapping[str, Any]
+) -> xr.Dataset:
+    """The result's variables with their dimensions, coordinates and attributes; not computed.
+
+    Args:
+        coordinates: Of the stack; those whose dimensions the variables have are taken.
+        attrs: Of the dataset.
+    """
+    variables, made = {}, {}
+    said = result.plan.stack.attributes.get("long_name")
+    signal = said if isinstance(said, str) else "the signal"
     for name, output in result.plan.outputs().items():
         lazy = indexing.LazilyIndexedArray(_Variable(result, name, output))
-        variables[name] = xr.Variable(output.dims, lazy, dict(output.attrs))
-        for label, (dims, values, attrs) in output.coords.items():
-            coordinates[label] = xr.Variable(dims, values, dict(attrs))
-    return xr.Dataset(variables, coordinates)
+        told = {"long_name": f"{_WORDS[name]} of {signal}"} if name in _WORDS else {}
+        variables[name] = xr.Variable(output.dims, lazy, {**told, **output.attrs})
+        for label, (dims, values, each) in output.coords.items():
+            made[label] = xr.Variable(dims, values, dict(each))
+    dims_there = {dim for variable in variables.values() for dim in variable.dims}
+    for label, (dims, values, each) in coordinates.items():
+        if dims_there.issuperset(dims) and label not in made and label not in variables:
+            made[label] = xr.Variable(dims, values, dict(each))
+    found = xr.Dataset(variables, made, dict(attrs))
+    result.attrs = found.attrs
+    return found

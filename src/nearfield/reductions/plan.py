@@ -6,7 +6,7 @@ A task is a run of frames of 50 to 150 MB decoded. What it costs is known before
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,22 +30,40 @@ class Plan:
     frames: Frames
     reductions: Mapping[str, Reduction]
     corrections: Corrections | None = None
+    take: range | None = None
+    """Which frames of the stack these are, rising; ``None``: all. Frames are counted in this
+    choice everywhere but in the stack."""
 
     @property
     def frames_a_task(self) -> int:
         """A multiple of the frames in a chunk, so that no chunk is decoded twice."""
-        rows = max((part.stored.chunk[0] for part in self.stack.parts), default=1)
+        rows = self._rows
         wanted = max(1, TASK // max(1, self.stack.frame_bytes))
-        return max(rows, wanted // rows * rows)
+        # Of a choice of every nth frame those between are read too.
+        return max(1, max(rows, wanted // rows * rows) // self._step)
 
     @property
     def tasks(self) -> int:
-        return math.ceil(self.frames.count / self.frames_a_task)
+        return math.ceil((self.frames.count + self._lead) / self.frames_a_task)
 
     def task(self, number: int) -> tuple[int, int]:
         """First frame and end of a task."""
-        first = number * self.frames_a_task
-        return first, min(first + self.frames_a_task, self.frames.count)
+        first = number * self.frames_a_task - self._lead
+        return max(0, first), min(first + self.frames_a_task, self.frames.count)
+
+    @property
+    def _rows(self) -> int:
+        """Frames in a chunk."""
+        return max((part.stored.chunk[0] for part in self.stack.parts), default=1)
+
+    @property
+    def _step(self) -> int:
+        return 1 if self.take is None else self.take.step
+
+    @property
+    def _lead(self) -> int:
+        """How many frames of its first chunk a choice leaves out: tasks end where chunks do."""
+        return 0 if self.take is None or self._step > 1 else self.take.start % self._rows
 
     def outputs(self) -> dict[str, Output]:
         """All arrays of the result."""
@@ -61,7 +79,7 @@ def run_task(plan: Plan, number: int) -> Partial:
     start, stop = plan.task(number)
     states = {n: r.start(plan.frames, start, stop - start) for n, r in plan.reductions.items()}
     spare = np.empty((0, plan.frames.pixels))
-    for first, raw in blocks(plan.stack, start, stop):
+    for first, raw in _chosen(plan, start, stop):
         block = raw
         if plan.corrections is not None:
             if len(spare) < len(raw):
@@ -71,6 +89,19 @@ def run_task(plan: Plan, number: int) -> Partial:
         for name, reduction in plan.reductions.items():
             reduction.add(states[name], block, first, first - start)
     return states
+
+
+def _chosen(plan: Plan, start: int, stop: int) -> Iterator[tuple[int, Array]]:
+    """As ``blocks``, counted in the frames that the plan takes."""
+    take = plan.take
+    if take is None:
+        yield from blocks(plan.stack, start, stop)
+        return
+    for at, raw in blocks(plan.stack, take[start], take[stop - 1] + 1):
+        first = -(-(at - take.start) // take.step)
+        skipped = take.start + first * take.step - at
+        if len(some := raw[skipped :: take.step]):
+            yield first, np.ascontiguousarray(some)
 
 
 def join(plan: Plan, left: Partial, right: Partial) -> Partial:

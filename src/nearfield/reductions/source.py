@@ -1,0 +1,63 @@
+"""What ``nearfield.reduce`` is given: a dataset of a catalogue, a PID, a path, an open array."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import h5py
+
+from nearfield.datasets import Dataset
+from nearfield.errors import UsageError
+from nearfield.reductions.index import open_stack
+from nearfield.reductions.naming import opened_as
+from nearfield.reductions.stack import Stack
+
+_ENDINGS = (".h5", ".hdf5", ".hdf", ".nxs", ".nx5", ".nexus", ".cxi", ".he5")
+_STARTS = ("/", "./", "../", "~")
+
+Local = Callable[[Dataset | str], tuple[str, dict[str, str]]]
+"""From a dataset or PID to its root file here, and what a result says of it."""
+
+
+def stack_of(source: Any, array: str | None, local: Local) -> tuple[Stack, dict[str, str]]:
+    """The frames, and attributes that tell which dataset they are of.
+
+    Raises:
+        UsageError: it is none of these things, or the file has no such array.
+        DataFileError: the file cannot be read, or is not on this machine.
+    """
+    about: dict[str, str] = {}
+    if isinstance(source, h5py.Dataset):
+        return open_stack(*_open_array(source, array)), about
+    if isinstance(source, Dataset) or (isinstance(source, str) and not is_path(source)):
+        path, about = local(source)
+    elif isinstance(source, str | os.PathLike):
+        path = os.path.expanduser(os.fsdecode(source))  # noqa: PTH111
+    else:
+        raise UsageError(
+            f"{type(source).__name__} is nothing with frames",
+            hint="give a dataset, a PID, the path of a file or an open h5py.Dataset",
+        )
+    return open_stack(path, array), about
+
+
+def is_path(text: str) -> bool:
+    """Is it a file's path, and no PID? Both may have slashes."""
+    looks = text.startswith(_STARTS) or text.lower().endswith(_ENDINGS)
+    return looks or os.path.isfile(text)  # noqa: PTH113
+
+
+def _open_array(source: Any, array: str | None) -> tuple[str, str]:
+    if array is not None:
+        raise UsageError("array= goes with a file, and this is an array already")
+    if not source:
+        raise UsageError("the file of this h5py.Dataset is closed", hint="give its path")
+    path, name = opened_as(source)
+    if not name or not os.path.isfile(path):  # noqa: PTH113
+        raise UsageError(
+            f"the array {name!r} of {path!r} is not in a file of this machine",
+            hint="a file in memory, or over the network, has to be saved first",
+        )
+    return path, name
