@@ -103,6 +103,24 @@ def test_regions_and_weights_as_numpy(dtype: str) -> None:
         np.testing.assert_allclose(column, summed(seen * weights), rtol=1e-12)
 
 
+@pytest.mark.parametrize("dtype", TYPES[:6])
+@pytest.mark.parametrize("shape", [(3, 5), (4, 4), (5, 13), (300, 301)])
+def test_runs_of_any_length_at_any_place_are_exact(dtype: str, shape: tuple[int, int]) -> None:
+    """Runs shorter than a vector, longer than 32 bits hold, at both ends of a frame."""
+    rng, limits, pixels = np.random.default_rng(1), np.iinfo(dtype), shape[0] * shape[1]
+    data = np.full((3, *shape), limits.max, dtype)
+    data[1] = limits.min
+    data[2] = rng.integers(limits.min, limits.max, shape, dtype=dtype, endpoint=True)
+    ends = rng.integers(0, pixels + 1, (60, 2))
+    ends[:3] = (0, 1), (pixels - 1, pixels), (0, pixels)
+    flat = np.arange(pixels)
+    masks = {str(n): ((flat >= a) & (flat < b)).reshape(shape) for n, (a, b) in enumerate(ends)}
+    masks |= {f"scattered {n}": rng.random(shape) < n / 10 for n in range(10)}
+    found = reduced(Regions.of_masks(masks, shape), data, task=3)
+    for column, mask in zip(found.T, masks.values(), strict=True):
+        assert column.tolist() == [sum(frame[mask].tolist()) for frame in data]
+
+
 def test_a_variance_loses_nothing_beside_a_large_offset() -> None:
     data = np.full((1000, 1, 2), 1e9)
     data[::2] += 1

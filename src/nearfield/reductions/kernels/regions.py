@@ -15,25 +15,23 @@ import numpy as np
 from nearfield.errors import UsageError
 from nearfield.reductions.decode._libraries import jit
 from nearfield.reductions.kernels._protocol import Array, Frames, Output, State
+from nearfield.reductions.kernels._vectors import LANES, run_sum
 from nearfield.reductions.kernels.sums import of_halves, sum_dtype
 
 _RUN = 1 << 15
-"""The longest run: the sum of so many 16-bit values fits 32 bits, twice as many lanes."""
+"""The longest run: the sum of so many 16-bit values fits 32 bits."""
 
 
 @jit()
-def _runs_narrow(block, at, runs, of, out):  # type: ignore[no-untyped-def]
-    """Sums of 8- and 16-bit integers: mask ``m`` has the runs ``of[m]:of[m+1]``."""
+def _runs_vectors(block, at, runs, of, out):  # type: ignore[no-untyped-def]
+    """Sums of integers of up to 32 bits: mask ``m`` has the runs ``of[m]:of[m+1]``."""
     for k in range(block.shape[0]):
         frame = block[k]
         for m in range(of.size - 1):
-            total = out[at + k, m]
+            total = np.int64(0)
             for r in range(of[m], of[m + 1]):
-                part = np.int32(0)
-                for i in range(runs[r, 0], runs[r, 1]):
-                    part = np.int32(part + np.int32(frame[i]))
-                total += part
-            out[at + k, m] = total
+                total += run_sum(frame, runs[r, 0], runs[r, 1])
+            out[at + k, m] += total
 
 
 @jit()
@@ -136,8 +134,8 @@ class Regions:
         if len(state) == 2:
             add = _runs_valid if block.dtype.kind == "f" else _runs_halves
             add(block, at, self.runs, self.of, *state)
-        elif block.dtype.itemsize <= 2:
-            _runs_narrow(block, at, self.runs, self.of, state[0])
+        elif block.dtype.kind in "iu" and block.shape[1] >= LANES:
+            _runs_vectors(block, at, self.runs, self.of, state[0])
         else:
             _runs_wide(block, at, self.runs, self.of, state[0])
 
