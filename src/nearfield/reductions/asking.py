@@ -34,16 +34,18 @@ def reduce_stack(
     bins: Any = None,
     workers: int | None = None,
     about: Mapping[str, str] | None = None,
+    names: Names | None = None,
     **asked: Any,
 ) -> xr.Dataset:
     """The result of :func:`nearfield.reduce` over a stack; raises as that does.
 
     Args:
+        names: Of its axes; those that the file has without it.
         about: Further attributes of the result: the dataset's PID, say.
     """
     told = {**asked, "by": by, "bins": bins}
     take = taken(frames, stack)
-    names = _free(names_of(stack))
+    names = _free(names or names_of(stack))
     if isinstance(by, str):
         names, by = _by_name(by, names, stack)
     asked["monitor"] = _of_taken("monitor", asked.get("monitor"), take, stack)

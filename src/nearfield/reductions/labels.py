@@ -167,8 +167,3 @@ def _mesh(
         return found
     dims = tuple(found.dims[n] for n in where)
     return Labels(found.name, found.dims, {**found.coords, name: (dims, *held)})
-
-
-def stack_dims(stack: Stack, dims: tuple[str, ...]) -> dict[str, Any]:
-    """From the plain names that a reduction's result has to ``dims`` of its dataset."""
-    return dict(zip(plain_dims(stack.outer, stack.frame_shape), dims, strict=True))

@@ -8,6 +8,7 @@ from typing import Any
 import xarray as xr
 from xarray.core import indexing
 
+from nearfield.reductions import accessor  # noqa: F401 - registers itself
 from nearfield.reductions.index import open_stack
 from nearfield.reductions.labels import labels_of
 from nearfield.reductions.lazy_frames import FramesArray, preferred
