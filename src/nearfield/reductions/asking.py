@@ -17,7 +17,7 @@ from nearfield.reductions.kernels.grouped import Groups
 from nearfield.reductions.kinds import KINDS, reductions_of
 from nearfield.reductions.lazy import Result, as_dataset
 from nearfield.reductions.naming import FRAME, Names, default_names, names_of
-from nearfield.reductions.plan import Plan
+from nearfield.reductions.plan import Plan, block_dtype
 from nearfield.reductions.provenance import provenance
 from nearfield.reductions.stack import Stack
 
@@ -115,7 +115,7 @@ def frames_of(
     return Frames(
         len(take),
         stack.frame_shape,
-        stack.dtype if like is None else like.dtype,
+        block_dtype(stack.dtype) if like is None else like.dtype,
         names.pixels,
         names.frame,
         {n: v[take.start : take.stop : take.step] for n, (_, v, _) in names.of_frames().items()},

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nearfield.errors import UsageError
 from nearfield.reductions.kernels._protocol import Array, Frames, Output, Reduction, State
 from nearfield.reductions.kernels.corrections import Corrections
 from nearfield.reductions.reading import blocks
@@ -74,12 +75,27 @@ class Plan:
         }
 
 
+def block_dtype(dtype: np.dtype[np.generic]) -> np.dtype[np.generic]:
+    """The type in which kernels get frames of ``dtype``: half floats as float32, truth as uint8.
+
+    Raises:
+        UsageError: no kernel takes such values (complex ones, floats of more than 64 bits).
+    """
+    if dtype.kind not in "uifb" or dtype.itemsize > 8:
+        raise UsageError(
+            f"the frames hold {dtype}: only integers and floats of up to 64 bits are reduced"
+        )
+    return np.dtype({"bool": "u1", "float16": "f4"}.get(dtype.name, dtype))
+
+
 def run_task(plan: Plan, number: int) -> Partial:
     """One task, in this thread. Raises DataFileError, with file and frame."""
     start, stop = plan.task(number)
     states = {n: r.start(plan.frames, start, stop - start) for n, r in plan.reductions.items()}
     spare = np.empty((0, plan.frames.pixels))
-    for first, raw in _chosen(plan, start, stop):
+    taken = block_dtype(plan.stack.dtype)
+    for first, stored in _chosen(plan, start, stop):
+        raw: Array = np.asarray(stored, taken)
         block = raw
         if plan.corrections is not None:
             if len(spare) < len(raw):
@@ -105,11 +121,13 @@ def _chosen(plan: Plan, start: int, stop: int) -> Iterator[tuple[int, Array]]:
 
 
 def join(plan: Plan, left: Partial, right: Partial) -> Partial:
-    return {name: r.join(left[name], right[name]) for name, r in plan.reductions.items()}
+    with np.errstate(all="ignore"):  # infinities in the data are no news
+        return {name: r.join(left[name], right[name]) for name, r in plan.reductions.items()}
 
 
 def finish(plan: Plan, whole: Partial) -> dict[str, Array]:
     found: dict[str, Array] = {}
-    for name, reduction in plan.reductions.items():
-        found.update(reduction.finish(name, plan.frames, whole[name]))
+    with np.errstate(all="ignore"):
+        for name, reduction in plan.reductions.items():
+            found.update(reduction.finish(name, plan.frames, whole[name]))
     return found

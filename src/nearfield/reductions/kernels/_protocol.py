@@ -26,8 +26,8 @@ State = tuple[Array, ...]
 class Frames:
     """What a reduction is told of the stack: the frames that it will be given.
 
-    ``dtype`` is that of the blocks: the stack's own where nothing corrects them, else ``float64``
-    with NaN for a pixel without a value.
+    ``dtype`` is that of the blocks: the stack's own (``plan.block_dtype``) where nothing corrects
+    them, else ``float64`` with NaN for a pixel without a value.
     """
 
     count: int

@@ -67,8 +67,9 @@ class Groups:
 class Grouped:
     """A reduction for each group of frames; a group without frames gives NaN, or 0 for a sum.
 
-    A partial begins with the numbers of its groups, rising; the arrays of each group follow. Only
-    groups that occur among a task's frames are in its partial.
+    A partial begins with its groups, ``(2, groups)``: their numbers, rising, and how many arrays
+    each has (a joined partial may have fewer than a fresh one); the arrays of each group follow.
+    Only groups that occur among a task's frames are in its partial.
     """
 
     each: Reduction
@@ -104,8 +105,7 @@ class Grouped:
     def start(self, frames: Frames, first: int, count: int) -> State:
         held = np.unique(self.groups.label[first : first + count])
         held = held[held >= 0]
-        parts = [self.each.start(frames, first, count) for _ in held]
-        return (held, *(array for part in parts for array in part))
+        return _state({int(number): self.each.start(frames, first, count) for number in held})
 
     def add(self, state: State, block: Array, first: int, at: int) -> None:
         label = self.groups.label[first : first + len(block)]
@@ -119,8 +119,7 @@ class Grouped:
         mine, others = dict(self._parts(left)), dict(self._parts(right))
         for number, part in others.items():
             mine[number] = self.each.join(mine[number], part) if number in mine else part
-        held = sorted(mine)
-        return (np.array(held, "i8"), *(array for number in held for array in mine[number]))
+        return _state(dict(sorted(mine.items())))
 
     def finish(self, name: str, frames: Frames, state: State) -> Mapping[str, Array]:
         parts = dict(self._parts(state))
@@ -136,6 +135,8 @@ class Grouped:
             for label, array in part.items():
                 found.setdefault(label, []).append(array)
         told = self.outputs(name, frames)
+        if not found:  # no frame has a value to be grouped by
+            return {label: np.empty(one.shape, one.dtype) for label, one in told.items()}
         return {label: np.stack(each).astype(told[label].dtype) for label, each in found.items()}
 
     @property
@@ -151,8 +152,14 @@ class Grouped:
         return np.result_type(told.dtype, np.float32)
 
     def _parts(self, state: State) -> list[tuple[int, State]]:
-        held, *arrays = state
-        if not len(held):
-            return []
-        each = len(arrays) // len(held)
-        return [(int(n), tuple(arrays[i * each : (i + 1) * each])) for i, n in enumerate(held)]
+        (numbers, sizes), *arrays = state
+        ends = np.cumsum(sizes)
+        return [
+            (int(number), tuple(arrays[end - size : end]))
+            for number, size, end in zip(numbers, sizes, ends, strict=True)
+        ]
+
+
+def _state(parts: Mapping[int, State]) -> State:
+    held = np.array([list(parts), [len(part) for part in parts.values()]], "i8")
+    return (held.reshape(2, -1), *(array for part in parts.values() for array in part))

@@ -73,7 +73,10 @@ class Histogram:
     @property
     def _even(self) -> bool:
         width = np.diff(self.edges)
-        return bool(np.allclose(width, width[0], rtol=1e-9, atol=0))
+        # Where the edges are so far apart or so close that this is no number, they are looked at.
+        with np.errstate(over="ignore", divide="ignore"):
+            scale = len(width) / (self.edges[-1] - self.edges[0])
+        return bool(np.isfinite(scale) and scale > 0 and np.allclose(width, width[0], 1e-9, 0))
 
     def join(self, left: State, right: State) -> State:
         np.add(left[0], right[0], out=left[0])

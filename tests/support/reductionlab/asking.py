@@ -1,0 +1,95 @@
+"""Random reductions: what one may ask ``nearfield.reduce`` for, of frames of some shape."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+Shape = tuple[int, ...]
+
+
+@st.composite
+def boxes(draw: st.DrawFn, shape: Shape) -> tuple[slice, ...]:
+    """A slice for some or all axes: at the edges and over them, from the end, in steps."""
+    found = []
+    for length in shape[: draw(st.integers(1, len(shape)))]:
+        bound = st.none() | st.integers(-length - 2, length + 2)
+        one = slice(draw(bound), draw(bound), draw(st.none() | st.integers(1, 3)))
+        found.append(one if range(length)[one] else slice(length - 1, length + 3))
+    return tuple(found)
+
+
+@st.composite
+def edges(draw: st.DrawFn) -> np.ndarray:
+    if draw(st.booleans()):
+        if draw(st.integers(0, 9)) == 0:  # a width that is no finite number, nor its inverse
+            return np.array(draw(st.sampled_from([[-1e308, -5e307, 0, 5e307, 1e308], [0, 5e-324]])))
+        low = draw(st.integers(-50, 50))
+        return np.linspace(
+            low, low + draw(st.sampled_from([0.7, 3, 50, 1e6])), draw(st.integers(2, 40))
+        )
+    numbers = st.integers(-40, 120) | st.floats(-1e6, 1e6) | st.sampled_from([-(2.0**63), 2.0**64])
+    return np.unique(np.array(draw(st.lists(numbers, min_size=2, max_size=9, unique=True)), "f8"))
+
+
+@st.composite
+def masks(draw: st.DrawFn, shape: Shape) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    weighted = draw(st.booleans())
+    found = {}
+    for number in range(draw(st.integers(1, 3))):
+        there = rng.random(shape) < draw(st.sampled_from([0.0, 0.1, 0.5, 1.0]))
+        found[f"m{number}"] = there * rng.normal(1, 2, shape) if weighted else there
+    return found
+
+
+@st.composite
+def corrections(draw: st.DrawFn, count: int, shape: Shape) -> dict[str, Any]:
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    flat = np.where(rng.random(shape) < 0.1, 0, rng.random(shape) + 0.5)
+    monitor = np.where(rng.random(count) < 0.1, 0, rng.random(count) + 1)
+    all_of_them = {
+        "dark": rng.normal(2, 1, shape),
+        "flat": flat,
+        "bad": rng.random(shape) < 0.2,
+        "saturation": draw(st.sampled_from([1, 60, 100.5, 65535, 2.0**63, -5])),
+        "monitor": monitor,
+    }
+    chosen = draw(st.sets(st.sampled_from(sorted(all_of_them))))
+    return {name: all_of_them[name] for name in sorted(chosen)}
+
+
+@st.composite
+def groups(draw: st.DrawFn, count: int) -> dict[str, Any]:
+    values = st.sampled_from([0.0, 1.0, 2.5, 7.0, -3.0, np.nan])
+    found: dict[str, Any] = {"by": np.array(draw(st.lists(values, min_size=count, max_size=count)))}
+    if draw(st.booleans()):
+        found["bins"] = draw(st.sampled_from([[0, 1, 3], [-3, 0, 7], [50, 60], [-9, 1, 2.5, 7, 8]]))
+    return found
+
+
+@st.composite
+def asks(draw: st.DrawFn, count: int, shape: Shape) -> dict[str, Any]:
+    """Keywords of ``nearfield.reduce`` for ``count`` frames of ``shape``."""
+    true = st.just(True)
+    spread = true | st.fixed_dictionaries({"ddof": st.integers(0, 2)})
+    kinds: dict[str, st.SearchStrategy[Any]] = {
+        "sum": true,
+        "mean": true,
+        "var": spread,
+        "std": spread,
+        "min": true,
+        "max": true,
+        "histogram": edges(),
+        "roi": st.dictionaries(st.sampled_from("abc"), boxes(shape), min_size=1),
+        "masks": masks(shape),
+    }
+    chosen = draw(st.sets(st.sampled_from(sorted(kinds)), min_size=1))
+    found = {name: draw(kinds[name]) for name in sorted(chosen)}
+    if draw(st.booleans()):
+        found |= draw(corrections(count, shape))
+    if draw(st.integers(0, 2)) == 0:
+        found |= draw(groups(count))
+    return found

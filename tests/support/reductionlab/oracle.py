@@ -1,0 +1,221 @@
+"""What a reduction of an array is, written as one would explain it: by numpy, one frame or pixel
+after the other. Integers are Python's own, without a largest one.
+
+Every result comes with how far off a right answer may be: 0 for integers, and for floats the bound
+of rounding in a sum of that many values.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray
+EPS = 2.0**-52
+
+
+@dataclass(frozen=True)
+class Right:
+    """``value`` is of Python's integers (exact), or float64 with ``off`` for the error allowed."""
+
+    value: Array
+    off: Array | float = 0.0
+
+    def check(self, found: Array, what: str) -> None:
+        assert found.shape == self.value.shape, (what, found.shape, self.value.shape)
+        if self.value.dtype == object:
+            assert found.dtype.kind in "iu", (what, found.dtype)
+            assert (found.astype(object) == self.value).all(), (what, found, self.value)
+            return
+        found = found.astype("f8")
+        same = (found == self.value) | (np.isnan(found) & np.isnan(self.value))
+        with np.errstate(invalid="ignore"):
+            near = np.isfinite(self.value) & (np.abs(found - self.value) <= self.off)
+        assert (same | near).all(), (what, found, self.value)
+
+
+def corrected(data: Array, asked: Mapping[str, Any]) -> Array:
+    """``(raw - dark) / flat / monitor`` as float64, NaN for no value; or the data."""
+    if all(asked.get(n) is None for n in ("dark", "flat", "bad", "saturation", "monitor")):
+        return data
+    made = data.astype("f8")
+    with np.errstate(all="ignore"):
+        if asked.get("saturation") is not None:
+            made[made >= asked["saturation"]] = np.nan
+        if asked.get("dark") is not None:
+            made -= asked["dark"]
+        if asked.get("flat") is not None:
+            made /= np.where(asked["flat"] == 0, np.nan, asked["flat"])
+        if asked.get("bad") is not None:
+            made[:, np.asarray(asked["bad"]) != 0] = np.nan
+        if asked.get("monitor") is not None:
+            monitor = np.where(asked["monitor"] == 0, np.nan, asked["monitor"])
+            made /= monitor.reshape(-1, *(1,) * (made.ndim - 1))
+    return made
+
+
+def _total(values: Array) -> Right:
+    """Sum over the first axis."""
+    if values.dtype.kind in "iub":
+        return Right(values.astype(object).sum(0, initial=0) + np.zeros(values.shape[1:], object))
+    wide = values.astype("f8")
+    there = ~np.isnan(wide)
+    with np.errstate(all="ignore"):
+        made = np.where(there, wide, 0).sum(0)
+        off = len(wide) * EPS * np.abs(np.where(there, wide, 0)).sum(0)
+    return Right(np.where(there.any(0), made, np.nan), off)
+
+
+def _mean(values: Array) -> Right:
+    total = _total(values)
+    if values.dtype.kind in "iub":
+        flat = [float(Fraction(int(v), len(values))) for v in total.value.ravel()]
+        made = np.array(flat).reshape(values.shape[1:])
+        return Right(made, 2 * EPS * np.abs(made))
+    with np.errstate(all="ignore"):
+        made = total.value / (~np.isnan(values)).sum(0)
+        return Right(made, total.off + 2 * EPS * np.abs(made))
+
+
+def _var(values: Array, ddof: int) -> Right:
+    """By two passes."""
+    wide = values.astype("f8")
+    there = ~np.isnan(wide)
+    number = there.sum(0)
+    with np.errstate(all="ignore"):
+        mean = np.where(there, wide, 0).sum(0) / number
+        away = np.where(there, wide - mean, 0)
+        spread = (away**2).sum(0)
+        made = np.where(number > ddof, spread / (number - ddof), np.nan)
+        most = np.where(there, np.abs(wide), 0).max(0)
+        rounded = len(wide) * EPS * most
+        off = 8 * len(wide) * EPS * spread + 8 * rounded * np.sqrt(len(wide) * spread)
+        off += 8 * len(wide) * rounded**2
+        return Right(made, off / np.maximum(number - ddof, 1))
+
+
+def _std(values: Array, ddof: int) -> Right:
+    var = _var(values, ddof)
+    with np.errstate(all="ignore"):
+        high, low = np.sqrt(var.value + var.off), np.sqrt(np.maximum(var.value - var.off, 0))
+        return Right(np.sqrt(var.value), high - low + 4 * EPS * high)
+
+
+def _extreme(values: Array, greatest: bool) -> Right:
+    if values.dtype.kind in "iub":
+        whole = values.astype(object) + 0
+        return Right(np.asarray(whole.max(0) if greatest else whole.min(0), object))
+    there = ~np.isnan(values)
+    none = -np.inf if greatest else np.inf
+    made = np.where(there, values.astype("f8"), none)
+    made = made.max(0) if greatest else made.min(0)
+    return Right(np.where(there.any(0), made, np.nan))
+
+
+def _histogram(values: Array, edges: Array) -> Right:
+    wide = values.astype("f8")
+    counts = []
+    for number, (low, high) in enumerate(itertools.pairwise(edges)):
+        last = number == len(edges) - 2
+        counts.append(int(((wide >= low) & ((wide <= high) if last else (wide < high))).sum()))
+    return Right(np.array(counts, object))
+
+
+def _over(asked: Mapping[str, Any]) -> dict[str, Callable[[Array], Right]]:
+    """Reductions over the frames that were asked for."""
+
+    def ddof(name: str) -> int:
+        return 0 if asked[name] is True else int(asked[name]["ddof"])
+
+    known: dict[str, Callable[[Array], Right]] = {
+        "sum": _total,
+        "mean": _mean,
+        "var": lambda v: _var(v, ddof("var")),
+        "std": lambda v: _std(v, ddof("std")),
+        "min": lambda v: _extreme(v, False),
+        "max": lambda v: _extreme(v, True),
+        "histogram": lambda v: _histogram(v, np.asarray(asked["histogram"], "f8")),
+    }
+    return {name: made for name, made in known.items() if asked.get(name) is not None}
+
+
+def _masked(values: Array, mask: Array) -> Right:
+    """Per frame the sum over a mask: of the data's kind if binary, else with weights."""
+    inside = np.moveaxis(values[:, mask != 0], 1, 0)
+    return _total(inside)
+
+
+def _weighted(values: Array, mask: Array) -> Right:
+    inside = values[:, mask != 0].astype("f8") * mask[mask != 0].astype("f8")
+    return _total(np.moveaxis(inside, 1, 0))
+
+
+def _series(values: Array, asked: Mapping[str, Any]) -> dict[str, Right]:
+    found = {}
+    if (boxes := asked.get("roi")) is not None:
+        each = []
+        for box in boxes.values():
+            mask = np.zeros(values.shape[1:], bool)
+            mask[box] = True
+            each.append(_masked(values, mask))
+        found["roi"] = _beside(each)
+    if (masks := asked.get("masks")) is not None:
+        binary = all(np.isin(mask, (0, 1)).all() for mask in masks.values())
+        one = _masked if binary else _weighted
+        found["masks"] = _beside([one(values, mask) for mask in masks.values()])
+    return found
+
+
+def _beside(each: list[Right]) -> Right:
+    off = [np.broadcast_to(np.asarray(one.off, "f8"), one.value.shape) for one in each]
+    return Right(np.stack([one.value for one in each], -1), np.stack(off, -1))
+
+
+def labels(by: Any, bins: Any) -> tuple[int, Array]:
+    """How many groups there are, and the group of each frame (-1: none)."""
+    values = np.asarray(by, "f8")
+    label = np.full(len(values), -1)
+    if bins is None:
+        each = sorted({float(v) for v in values if not np.isnan(v)})
+        for number, value in enumerate(each):
+            label[values == value] = number
+        return len(each), label
+    for number, (low, high) in enumerate(itertools.pairwise(bins)):
+        last = number == len(bins) - 2
+        label[(values >= low) & ((values <= high) if last else (values < high))] = number
+    return len(bins) - 1, label
+
+
+def right(data: Array, asked: Mapping[str, Any]) -> dict[str, Right]:
+    """The answer to ``reduce_stack(stack of data, **asked)``."""
+    values = corrected(data.astype("f4") if data.dtype == np.dtype("f2") else data, asked)
+    found = _series(values, asked)
+    if asked.get("by") is None:
+        return found | {name: over(values) for name, over in _over(asked).items()}
+    count, label = labels(asked["by"], asked.get("bins"))
+    for name, over in _over(asked).items():
+        groups = [over(values[label == n]) if (label == n).any() else None for n in range(count)]
+        found[name] = _stacked(groups, over(values), name)
+    return found
+
+
+def _stacked(groups: list[Right | None], like: Right, name: str) -> Right:
+    """Groups as one array; one without frames is 0 where that is its sum or count, else NaN."""
+    shape = like.value.shape
+    whole = like.value.dtype == object
+    if whole and (name in ("sum", "histogram") or None not in groups):
+        zero = np.zeros(shape, object)
+        each = [zero if one is None else one.value for one in groups]
+        return Right(np.array(each, object).reshape(len(groups), *shape))
+    made = np.full((len(groups), *shape), 0.0 if name in ("sum", "histogram") else np.nan)
+    off = np.zeros(made.shape)
+    for number, one in enumerate(groups):
+        if one is not None:
+            made[number] = one.value.astype("f8")
+            off[number] = one.off if not whole else EPS * np.abs(made[number])
+    return Right(made, off)
