@@ -1,58 +1,182 @@
-"""Frames that the index or a decoder refused: read by h5py, under HDF5's lock."""
+"""Frames as h5py reads them, under one lock: for what the index or a decoder does not understand.
+
+Some of its versions give the fill value where a virtual dataset's source is there and cannot be
+opened. Here that is an error, as everywhere.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from threading import Lock
+from typing import Any
 
 import h5py
 import numpy as np
+from h5py import h5d
 
 from nearfield.errors import DataFileError
+from nearfield.reductions.index.files import file_id, unchanged
+from nearfield.reductions.index.places import Kind
+from nearfield.reductions.index.refusing import Absent
+from nearfield.reductions.index.sources import READ_ERRORS, Sources, reason
 from nearfield.reductions.kernels._protocol import Array
-from nearfield.reductions.stack import Shape, Stack
+from nearfield.reductions.open_files import REPLACED
+from nearfield.reductions.stack import FileId, Held, Shape, Stack
+from nearfield.reductions.unreadable import FileChanged, Noted, without
 
-BLOCK = 16 << 20
-"""Bytes that are asked of HDF5 at a time."""
+_LOCK = Lock()
 
 
-def blocks_by_h5py(stack: Stack, start: int, stop: int) -> Iterator[tuple[int, Array]]:
-    """As ``reading.blocks``, of ``stack.held``.
+def blocks(
+    stack: Stack, start: int, stop: int, noted: Noted, block: int, held: int
+) -> Iterator[tuple[int, Array]]:
+    """As ``reading.blocks``, which chooses the sizes.
 
-    Raises:
-        DataFileError: with the file and the frames that cannot be read.
+    Args:
+        block: Frames of a block.
+        held: Frames that may be held, where chunks hold more than a block.
     """
-    import hdf5plugin  # noqa: F401 - its filters are known to HDF5 from here on
+    with suppress(ImportError):
+        import hdf5plugin  # noqa: F401 - brings HDF5 its filters
+    for file in stack.files:
+        if not _as_indexed(file):
+            noted.add(start, stop, file.path, REPLACED)
+            return
+    first = -stack.skipped
+    for one in stack.held:
+        begin, end = max(start, first), min(stop, first + one.frames)
+        if begin < end:
+            yield from _of_one(stack, one, first, (begin, end), noted, block, held)
+        first += one.frames
+    for file in stack.files:
+        if not _as_indexed(file):
+            raise FileChanged(file.path, f"frames {start} to {stop - 1}: {REPLACED}")
 
-    begins = 0
-    wanted = max(1, BLOCK // max(1, stack.frame_bytes))
-    for held in stack.held:
-        ends = begins + held.frames
-        at, end = max(start, begins), min(stop, ends)
-        if at < end:
+
+def _as_indexed(file: FileId) -> bool:
+    try:
+        return unchanged(file_id(file.path), file)
+    except OSError:
+        return False
+
+
+def _of_one(
+    stack: Stack,
+    one: Held,
+    first: int,
+    frames: tuple[int, int],
+    noted: Noted,
+    block: int,
+    held: int,
+) -> Iterator[tuple[int, Array]]:
+    """One dataset's frames ``frames`` of the stack; its first one is ``first`` there."""
+    start, stop = frames
+    with ExitStack() as closing:
+        try:
+            with _LOCK:
+                sources = closing.enter_context(_Locked())
+                dataset = _dataset(sources, one)
+        except (*READ_ERRORS, Absent, DataFileError) as error:
+            noted.add(start, stop, one.path, f"it cannot be opened: {reason(error)}")
+            return
+        cut = dataset.ndim - len(stack.frame_shape)
+        outer: Shape = dataset.shape[:cut]
+        bad = _broken(sources, dataset, one.path, outer, start - first, stop - first)
+        holes = [(low + first, high + first, path, words) for low, high, path, words in bad]
+        for hole in holes:
+            noted.add(*hole)
+        corner = stack.corner or (0,) * len(stack.frame_shape)
+        box = tuple(slice(c, c + n) for c, n in zip(corner, stack.frame_shape, strict=True))
+
+        def read(frame: int, out: Array) -> None:
+            _read(dataset, outer, box, frame - first, out)
+
+        chunk = dataset.chunks[cut - 1] if dataset.chunks and cut else 1
+        size = min(max(block // chunk * chunk, chunk), max(block, held))
+        window = np.empty((min(size, stop - start), *stack.frame_shape), stack.dtype)
+        for low, high in without(start, stop, ((a, b) for a, b, *_ in holes)):
+            at = low
+            while at < high:
+                end = min(high, at + size)
+                if end < high and (end - first) // chunk * chunk > at - first:
+                    end = first + (end - first) // chunk * chunk
+                yield from _window(read, at, window[: end - at], noted, one.path, block)
+                at = end
+
+
+class _Locked(Sources):
+    """Closes its files under the lock."""
+
+    def __exit__(self, *arguments: object) -> None:
+        with _LOCK:
+            super().__exit__(*arguments)
+
+
+def _dataset(sources: Sources, one: Held) -> h5py.Dataset:
+    opened = sources.open(one.path, named=True)
+    return h5py.Dataset(h5d.open(opened.id, one.name.encode("utf-8", "surrogateescape")))
+
+
+def _window(
+    read: Callable[[int, Array], None], at: int, window: Array, noted: Noted, path: str, block: int
+) -> Iterator[tuple[int, Array]]:
+    holes = []
+    try:
+        read(at, window)
+    except READ_ERRORS:
+        for i in range(len(window)):  # which of them?
             try:
-                with h5py.File(held.path, "r", locking=False) as file:
-                    dataset = file[held.name]
-                    outer = dataset.shape[: dataset.ndim - len(stack.frame_shape)]
-                    while at < end:
-                        n = _run(outer, at - begins, min(wanted, end - at))
-                        found = _frames(dataset, outer, at - begins, n)
-                        yield at, np.ascontiguousarray(found, stack.dtype).reshape(n, -1)
-                        at += n
-            except (OSError, RuntimeError, KeyError) as error:
-                raise DataFileError(
-                    held.path, f"{held.name}: frame {at} or one soon after: {error}"
-                ) from error
-        begins = ends
+                read(at + i, window[i : i + 1])
+            except READ_ERRORS as error:
+                noted.add(at + i, at + i + 1, path, reason(error))
+                holes.append((i, i + 1))
+    flat = window.reshape(len(window), -1)
+    for low, high in without(0, len(window), holes):
+        for i in range(low, high, block):
+            yield at + i, flat[i : min(i + block, high)]
 
 
-def _run(outer: Shape, at: int, most: int) -> int:
-    """How many frames from ``at`` lie along the last axis that counts frames."""
-    return min(most, outer[-1] - at % outer[-1]) if outer else 1
+def _read(dataset: Any, outer: Shape, box: tuple[slice, ...], frame: int, out: Array) -> None:
+    """The dataset's frames from ``frame`` on: runs along the last axis that counts them."""
+    done = 0
+    while done < len(out):
+        key: tuple[Any, ...] = box
+        n = 1
+        if outer:
+            *prefix, last = (int(i) for i in np.unravel_index(frame + done, outer))
+            n = min(outer[-1] - last, len(out) - done)
+            key = (*prefix, slice(last, last + n), *box)
+        with _LOCK:
+            found = dataset[key]
+        out[done : done + n] = np.asarray(found).reshape(n, *out.shape[1:])
+        done += n
 
 
-def _frames(dataset: h5py.Dataset, outer: Shape, at: int, n: int) -> Array:
-    if not outer:
-        return np.asarray(dataset[()])
-    *before, last = (int(i) for i in np.unravel_index(at, outer))
-    found: Array = dataset[(*before, slice(last, last + n))]
+def _broken(
+    sources: Sources, dataset: Any, path: str, outer: Shape, start: int, stop: int
+) -> list[tuple[int, int, str, str]]:
+    """Of a virtual dataset's frames ``start … stop`` those whose source is there and cannot be
+    opened, with the file and why.
+
+    Some versions of HDF5 give the fill value for them.
+    """
+    found = []
+    with _LOCK:
+        for source in dataset.virtual_sources() if dataset.is_virtual else ():
+            low, high = source.vspace.get_select_bounds()
+            begin, last = (_flat(place[: len(outer)], outer) for place in (low, high))
+            if begin >= stop or last < start or source.file_name == "." or "%" in source.file_name:
+                continue
+            try:
+                sources.find(path, source.file_name, Kind.VIRTUAL)
+            except DataFileError as error:
+                hole = max(begin, start), min(last + 1, stop)
+                found.append((*hole, error.path, f"it cannot be opened: {reason(error)}"))
+            except Absent:  # that is the fill value
+                continue
     return found
+
+
+def _flat(place: Shape, outer: Shape) -> int:
+    return int(np.ravel_multi_index(place, outer)) if outer else 0

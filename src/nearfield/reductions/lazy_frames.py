@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
-from nearfield.reductions.by_h5py import blocks_by_h5py
 from nearfield.reductions.decode import pipeline as decode
 from nearfield.reductions.index import NotUnderstood
 from nearfield.reductions.kernels._protocol import Array
@@ -100,7 +99,7 @@ class FramesArray(BackendArray):
         stack = self.stack
         corner = tuple(int(p.min()) for p in inner)
         box = tuple(int(p.max()) + 1 - low for p, low in zip(inner, corner, strict=True))
-        tiled = stack.refused is None and any(p.stored.offset.shape[1] > 1 for p in stack.parts)
+        tiled = any(p.stored.offset.shape[1] > 1 for p in stack.parts)
         if tiled and box != stack.frame_shape:
             stack = region(stack, corner, box)
             inner = [p - low for p, low in zip(inner, corner, strict=True)]
@@ -116,9 +115,8 @@ class FramesArray(BackendArray):
     def _blocks(self, stack: Stack, frames: NDArray[np.int64]) -> Iterator[tuple[int, Array]]:
         """Blocks with all of ``frames``; two frames of one chunk of the file are read together."""
         near = max((part.stored.chunk[0] for part in stack.parts), default=1)
-        read = blocks if stack.refused is None else blocks_by_h5py
         for run in np.split(frames, np.flatnonzero(np.diff(frames) > near) + 1):
-            yield from read(stack, int(run[0]), int(run[-1]) + 1)
+            yield from blocks(stack, int(run[0]), int(run[-1]) + 1)
 
     def _count(self, frames: int) -> None:
         """Warns, once, where frames are read one by one and many would fit into a chunk."""

@@ -10,8 +10,10 @@ from itertools import pairwise
 import numpy as np
 
 from nearfield.errors import DataFileError
+from nearfield.reductions import by_h5py
 from nearfield.reductions.assembling import Fail, Layer
 from nearfield.reductions.chunks import Chunks
+from nearfield.reductions.decode.pipeline import NotUnderstood
 from nearfield.reductions.kernels._protocol import Array
 from nearfield.reductions.open_files import OpenFiles
 from nearfield.reductions.stack import Part, Stack
@@ -42,15 +44,20 @@ def blocks(
     """
     noted = noted or Noted()
     if stack.refused is not None:
-        raise DataFileError(stack.held[0].path, f"{stack.held[0].name}: {stack.refused}")
+        yield from _by_h5py(stack, start, stop, noted, stack.refused)
+        return
     with OpenFiles(start, stop) as files:
         begins, ends = stack.spans
         used = np.flatnonzero((begins < stop) & (ends > start))
         parts = [stack.parts[i] for i in used.tolist()]
         readers: dict[int, Chunks] = {}
-        for part in parts:
-            if id(part.stored) not in readers:
-                readers[id(part.stored)] = Chunks(part.stored, files)
+        try:
+            for part in parts:
+                if id(part.stored) not in readers:
+                    readers[id(part.stored)] = Chunks(part.stored, files)
+        except NotUnderstood as why:
+            yield from _by_h5py(stack, start, stop, noted, str(why))
+            return
         begins, ends = np.maximum(begins[used], start), np.minimum(ends[used], stop)
         edges = np.unique(np.concatenate(([start, stop], begins, ends))).tolist()
         layers: dict[int, Layer] = {}
@@ -70,6 +77,16 @@ def blocks(
             over = [layers[i] for i in here]
             yield from _assembled(stack, [parts[i] for i in here], over, begin, end, noted)
         files.check()
+
+
+def _by_h5py(
+    stack: Stack, start: int, stop: int, noted: Noted, why: str
+) -> Iterator[tuple[int, Array]]:
+    if not stack.held:
+        raise DataFileError(stack.files[0].path, f"its frames cannot be decoded: {why}")
+    each = max(1, stack.frame_bytes)
+    block, held = max(1, BLOCK // each), max(1, _held() // each)
+    yield from by_h5py.blocks(stack, start, stop, noted, block, held)
 
 
 def _held() -> int:

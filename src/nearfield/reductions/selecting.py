@@ -9,7 +9,7 @@ from nearfield.reductions.stack import Part, Shape, Stack
 
 
 def frames_between(stack: Stack, start: int, stop: int) -> Stack:
-    """The frames ``start … stop`` of a stack that is not refused; they are counted from 0 again.
+    """The frames ``start … stop`` of a stack; they are counted from 0 again.
 
     Raises:
         UsageError: the stack has no such frames.
@@ -33,19 +33,27 @@ def frames_between(stack: Stack, start: int, stop: int) -> Stack:
         shape=(stop - start, *stack.frame_shape),
         outer=(stop - start,),
         parts=tuple(parts),
+        skipped=stack.skipped + start,
         asked=None,
     )
 
 
 def region(stack: Stack, corner: Shape, shape: Shape) -> Stack:
-    """The region at ``corner`` of every frame of a stack that is not refused.
+    """The region at ``corner`` of every frame of a stack.
 
     Where frames are stored in tiles only those that the region touches are read.
     """
     if shape == stack.frame_shape:
         return stack
     parts = tuple(cut for part in stack.parts if (cut := _cut(part, corner, shape)) is not None)
-    return replace(stack, shape=(stack.shape[0], *shape), parts=parts, asked=None)
+    before = stack.corner or (0,) * len(corner)
+    return replace(
+        stack,
+        shape=(stack.shape[0], *shape),
+        parts=parts,
+        corner=tuple(a + b for a, b in zip(before, corner, strict=True)),
+        asked=None,
+    )
 
 
 def _cut(part: Part, corner: Shape, shape: Shape) -> Part | None:

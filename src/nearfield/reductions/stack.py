@@ -171,6 +171,10 @@ class Stack:
     """Why the bytes were not resolved: there are no parts, and h5py has to read ``held``."""
     asked: Asked | None = None
     """For ``index.renewed``, where the files have changed since."""
+    skipped: int = 0
+    """Frames of ``held`` that come before this stack's first one."""
+    corner: Shape = ()
+    """Of this stack's frame in the frame of ``held``; empty where it is all of that."""
 
     @property
     def frame_shape(self) -> Shape:
