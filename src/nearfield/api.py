@@ -168,7 +168,8 @@ def reduce(
 
     Nothing is read before somebody looks at a value; then all that was asked for is computed at
     once. ``result.nearfield.cost`` tells what that will take, ``result.nearfield.compute()`` does
-    it with a bar of progress, ``result.nearfield.cancel()`` ends it from another thread.
+    it with a bar of progress, ``result.nearfield.cancel()`` ends it from another thread,
+    ``result.nearfield.partial()`` gives what there is by now.
 
     Dimensions, coordinates and units are those that the file's NXdata names, else ``frame``,
     ``y``, ``x``. NaN is no value, and left out. Sums of integers are exact.
@@ -208,6 +209,7 @@ def reduce(
         DatasetNotFoundError: there is no dataset with that PID.
         DataFileError: a file cannot be read, is on tape, or on no storage of this machine; names
             file and frame. Also when a value is looked at.
+        ReductionCancelledError: when a value is looked at, and somebody cancels that.
         BlockedError: a package is missing.
     """
     try:

@@ -18,6 +18,7 @@
     │   ├── SourceLoginError                 no token, or one that has expired: log in again
     │   └── SourceStatusError                a source's refusal, with its HTTP status
     ├── DataFileError                        a file that cannot be read, with its path
+    ├── ReductionCancelledError              somebody ended it before it was done
     ├── SchedulerError
     │   ├── SubmitError                      sbatch's own words
     │   │   └── ImageRefusedError            not signed as the site requires
@@ -189,6 +190,10 @@ class DataFileError(NearfieldError):
     def __init__(self, path: str, reason: str, *, hint: str | None = None) -> None:
         super().__init__(f"{path!r}: {reason}", hint=hint)
         self.path, self.reason = path, reason
+
+
+class ReductionCancelledError(NearfieldError):
+    """A reduction that was cancelled before it was done; nothing of it is kept."""
 
 
 class SchedulerError(NearfieldError):

@@ -10,7 +10,10 @@ import numpy as np
 import xarray as xr
 
 from nearfield.errors import UnknownNameError, UsageError
-from nearfield.reductions import threads
+from nearfield.reductions import (
+    result_accessor,  # noqa: F401 - a result's ``.nearfield`` is there from here on
+    threads,
+)
 from nearfield.reductions.kernels._protocol import Frames
 from nearfield.reductions.kernels.corrections import Corrections
 from nearfield.reductions.kernels.grouped import Groups
@@ -47,7 +50,7 @@ def reduce_stack(
     take = taken(frames, stack)
     names = _free(names or names_of(stack))
     if isinstance(by, str):
-        names, by = _by_name(by, names, stack)
+        names, by = _by_name(by, names)
     asked["monitor"] = _of_taken("monitor", asked.get("monitor"), take, stack)
     corrections = Corrections.of(
         len(take),
@@ -161,13 +164,8 @@ def _of_taken(what: str, values: Any, take: range, stack: Stack) -> Any:
     return given[take.start : take.stop : take.step]
 
 
-def _by_name(by: str, names: Names, stack: Stack) -> tuple[Names, xr.DataArray]:
+def _by_name(by: str, names: Names) -> tuple[Names, xr.DataArray]:
     """The coordinate of that name; the frames get a dimension apart from it."""
-    if by in names.too_short:
-        raise UsageError(
-            f"by: {by!r} has {names.too_short[by]} values, the stack {stack.shape[0]} frames",
-            hint="is its file still being written? give the values yourself: by={name: values}",
-        )
     found = names.of_frames()
     if by not in found:
         raise UnknownNameError("coordinate of the frames", by, found)
@@ -198,5 +196,4 @@ def _free(names: Names) -> Names:
         tuple(new.get(name, name) for name in names.pixels),
         new.get(names.frame, names.frame),
         coordinates,
-        names.too_short,
     )

@@ -7,6 +7,7 @@ alone: neighbours are joined in pairs, the pairs in pairs, and so on.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -42,6 +43,12 @@ class Joiner(Generic[T]):
             result = self._join(self._waiting.pop()[1], result)
             level += 1
         self._waiting.append((level, result))
+
+    def copy(self) -> Joiner[T]:
+        """Of what was added until now, to be joined apart from it."""
+        found = Joiner(self._join)
+        found._waiting = deepcopy(self._waiting)
+        return found
 
     def whole(self) -> T:
         """All of them joined. Raises IndexError where none was added."""

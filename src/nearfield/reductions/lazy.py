@@ -16,13 +16,17 @@ import xarray as xr
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
+from nearfield.errors import ReductionCancelledError
 from nearfield.reductions.index import renewed
 from nearfield.reductions.kernels._protocol import Array, Output
 from nearfield.reductions.naming import Coordinate
-from nearfield.reductions.plan import Plan
+from nearfield.reductions.plan import Plan, finish
 from nearfield.reductions.provenance import of_stack
+from nearfield.reductions.watching import Told, Watch
 
-Compute = Callable[[Plan, int | None], dict[str, Array]]
+Compute = Callable[[Plan, int | None, Watch], dict[str, Array]]
+RESULT = "nearfield_result"
+"""In a dataset's encoding: what its variables are computed by."""
 _WORDS = {
     "sum": "sum", "mean": "mean", "var": "variance", "std": "standard deviation",
     "min": "least value", "max": "greatest value", "roi": "sum over a region",
@@ -31,32 +35,103 @@ _WORDS = {
 
 
 class Result:
-    """The arrays of a plan: computed once, all in one pass, by whoever asks first."""
+    """The arrays of a plan: computed once, all in one pass, by whoever asks first.
+
+    Copies of its dataset share it; another process computes it for itself.
+    """
+
+    _lock: threading.Lock
+    """Held by who computes."""
+    _guard: threading.Lock
+    """Of what follows."""
+    _watch: Watch | None
+    _cancelled: int
+    """How often."""
 
     def __init__(self, plan: Plan, compute: Compute, workers: int | None = None) -> None:
-        self.plan = plan
+        self.plan, self.workers = plan, workers
         self.attrs: dict[str, Any] = {}
         """Of the dataset, told anew when it is computed."""
-        self._compute, self._workers = compute, workers
-        self._lock = threading.Lock()
+        self._compute = compute
         self._arrays: dict[str, Array] | None = None
+        self._make_locks()
 
     def array(self, name: str) -> Array:
         """One of them. Raises what reading the files raises; then nothing is kept."""
+        return self.arrays()[name]
+
+    def arrays(self, told: Told | None = None, workers: int | None = None) -> dict[str, Array]:
+        """All of them.
+
+        Args:
+            told: How many frames are done, of how many; not where they are there already.
+            workers: Instead of those that the result was made with.
+
+        Raises:
+            DataFileError: with file and frame.
+            ReductionCancelledError: by ``cancel``, also of somebody who waited for the same.
+        """
+        cancelled = self._cancelled
         with self._lock:
             if self._arrays is None:
                 # The files may have changed since they were opened.
-                self.plan = dataclasses.replace(self.plan, stack=renewed(self.plan.stack))
-                self._arrays = self._compute(self.plan, self._workers)
-                self.attrs.update(of_stack(self.plan))
-            return self._arrays[name]
+                plan = dataclasses.replace(self.plan, stack=renewed(self.plan.stack))
+                with self._guard:
+                    if cancelled != self._cancelled:
+                        raise ReductionCancelledError("the reduction was cancelled")
+                    watch = self._watch = Watch(told)
+                try:
+                    self._arrays = self._compute(plan, workers or self.workers, watch)
+                finally:
+                    self._watch = None
+                self.plan = plan
+                self.attrs.update(of_stack(plan))
+            return self._arrays
+
+    @property
+    def computed(self) -> bool:
+        return self._arrays is not None
+
+    def cancel(self) -> bool:
+        """End what is being computed, from any thread. Was anything?"""
+        with self._guard:
+            # Who waits for its turn would begin again.
+            self._cancelled += 1
+            if self._watch is None:
+                return False
+            self._watch.stop.set()
+            return True
+
+    def so_far(self) -> tuple[int, dict[str, Array]] | None:
+        """How many of the first frames are done while it runs, and the arrays of these."""
+        if self._arrays is not None:
+            return self.plan.frames.count, self._arrays
+        watch = self._watch
+        found = None if watch is None else watch.so_far()
+        return None if found is None else (found[0], finish(self.plan, found[1]))
+
+    def _make_locks(self) -> None:
+        self._lock, self._guard = threading.Lock(), threading.Lock()
+        self._watch = None
+        self._cancelled = 0
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Result:
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        own = {"_lock", "_guard", "_watch", "_cancelled"}
+        return {name: value for name, value in self.__dict__.items() if name not in own}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._make_locks()
 
 
 class _Variable(BackendArray):
     """One array of a result, as xarray asks a file for one."""
 
     def __init__(self, result: Result, name: str, output: Output) -> None:
-        self._result, self._name = result, name
+        self.result, self._name = result, name
         self.shape, self.dtype = output.shape, np.dtype(output.dtype)
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
@@ -65,7 +140,7 @@ class _Variable(BackendArray):
         )
 
     def _part(self, key: tuple[Any, ...]) -> Array:
-        found: Array = self._result.array(self._name)[key]
+        found: Array = self.result.array(self._name)[key]
         return found
 
 
@@ -92,5 +167,6 @@ def as_dataset(
         if dims_there.issuperset(dims) and label not in made and label not in variables:
             made[label] = xr.Variable(dims, values, dict(each))
     found = xr.Dataset(variables, made, dict(attrs))
+    found.encoding[RESULT] = result
     result.attrs = found.attrs
     return found

@@ -8,10 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from threading import Event
 
 import numpy as np
 
-from nearfield.errors import UsageError
+from nearfield.errors import ReductionCancelledError, UsageError
 from nearfield.reductions.kernels._protocol import Array, Frames, Output, Reduction, State
 from nearfield.reductions.kernels.corrections import Corrections
 from nearfield.reductions.reading import blocks
@@ -88,13 +89,23 @@ def block_dtype(dtype: np.dtype[np.generic]) -> np.dtype[np.generic]:
     return np.dtype({"bool": "u1", "float16": "f4"}.get(dtype.name, dtype))
 
 
-def run_task(plan: Plan, number: int) -> Partial:
-    """One task, in this thread. Raises DataFileError, with file and frame."""
-    start, stop = plan.task(number)
-    states = {n: r.start(plan.frames, start, stop - start) for n, r in plan.reductions.items()}
+def run_task(plan: Plan, number: int, stop: Event | None = None) -> Partial:
+    """One task, in this thread.
+
+    Args:
+        stop: Looked at before each block; set: there is no use in going on.
+
+    Raises:
+        DataFileError: with file and frame.
+        ReductionCancelledError: it was stopped.
+    """
+    begin, end = plan.task(number)
+    states = {n: r.start(plan.frames, begin, end - begin) for n, r in plan.reductions.items()}
     spare = np.empty((0, plan.frames.pixels))
     taken = block_dtype(plan.stack.dtype)
-    for first, stored in _chosen(plan, start, stop):
+    for first, stored in _chosen(plan, begin, end):
+        if stop is not None and stop.is_set():
+            raise ReductionCancelledError("the reduction was cancelled")
         raw: Array = np.asarray(stored, taken)
         block = raw
         if plan.corrections is not None:
@@ -103,7 +114,7 @@ def run_task(plan: Plan, number: int) -> Partial:
             block = spare[: len(raw)]
             plan.corrections.apply(raw, first, block)
         for name, reduction in plan.reductions.items():
-            reduction.add(states[name], block, first, first - start)
+            reduction.add(states[name], block, first, first - begin)
     return states
 
 

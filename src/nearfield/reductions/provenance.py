@@ -19,7 +19,7 @@ MAX_VALUES = 32
 
 
 def provenance(plan: Plan, asked: Mapping[str, Any]) -> dict[str, Any]:
-    """The attributes of a result: texts, numbers and lists of these.
+    """The attributes of a result: texts, numbers and lists of numbers.
 
     Args:
         asked: Keywords and values as they were given; what was left out is not told.
@@ -33,14 +33,17 @@ def provenance(plan: Plan, asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def of_stack(plan: Plan) -> dict[str, Any]:
-    """What it says of files and frames; again after they were looked at again."""
+    """What it says of files and frames; again after they were looked at again.
+
+    Lists of texts are JSON: not every form of netCDF has such lists.
+    """
     stack = plan.stack
     take = range(stack.shape[0]) if plan.take is None else plan.take
     files = [file.path for file in stack.files]
     told: dict[str, Any] = {
         "source_file": stack.asked.path if stack.asked is not None else files[0] if files else "",
         "source_dataset": dataset_path(stack),
-        "source_files": files[:MAX_FILES],
+        "source_files": json.dumps(files[:MAX_FILES]),
         "source_file_count": len(files),
         "frames": [take.start, take.stop, take.step],
         "frame_count": len(take),
@@ -53,7 +56,7 @@ def of_stack(plan: Plan) -> dict[str, Any]:
     if isinstance(units := stack.attributes.get("units"), str):
         told["signal_units"] = units
     if stack.missing:
-        told["missing_files"] = list(stack.missing[:MAX_FILES])
+        told["missing_files"] = json.dumps(stack.missing[:MAX_FILES])
         told["missing_file_count"] = len(stack.missing)
     return told
 

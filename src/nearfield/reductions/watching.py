@@ -1,0 +1,67 @@
+"""A computation seen from outside: how far it is, what it has by now, and how to end it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from threading import Event, Lock
+from typing import Any
+
+from nearfield.reductions.joining import Joiner
+from nearfield.reductions.plan import Partial
+
+Told = Callable[[int, int], object]
+"""Told how many frames are done, of how many."""
+
+
+class Watch:
+    """Of one computation. Who computes calls ``add``; others look and end it from any thread."""
+
+    def __init__(self, told: Told | None = None) -> None:
+        self.stop = Event()
+        """Set: the computation is to end."""
+        self._told = told
+        self._lock = Lock()
+        self._whole: Joiner[Partial] | None = None
+        self._frames = 0
+
+    def add(self, whole: Joiner[Partial], result: Partial, frames: int, of: int) -> None:
+        """Join the next task's result, after which ``frames`` are done."""
+        with self._lock:
+            whole.add(result)
+            self._whole, self._frames = whole, frames
+        if self._told is not None:
+            self._told(frames, of)
+
+    def so_far(self) -> tuple[int, Partial] | None:
+        """How many of the first frames are done, and their partial; ``None`` before the first."""
+        with self._lock:
+            if self._whole is None:
+                return None
+            copied, frames = self._whole.copy(), self._frames
+        return frames, copied.whole()
+
+
+def shown(progress: bool | Told, total: int) -> AbstractContextManager[Told | None]:
+    """``True`` is a bar of tqdm: a widget in a notebook, text in a terminal."""
+    if progress is False:
+        return nullcontext()
+    if callable(progress):
+        return nullcontext(progress)
+    return _Bar(total)
+
+
+class _Bar:
+    def __init__(self, total: int) -> None:
+        from tqdm.auto import tqdm
+
+        self._bar: Any = tqdm(total=total, unit="frame", desc="reduce", unit_scale=True)
+
+    def __enter__(self) -> Told:
+        return self._told
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+    def _told(self, done: int, total: int) -> None:
+        self._bar.update(done - self._bar.n)
