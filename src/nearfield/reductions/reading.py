@@ -19,8 +19,8 @@ from nearfield.reductions.open_files import OpenFiles
 from nearfield.reductions.stack import Part, Stack
 from nearfield.reductions.unreadable import Noted, without
 
-BLOCK = 1 << 19
-"""Bytes of a block: with a kernel's own arrays it stays in a core's cache."""
+BLOCK = 1 << 21
+"""Bytes of a block: it stays in a processor's cache, and what Python does for it does not count."""
 HELD = 128 << 20
 """Bytes of frames that all threads together may hold while they put them together."""
 

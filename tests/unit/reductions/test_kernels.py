@@ -135,6 +135,15 @@ def test_sums_hold_more_than_32_bits() -> None:
     assert reduced(Moments("var"), data, task=7000, block=999)[0, 0] == 0
 
 
+@pytest.mark.parametrize("dtype", ["u1", "i1", "u2", "i2"])
+@pytest.mark.parametrize("block", [1, 3, 4, 5, 23])
+def test_sums_are_exact_however_many_frames_a_block_has(dtype: str, block: int) -> None:
+    data = content(dtype)
+    np.testing.assert_array_equal(reduced(Sum(), data, 23, block), data.sum(0))
+    least = np.full((70_001, 1, 1), np.iinfo(dtype).min, dtype)
+    assert reduced(Sum(), least, 70_001, 999 + block)[0, 0] == 70_001 * np.iinfo(dtype).min
+
+
 @pytest.mark.parametrize("dtype", ["u8", "i8"])
 def test_sums_of_64_bits_are_exact_or_refused(dtype: str) -> None:
     most = np.iinfo(dtype).max

@@ -14,17 +14,29 @@ from nearfield.reductions.kernels._protocol import Array, Frames, Output, State
 
 @jit()
 def _add_small(block, small, since, large, most):  # type: ignore[no-untyped-def]
-    """Into 32-bit sums, which fit the cache; into 64-bit ones before they could overflow."""
-    for k in range(block.shape[0]):
-        if since[0] == most:
+    """Into 32-bit sums, which fit the cache; into 64-bit ones before they could overflow.
+
+    Four frames at once: the sums have twice the bytes of a frame, and are read and written.
+    """
+    k = 0
+    while k < block.shape[0]:
+        if since[0] + 4 > most:
             for i in range(small.size):
                 large[i] += small[i]
                 small[i] = 0
             since[0] = 0
-        frame = block[k]
-        for i in range(frame.size):
-            small[i] += frame[i]
-        since[0] += 1
+        a = block[k]
+        if k + 4 <= block.shape[0]:
+            b, c, d = block[k + 1], block[k + 2], block[k + 3]
+            for i in range(small.size):
+                small[i] += a[i] + b[i] + c[i] + d[i]
+            k += 4
+            since[0] += 4
+        else:
+            for i in range(small.size):
+                small[i] += a[i]
+            k += 1
+            since[0] += 1
 
 
 @jit()
