@@ -116,8 +116,8 @@ def _of_dask(data: Any) -> Any:
 
 def _cut(stack: Stack, spans: list[tuple[int, int]]) -> Stack:
     """The frames and the region that were selected."""
-    if len(stack.outer) != 1 or stack.refused is not None:
-        words = stack.refused or f"it has {len(stack.outer)} axes that count frames"
+    if len(stack.outer) != 1:
+        words = f"it has {len(stack.outer)} axes that count frames"
         raise UsageError(f"nearfield.reduce: only the whole of it can be reduced: {words}")
     inner = spans[1:]
     whole = frames_between(stack, *spans[0])

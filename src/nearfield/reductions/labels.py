@@ -18,6 +18,7 @@ from nearfield.catalogue.metadata.values import text_of
 from nearfield.catalogue.metadata.walk import READ_ERRORS, Group, attribute
 from nearfield.errors import UsageError
 from nearfield.reductions.index import links
+from nearfield.reductions.index.images import is_images
 from nearfield.reductions.index.refusing import Absent
 from nearfield.reductions.index.signal import default_name
 from nearfield.reductions.index.sources import Opened, Sources
@@ -59,7 +60,7 @@ def labels_of(stack: Stack) -> Labels:
         DataFileError: the file cannot be opened.
     """
     plain = plain_dims(stack.outer, stack.frame_shape)
-    if stack.asked is None:
+    if stack.asked is None or is_images(stack.asked.path):
         return Labels("data", plain)
     shape = (*stack.outer, *stack.frame_shape)
     with Sources() as sources:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,8 +12,6 @@ from numpy.typing import NDArray
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
-from nearfield.reductions.decode import pipeline as decode
-from nearfield.reductions.index import NotUnderstood
 from nearfield.reductions.kernels._protocol import Array
 from nearfield.reductions.reading import blocks
 from nearfield.reductions.selecting import region
@@ -80,11 +77,7 @@ class FramesArray(BackendArray):
         for n, place in zip(self.stack.outer, places[:cut], strict=True):
             frames = frames[..., None] * n + place
         self._count(frames.size)
-        try:
-            found = self._read(frames.reshape(-1), places[cut:])
-        except (NotUnderstood, decode.NotUnderstood) as why:  # a filter that is not decoded here
-            self.stack = replace(self.stack, parts=(), refused=str(why))
-            found = self._read(frames.reshape(-1), places[cut:])
+        found = self._read(frames.reshape(-1), places[cut:])
         shape = [
             len(p) for p, k in zip(places, key, strict=True) if not isinstance(k, int | np.integer)
         ]

@@ -10,10 +10,11 @@ from itertools import pairwise
 import numpy as np
 
 from nearfield.errors import DataFileError
-from nearfield.reductions import by_h5py
+from nearfield.reductions import by_h5py, by_library
 from nearfield.reductions.assembling import Fail, Layer
 from nearfield.reductions.chunks import Chunks
 from nearfield.reductions.decode.pipeline import NotUnderstood
+from nearfield.reductions.index.images import is_images
 from nearfield.reductions.kernels._protocol import Array
 from nearfield.reductions.open_files import OpenFiles
 from nearfield.reductions.stack import Part, Stack
@@ -86,6 +87,9 @@ def _by_h5py(
         raise DataFileError(stack.files[0].path, f"its frames cannot be decoded: {why}")
     each = max(1, stack.frame_bytes)
     block, held = max(1, BLOCK // each), max(1, _held() // each)
+    if is_images(stack.held[0].path):
+        yield from by_library.blocks(stack, start, stop, noted, block)
+        return
     yield from by_h5py.blocks(stack, start, stop, noted, block, held)
 
 

@@ -10,11 +10,12 @@ import h5py
 
 from nearfield.datasets import Dataset
 from nearfield.errors import UsageError
+from nearfield.reductions.by_library import IMAGES
 from nearfield.reductions.index import open_stack
 from nearfield.reductions.naming import opened_as
 from nearfield.reductions.stack import Stack
 
-_ENDINGS = (".h5", ".hdf5", ".hdf", ".nxs", ".nx5", ".nexus", ".cxi", ".he5")
+_ENDINGS = (".h5", ".hdf5", ".hdf", ".nxs", ".nx5", ".nexus", ".cxi", ".he5", *IMAGES)
 _STARTS = ("/", "./", "../", "~")
 
 Local = Callable[[Dataset | str], tuple[str, dict[str, str]]]
@@ -29,6 +30,8 @@ def stack_of(source: Any, array: str | None, local: Local) -> tuple[Stack, dict[
         DataFileError: the file cannot be read, or is not on this machine.
     """
     about: dict[str, str] = {}
+    if isinstance(source, Stack):
+        return source, about
     if isinstance(source, h5py.Dataset):
         return open_stack(*_open_array(source, array)), about
     if isinstance(source, Dataset) or (isinstance(source, str) and not is_path(source)):

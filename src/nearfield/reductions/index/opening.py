@@ -14,7 +14,7 @@ from h5py import h5d, h5i
 from nearfield.catalogue.metadata.values import text_of
 from nearfield.catalogue.metadata.walk import attribute
 from nearfield.errors import DataFileError, UsageError
-from nearfield.reductions.index import cache, links, numbered
+from nearfield.reductions.index import cache, images, links, numbered
 from nearfield.reductions.index.growing import cut_to_written
 from nearfield.reductions.index.merging import parts_of
 from nearfield.reductions.index.pieces import Piece, Resolved, count_of
@@ -34,7 +34,7 @@ MAX_VALUES = 16
 def open_stack(
     path: str | os.PathLike[str], name: str | None = None, *, frame_ndim: int | None = None
 ) -> Stack:
-    """What a dataset of an HDF5 file is as bytes of files.
+    """What a dataset of an HDF5 file, or images (``images.open_images``), are as bytes of files.
 
     Args:
         path: The file; a master is found to be one.
@@ -52,6 +52,8 @@ def open_stack(
         DataFileError: a file cannot be read, or changes while it is being indexed.
     """
     whole = os.path.abspath(os.fspath(path))  # noqa: PTH100
+    if images.is_images(whole):
+        return images.open_images(whole, name, frame_ndim)
     asked = Asked(whole, name, frame_ndim)
     changed = whole
     for _ in range(_ATTEMPTS):
