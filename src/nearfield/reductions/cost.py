@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from nearfield.reductions.plan import Plan
-from nearfield.reductions.stack import ABSENT, DAMAGED, Part, Stack, Stored
+from nearfield.reductions.stack import ABSENT, DAMAGED, Part, Stored
 
 ASSUMED = 500e6
 """Bytes decoded in a second by one thread, where nothing was measured: a cautious figure. A file
 system that gives less makes it longer."""
-_ENOUGH = 0.2
+_ENOUGH = 0.05
 """Seconds: what took less says little."""
 
 Key = tuple[object, ...]
@@ -65,8 +65,9 @@ def stored_bytes(plan: Plan) -> int:
         if id(s) not in needed:
             needed[id(s)] = s, np.zeros(s.offset.shape, bool)
         frames = part.taken(*_between(part, plan))
-        rows = np.unique(frames[frames >= 0] // s.chunk[0])
-        needed[id(s)][1][np.ix_(rows, _tiles(part, stack))] = True
+        rows = np.zeros(len(s.offset), bool)
+        rows[frames[frames >= 0] // s.chunk[0]] = True
+        needed[id(s)][1][np.ix_(np.flatnonzero(rows), _tiles(part))] = True
     total = 0
     for s, which in needed.values():
         there = which & (s.offset != ABSENT) & (s.offset != DAMAGED)
@@ -74,11 +75,11 @@ def stored_bytes(plan: Plan) -> int:
     return total
 
 
-def measured(plan: Plan, seconds: float, workers: int) -> None:
-    """A plan has run: what one thread decoded in a second."""
-    if seconds >= _ENOUGH:
+def measured(plan: Plan, frames: int, seconds: float, workers: int) -> None:
+    """So many frames of a plan took so long, after its kernels had been compiled."""
+    if seconds >= _ENOUGH and frames > 0:
         busy = max(1, min(workers, plan.tasks))
-        _rates[_key(plan)] = plan.frames.count * plan.stack.frame_bytes / seconds / busy
+        _rates[_key(plan)] = frames * plan.stack.frame_bytes / seconds / busy
 
 
 def _key(plan: Plan) -> Key:
@@ -96,7 +97,7 @@ def _between(part: Part, plan: Plan) -> tuple[int, int]:
     return max(start, plan.take[0]), min(stop, plan.take[-1] + 1)
 
 
-def _tiles(part: Part, stack: Stack) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+def _tiles(part: Part) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
     """The numbers of the tiles that a part's region touches."""
     s = part.stored
     if not s.grid:

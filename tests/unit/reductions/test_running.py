@@ -70,7 +70,7 @@ def test_the_cost_of_what_is_not_there_is_nothing(tmp_path: Path) -> None:
 def test_a_rate_that_was_measured_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cost, "_rates", {})
     found = nearfield.reduce(path, sum=True, workers=1)
-    cost.measured(found.encoding["nearfield_result"].plan, 2.0, 1)
+    cost.measured(found.encoding["nearfield_result"].plan, 20, 1.0, 1)
     again = nearfield.reduce(path, sum=True, workers=1).nearfield.cost
     assert again.measured
     assert again.seconds == pytest.approx(2.0)
