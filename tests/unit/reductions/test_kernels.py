@@ -121,6 +121,24 @@ def test_runs_of_any_length_at_any_place_are_exact(dtype: str, shape: tuple[int,
         assert column.tolist() == [sum(frame[mask].tolist()) for frame in data]
 
 
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_runs_of_floats_leave_out_nan_and_nothing_else(dtype: str) -> None:
+    rng = np.random.default_rng(2)
+    data = rng.integers(-1000, 1000, (3, 7, 13)).astype(dtype)  # sums without rounding
+    data[rng.random(data.shape) < 0.3] = np.nan
+    data[2, 3, 4] = np.inf
+    flat = np.arange(7 * 13)
+    masks = {
+        f"{a} {b}": ((flat >= a) & (flat < b)).reshape(7, 13)
+        for a, b in [(0, 1), (0, 16), (3, 20), (40, 90), (90, 91), (75, 91), (0, 91), (20, 53)]
+    }
+    found = reduced(Regions.of_masks(masks, (7, 13)), data, task=3)
+    for column, mask in zip(found.T, masks.values(), strict=True):
+        seen = data[:, mask].astype("f8")
+        some = ~np.isnan(seen).all(1)
+        np.testing.assert_array_equal(column, np.where(some, np.nansum(seen, 1), np.nan))
+
+
 def test_a_variance_loses_nothing_beside_a_large_offset() -> None:
     data = np.full((1000, 1, 2), 1e9)
     data[::2] += 1

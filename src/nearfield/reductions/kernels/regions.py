@@ -15,7 +15,7 @@ import numpy as np
 from nearfield.errors import UsageError
 from nearfield.reductions.decode._libraries import jit
 from nearfield.reductions.kernels._protocol import Array, Frames, Output, State
-from nearfield.reductions.kernels._vectors import LANES, run_sum
+from nearfield.reductions.kernels._vectors import LANES, run_sum, run_valid
 from nearfield.reductions.kernels.sums import of_halves, sum_dtype
 
 _RUN = 1 << 15
@@ -62,12 +62,20 @@ def _runs_valid(block, at, runs, of, out, valid):  # type: ignore[no-untyped-def
     for k in range(block.shape[0]):
         frame = block[k]
         for m in range(of.size - 1):
+            total, number = 0.0, 0
             for r in range(of[m], of[m + 1]):
+                if frame.size >= LANES:
+                    part, there = run_valid(frame, runs[r, 0], runs[r, 1])
+                    total += part
+                    number += there
+                    continue
                 for i in range(runs[r, 0], runs[r, 1]):
                     value = np.float64(frame[i])
                     if value == value:
-                        out[at + k, m] += value
-                        valid[at + k, m] += 1
+                        total += value
+                        number += 1
+            out[at + k, m] = total
+            valid[at + k, m] = number
 
 
 @dataclass(frozen=True, eq=False)

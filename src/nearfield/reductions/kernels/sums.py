@@ -63,9 +63,9 @@ def _add_valid(block, large, valid):  # type: ignore[no-untyped-def]
         frame = block[k]
         for i in range(frame.size):
             value = np.float64(frame[i])
-            if value == value:
-                large[i] += value
-                valid[i] += 1
+            there = value == value
+            large[i] += value if there else 0.0  # no branch: in vectors
+            valid[i] += 1 if there else 0
 
 
 @dataclass(frozen=True)
