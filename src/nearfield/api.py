@@ -10,7 +10,7 @@ import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeVar
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -163,6 +163,7 @@ def reduce(
     saturation: float | None = None,
     monitor: Any = None,
     workers: int | None = None,
+    errors: Literal["raise", "collect"] = "raise",
 ) -> xr.Dataset:
     """A stack of frames reduced to what you ask for, in one pass over its files.
 
@@ -198,6 +199,10 @@ def reduce(
         saturation: Raw values from here on are left out.
         monitor: Each frame is divided by its value, one for each frame of the stack.
         workers: Threads; as many as this process was given cores without it.
+        errors: ``"collect"`` goes on without the frames that cannot be read: the variable
+            ``unreadable`` is true for them, the attribute ``unreadable_frames`` tells file and
+            reason, and what has a value for each frame has NaN there, or ``missing_value`` where
+            it holds integers.
 
     Returns:
         A dataset with a variable of each name; its attributes tell where it comes from: the files,
@@ -224,7 +229,14 @@ def reduce(
     }  # fmt: skip
     stack, about = stack_of(source, array, _local)
     return reduce_stack(
-        stack, frames=frames, by=by, bins=bins, workers=workers, about=about, **asked
+        stack,
+        frames=frames,
+        by=by,
+        bins=bins,
+        workers=workers,
+        about=about,
+        errors=errors,
+        **asked,
     )
 
 

@@ -14,6 +14,7 @@ from nearfield.reductions import (
     result_accessor,  # noqa: F401 - a result's ``.nearfield`` is there from here on
     threads,
 )
+from nearfield.reductions.collecting import UNREADABLE
 from nearfield.reductions.kernels._protocol import Frames
 from nearfield.reductions.kernels.corrections import Corrections
 from nearfield.reductions.kernels.grouped import Groups
@@ -25,7 +26,7 @@ from nearfield.reductions.provenance import provenance
 from nearfield.reductions.stack import Stack
 
 _CORRECTIONS = ("dark", "flat", "bad", "saturation", "monitor")
-_TAKEN = frozenset({*KINDS, "region", "mask"})
+_TAKEN = frozenset({*KINDS, UNREADABLE, "region", "mask"})
 """Names of variables and dimensions that reductions make."""
 
 
@@ -38,6 +39,7 @@ def reduce_stack(
     workers: int | None = None,
     about: Mapping[str, str] | None = None,
     names: Names | None = None,
+    errors: str = "raise",
     **asked: Any,
 ) -> xr.Dataset:
     """The result of :func:`nearfield.reduce` over a stack; raises as that does.
@@ -46,7 +48,11 @@ def reduce_stack(
         names: Of its axes; those that the file has without it.
         about: Further attributes of the result: the dataset's PID, say.
     """
+    if errors not in ("raise", "collect"):
+        raise UnknownNameError("way with errors", errors, ("raise", "collect"))
     told = {**asked, "by": by, "bins": bins}
+    if errors != "raise":
+        told["errors"] = errors
     take = taken(frames, stack)
     names = _free(names or names_of(stack))
     if isinstance(by, str):
@@ -72,6 +78,7 @@ def reduce_stack(
         reductions_of(these, asked, groups),
         corrections,
         None if len(take) == stack.shape[0] else take,
+        errors == "collect",
     )
     result = Result(plan, threads.compute, workers)
     coordinates = dict(names.coordinates)

@@ -17,6 +17,7 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from nearfield.errors import ReductionCancelledError
+from nearfield.reductions import collecting
 from nearfield.reductions.index import renewed
 from nearfield.reductions.kernels._protocol import Array, Output
 from nearfield.reductions.naming import Coordinate
@@ -86,6 +87,8 @@ class Result:
                     self._watch = None
                 self.plan = plan
                 self.attrs.update(of_stack(plan))
+                self.attrs.update(collecting.told(self._arrays))
+                collecting.warn(self._arrays)
             return self._arrays
 
     @property

@@ -13,10 +13,12 @@ from threading import Event
 import numpy as np
 
 from nearfield.errors import ReductionCancelledError, UsageError
+from nearfield.reductions import collecting
 from nearfield.reductions.kernels._protocol import Array, Frames, Output, Reduction, State
 from nearfield.reductions.kernels.corrections import Corrections
 from nearfield.reductions.reading import blocks
 from nearfield.reductions.stack import Stack
+from nearfield.reductions.unreadable import FileChanged, Noted
 
 TASK = 100_000_000
 """Bytes of a task, decoded."""
@@ -35,6 +37,8 @@ class Plan:
     take: range | None = None
     """Which frames of the stack these are, rising; ``None``: all. Frames are counted in this
     choice everywhere but in the stack."""
+    collect: bool = False
+    """Go on without frames that cannot be read, and tell which."""
 
     @property
     def frames_a_task(self) -> int:
@@ -69,11 +73,15 @@ class Plan:
 
     def outputs(self) -> dict[str, Output]:
         """All arrays of the result."""
-        return {
+        found = {
             made: output
             for name, reduction in self.reductions.items()
             for made, output in reduction.outputs(name, self.frames).items()
         }
+        if not self.collect:
+            return found
+        marked = {name: collecting.marked(output, self.frames) for name, output in found.items()}
+        return {**marked, collecting.UNREADABLE: collecting.output(self.frames)}
 
 
 def block_dtype(dtype: np.dtype[np.generic]) -> np.dtype[np.generic]:
@@ -99,11 +107,27 @@ def run_task(plan: Plan, number: int, stop: Event | None = None) -> Partial:
         DataFileError: with file and frame.
         ReductionCancelledError: it was stopped.
     """
+    while True:
+        noted = Noted(plan.collect)
+        try:
+            states = _states(plan, number, stop, noted)
+        except FileChanged:
+            if not plan.collect:
+                raise
+            continue  # it is refused from now on, and its frames are left out
+        if plan.collect:
+            begin, end = plan.task(number)
+            state = collecting.state_of(noted.found, plan.take, end - begin)
+            states[collecting.UNREADABLE] = state
+        return states
+
+
+def _states(plan: Plan, number: int, stop: Event | None, noted: Noted) -> Partial:
     begin, end = plan.task(number)
     states = {n: r.start(plan.frames, begin, end - begin) for n, r in plan.reductions.items()}
     spare = np.empty((0, plan.frames.pixels))
     taken = block_dtype(plan.stack.dtype)
-    for first, stored in _chosen(plan, begin, end):
+    for first, stored in _chosen(plan, begin, end, noted):
         if stop is not None and stop.is_set():
             raise ReductionCancelledError("the reduction was cancelled")
         raw: Array = np.asarray(stored, taken)
@@ -118,13 +142,13 @@ def run_task(plan: Plan, number: int, stop: Event | None = None) -> Partial:
     return states
 
 
-def _chosen(plan: Plan, start: int, stop: int) -> Iterator[tuple[int, Array]]:
+def _chosen(plan: Plan, start: int, stop: int, noted: Noted) -> Iterator[tuple[int, Array]]:
     """As ``blocks``, counted in the frames that the plan takes."""
     take = plan.take
     if take is None:
-        yield from blocks(plan.stack, start, stop)
+        yield from blocks(plan.stack, start, stop, noted)
         return
-    for at, raw in blocks(plan.stack, take[start], take[stop - 1] + 1):
+    for at, raw in blocks(plan.stack, take[start], take[stop - 1] + 1, noted):
         first = -(-(at - take.start) // take.step)
         skipped = take.start + first * take.step - at
         if len(some := raw[skipped :: take.step]):
@@ -133,12 +157,20 @@ def _chosen(plan: Plan, start: int, stop: int) -> Iterator[tuple[int, Array]]:
 
 def join(plan: Plan, left: Partial, right: Partial) -> Partial:
     with np.errstate(all="ignore"):  # infinities in the data are no news
-        return {name: r.join(left[name], right[name]) for name, r in plan.reductions.items()}
+        found = {name: r.join(left[name], right[name]) for name, r in plan.reductions.items()}
+    if plan.collect:
+        name = collecting.UNREADABLE
+        found[name] = collecting.joined(left[name], right[name])
+    return found
 
 
 def finish(plan: Plan, whole: Partial) -> dict[str, Array]:
+    """The arrays of ``plan.outputs()``; with ``collect`` also what ``collecting.told`` takes."""
     found: dict[str, Array] = {}
     with np.errstate(all="ignore"):
         for name, reduction in plan.reductions.items():
             found.update(reduction.finish(name, plan.frames, whole[name]))
+    if plan.collect:
+        state = whole[collecting.UNREADABLE]
+        return collecting.finished(found, plan.outputs(), plan.frames, state)
     return found
