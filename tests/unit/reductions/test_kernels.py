@@ -158,6 +158,8 @@ def test_sums_hold_more_than_32_bits() -> None:
 def test_sums_are_exact_however_many_frames_a_block_has(dtype: str, block: int) -> None:
     data = content(dtype)
     np.testing.assert_array_equal(reduced(Sum(), data, 23, block), data.sum(0))
+    exact = data.astype("f8").var(0)
+    np.testing.assert_allclose(reduced(Moments("var"), data, 23, block), exact, rtol=1e-13)
     least = np.full((70_001, 1, 1), np.iinfo(dtype).min, dtype)
     assert reduced(Sum(), least, 70_001, 999 + block)[0, 0] == 70_001 * np.iinfo(dtype).min
 

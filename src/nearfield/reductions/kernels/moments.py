@@ -23,12 +23,22 @@ Kind = Literal["var", "std"]
 
 @jit()
 def _squares(block, ones, twos):  # type: ignore[no-untyped-def]
-    for k in range(block.shape[0]):
+    """Four frames at once: the sums have eight times the bytes of a frame, read and written."""
+    k = 0
+    while k + 4 <= block.shape[0]:
+        a, b, c, d = block[k], block[k + 1], block[k + 2], block[k + 3]
+        for i in range(ones.size):
+            v, w, x, y = np.int64(a[i]), np.int64(b[i]), np.int64(c[i]), np.int64(d[i])
+            ones[i] += v + w + x + y
+            twos[i] += v * v + w * w + x * x + y * y
+        k += 4
+    while k < block.shape[0]:
         frame = block[k]
-        for i in range(frame.size):
+        for i in range(ones.size):
             value = np.int64(frame[i])
             ones[i] += value
             twos[i] += value * value
+        k += 1
 
 
 @jit()
