@@ -17,7 +17,7 @@ from nearfield.catalogue.metadata.axes import axes_of
 from nearfield.catalogue.metadata.values import text_of
 from nearfield.catalogue.metadata.walk import READ_ERRORS, Group, attribute
 from nearfield.errors import UsageError
-from nearfield.reductions.index import links
+from nearfield.reductions.index import links, openpmd
 from nearfield.reductions.index.images import is_images
 from nearfield.reductions.index.refusing import Absent
 from nearfield.reductions.index.signal import default_name
@@ -66,6 +66,8 @@ def labels_of(stack: Stack) -> Labels:
     with Sources() as sources:
         root = sources.open(stack.asked.path, named=True)
         name = stack.asked.name or default_name(h5py.File(root.id), root.path)
+        if openpmd.is_series(name):
+            return _of_series(sources, root, name, plain, shape)
         try:
             opened, group, signal = _plot(sources, root, name)
             axes = axes_of(Group(name, group, None), signal, len(shape))
@@ -79,6 +81,29 @@ def labels_of(stack: Stack) -> Labels:
             return found
         except (Absent, UsageError, *READ_ERRORS):
             return Labels(name.rstrip("/").rpartition("/")[2] or "data", plain)
+
+
+def _of_series(
+    sources: Sources, root: Opened, name: str, plain: tuple[str, ...], shape: Shape
+) -> Labels:
+    """Of an openPMD series: the numbers of its iterations, and their times in seconds."""
+    found = openpmd.iterations(sources, root, name)
+    label = name.rstrip("/").rpartition("/")[2]
+    if plain[0] != "frame" or len(found) != shape[0]:
+        return Labels(label, plain)
+    dims = ("iteration", *plain[1:])
+    numbers = np.array([number for number, _ in found])
+    coords: dict[str, Coordinate] = {"iteration": (("iteration",), numbers, {})}
+    times = []
+    depth = f"/{name.strip('/')}".split("/").index(openpmd.ANY) + 1
+    for _, path in found:
+        above = "/".join(path.split("/")[:depth])
+        group = h5py.Group(links.locate(sources, root, above)[1])
+        time, unit = attribute(group, "time"), attribute(group, "timeUnitSI")
+        times.append(np.nan if time is None or unit is None else float(time) * float(unit))
+    if not np.isnan(times).any():
+        coords["time"] = (("iteration",), np.array(times), {"units": "s"})
+    return Labels(label, dims, coords)
 
 
 def _plot(sources: Sources, root: Opened, name: str) -> tuple[Opened, h5py.Group, str]:

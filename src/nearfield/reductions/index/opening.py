@@ -14,7 +14,7 @@ from h5py import h5d, h5i
 from nearfield.catalogue.metadata.values import text_of
 from nearfield.catalogue.metadata.walk import attribute
 from nearfield.errors import DataFileError, UsageError
-from nearfield.reductions.index import cache, images, links, numbered
+from nearfield.reductions.index import cache, images, links, numbered, openpmd
 from nearfield.reductions.index.growing import cut_to_written
 from nearfield.reductions.index.merging import parts_of
 from nearfield.reductions.index.pieces import Piece, Resolved, count_of
@@ -39,7 +39,8 @@ def open_stack(
     Args:
         path: The file; a master is found to be one.
         name: The dataset, or a group that holds one (its ``signal``) or numbered runs of frames
-            (EIGER's ``data_000001``, …). By default the signal that NeXus says to plot.
+            (EIGER's ``data_000001``, …), or an openPMD series, ``/data/%T/meshes/E/x``. By default
+            the signal that NeXus says to plot.
         frame_ndim: How many axes, the last ones, make a frame: 1 for spectra, 3 for modules. By
             default what the dataset's ``interpretation`` says, else 2 (1 where it has two axes).
 
@@ -93,6 +94,7 @@ def _index(sources: Sources, path: str, name: str | None, frame_ndim: int | None
 
 def _stack(sources: Sources, root: Opened, name: str | None, frame_ndim: int | None) -> Stack:
     asked = name or _plotted(root)
+    series = openpmd.is_series(asked)
     runs: list[_Run] = []
     attributes: dict[str, object] = {}
     outer: Shape = ()
@@ -104,17 +106,18 @@ def _stack(sources: Sources, root: Opened, name: str | None, frame_ndim: int | N
         shape, kind = dataset.shape, dataset.dtype
         if not runs:
             attributes = _attributes(dataset)
-            wanted = _frame_ndim(dataset, frame_ndim, opened.path, at)
+            given = len(shape) if series and frame_ndim is None else frame_ndim
+            wanted = _frame_ndim(dataset, given, opened.path, at)
             dtype = kind.newbyteorder("=")
             cut = len(shape) - wanted
             outer, frame = shape[:cut], shape[cut:]
-        elif shape[1:] != frame or kind.newbyteorder("=") != dtype:
+        elif shape[min(cut, 1) :] != frame or kind.newbyteorder("=") != dtype:
             raise DataFileError(opened.path, f"{at}: its frames are not as those before it")
         held = Held(opened.path, at, count_of(shape[:cut]))
         runs.append(_Run(_resolved(sources, opened, dataset, wanted), held))
     if not runs:
         raise DataFileError(root.path, f"{asked}: none of its files of frames is there")
-    if len(runs) > 1:
+    if len(runs) > 1 or series:
         outer = (sum(run.held.frames for run in runs),)
     parts, refused = _parts(runs, outer, frame)
     done = [run.resolved for run in runs if isinstance(run.resolved, Resolved)]
@@ -143,6 +146,9 @@ def _plotted(root: Opened) -> str:
 
 def _datasets(sources: Sources, root: Opened, name: str) -> Any:
     """The datasets that hold the frames, one after the other."""
+    if openpmd.is_series(name):
+        yield from openpmd.datasets(sources, root, name)
+        return
     try:
         opened, here = links.locate(sources, root, name)
         if isinstance(here, h5d.DatasetID):
