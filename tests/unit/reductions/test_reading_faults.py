@@ -65,6 +65,31 @@ def test_a_file_that_is_replaced_before_it_is_read(path: Path, stack: Stack) -> 
         next(blocks(stack, 1, 6))
 
 
+def test_a_file_that_is_rewritten_with_its_size_and_stamp(path: Path, stack: Stack) -> None:
+    said = path.stat()
+    with path.open("r+b") as file:
+        file.seek(int(stack.parts[0].stored.offset[0, 0]))
+        file.write(b"new")
+    os.utime(path, ns=(said.st_atime_ns, said.st_mtime_ns))
+    with pytest.raises(DataFileError, match=r"a\.h5': frame 0: the file was replaced"):
+        next(blocks(stack, 0, 6))
+
+
+def test_a_folder_that_is_gone(path: Path, stack: Stack) -> None:
+    path.parent.rename(path.parent.with_name("elsewhere"))
+    with pytest.raises(DataFileError, match=r"a\.h5': frame 0: it cannot be opened: No such"):
+        next(blocks(stack, 0, 6))
+
+
+def test_a_descriptor_that_fails_in_the_middle(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a network file system's does when its server has forgotten it; here: EBADF."""
+    monkeypatch.setattr(OpenFiles, "fd", lambda self, file: 10**6)
+    with pytest.raises(DataFileError, match=r"a\.h5': frame 5: Bad file descriptor"):
+        next(blocks(stack, 5, 6))
+
+
 @pytest.mark.parametrize("how", ["written", "replaced"])
 def test_a_file_that_changes_while_it_is_read(path: Path, stack: Stack, how: str) -> None:
     reading = blocks(stack, 0, 6)
