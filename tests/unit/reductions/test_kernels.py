@@ -79,6 +79,16 @@ def test_a_histogram_as_numpy(dtype: str, even: bool) -> None:
     np.testing.assert_array_equal(reduced(Histogram(edges), data), np.histogram(valid, edges)[0])
 
 
+@pytest.mark.parametrize("dtype", ["u1", "i1", "u2", "i2"])
+@pytest.mark.parametrize("edges", [[0, 1], [-3.5, 0, 2.25, 2.5, 100], [-4e5, -1, 4e5], [300, 900]])
+def test_each_small_integer_is_in_its_bin(dtype: str, edges: list[float]) -> None:
+    limits = np.iinfo(dtype)
+    data = np.arange(limits.min, limits.max + 1).astype(dtype).reshape(4, -1, 4)
+    data = np.concatenate([data, data[:, :1, :]], 1)[:, :, :3]  # a frame of no whole fours
+    found = reduced(Histogram(np.array(edges)), data)
+    np.testing.assert_array_equal(found, np.histogram(data.astype("f8"), edges)[0])
+
+
 def summed(values: np.ndarray) -> np.ndarray:
     """Over each frame, as float64; NaN where no pixel has a value."""
     some = ~np.isnan(values).all((1, 2))
