@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+
+from nearfield.synchronous import target_of, with_catalogue
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from nearfield.templates.execution import OnCell
     from nearfield.templates.runner import Plan
 
-T = TypeVar("T")
 _MOMENT = 5.0
 """Seconds that a card waits for its picture."""
 
@@ -63,7 +63,7 @@ def dataset(
         return (await resolve(only(all_sources, source), [pid]))[0]
 
     config = load_config()
-    found = with_availability(config, _with_catalogue(config, catalogue, ask))
+    found = with_availability(config, with_catalogue(config, catalogue, ask))
     return ShownDataset.of(found, lambda: _picture(found, catalogue))
 
 
@@ -81,7 +81,7 @@ def _picture(found: Dataset, catalogue: str | Path | None) -> Thumbnail | None:
                 return await source.thumbnail(found.pid, source=found.source)
             return await source.thumbnail(found.pid)
 
-    return _with_catalogue(None, catalogue, ask)
+    return with_catalogue(None, catalogue, ask)
 
 
 def search(text: str = "", *, catalogue: str | Path | None = None, **conditions: Any) -> ShownPage:
@@ -115,7 +115,7 @@ def search(text: str = "", *, catalogue: str | Path | None = None, **conditions:
     except ValidationError as error:
         first = error.errors()[0]
         raise UsageError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-    return ShownPage.of(_with_catalogue(None, catalogue, lambda source: find(source, query)))
+    return ShownPage.of(with_catalogue(None, catalogue, lambda source: find(source, query)))
 
 
 def open_file(dataset: Dataset | str, path: str | None = None) -> BinaryIO:
@@ -221,7 +221,9 @@ def reduce(
         from nearfield.reductions.asking import reduce_stack
         from nearfield.reductions.source import stack_of
     except ImportError as error:
-        raise _without(error) from error
+        from nearfield.errors import without_package
+
+        raise without_package(error, "reductions", "reduce") from error
     asked = {
         "sum": sum, "mean": mean, "var": var, "std": std, "min": min, "max": max,
         "roi": roi, "masks": masks, "azimuthal": azimuthal, "histogram": histogram,
@@ -248,18 +250,6 @@ def _local(source: Dataset | str) -> tuple[str, dict[str, str]]:
     found = _dataset(source) if isinstance(source, str) else source
     about = {"dataset_pid": found.pid, "dataset_title": found.title, "dataset_source": found.source}
     return local_file(load_config(), found), {name: word for name, word in about.items() if word}
-
-
-def _without(error: ImportError) -> Exception:
-    """A package of the extra ``reduce`` is missing; anything of our own is a fault."""
-    from nearfield.errors import BlockedError
-
-    if (error.name or "nearfield").partition(".")[0] == "nearfield":
-        return error
-    return BlockedError(
-        f"reductions need the package {error.name}",
-        hint="install Nearfield with the extra 'reduce'",
-    )
 
 
 def snippet(dataset: Dataset) -> str:
@@ -354,7 +344,7 @@ def plan_run(
     config = config or load_config()
     pids = [datasets] if isinstance(datasets, str) else list(datasets)
     request = check_request(config, template, pids, parameters or {}, Path(out))
-    found = _with_catalogue(config, catalogue, lambda source: resolve(source, pids))
+    found = with_catalogue(config, catalogue, lambda source: resolve(source, pids))
     return make_plan(request, found)
 
 
@@ -370,12 +360,12 @@ def publication(
     from nearfield.publishing.publication import publish_run
 
     config = config or load_config()
-    target = _target(config, catalogue)
+    target = target_of(config, catalogue)
 
     async def send(source: Catalogue) -> Publication:
         return await publish_run(Path(folder), source, target=target, title=title)
 
-    return _with_catalogue(config, catalogue, send)
+    return with_catalogue(config, catalogue, send)
 
 
 def session_datasets() -> list[SessionDataset]:
@@ -396,7 +386,7 @@ def session_add(datasets: str | Sequence[str]) -> list[SessionDataset]:
 
     session = Session.current()
     pids = check_request([datasets] if isinstance(datasets, str) else datasets)
-    return add(session, _with_catalogue(None, None, lambda source: files_of(source, pids)))
+    return add(session, with_catalogue(None, None, lambda source: files_of(source, pids)))
 
 
 async def files_of(source: Catalogue, pids: Sequence[str]) -> list[DatasetFiles]:
@@ -404,36 +394,3 @@ async def files_of(source: Catalogue, pids: Sequence[str]) -> list[DatasetFiles]
     from nearfield.datasets import links_of
 
     return [links_of(await source.get(pid)) for pid in pids]
-
-
-def _with_catalogue(
-    config: Config | None,
-    catalogue: str | Path | None,
-    work: Callable[[Catalogue], Awaitable[T]],
-) -> T:
-    from nearfield.catalogue import open_catalogue
-    from nearfield.config import load_config
-
-    async def whole() -> T:
-        file = Path(catalogue) if catalogue is not None else None
-        source = open_catalogue(config or load_config(), file=file)
-        try:
-            return await work(source)
-        finally:
-            await source.aclose()
-
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(whole())
-    # In a notebook cell this thread's loop is running already.
-    with ThreadPoolExecutor(1, thread_name_prefix="nearfield") as pool:
-        return pool.submit(lambda: asyncio.run(whole())).result()
-
-
-def _target(config: Config, catalogue: str | Path | None) -> str:
-    """Which catalogue that is, in words that stay the same from attempt to attempt."""
-    if catalogue is None and config.catalogue.driver == "service":
-        return f"{config.catalogue.name} {config.catalogue.url}"
-    file = Path(catalogue) if catalogue is not None else config.catalogue.file
-    return f"{config.catalogue.name} {file.expanduser().resolve()}"

@@ -226,3 +226,18 @@ class RunError(NearfieldError):
 
 class PublishError(NearfieldError):
     """A result that could not be published; nothing of it is half-done."""
+
+
+def without_package(error: ImportError, what: str, extra: str) -> Exception:
+    """What is raised where a package of an extra is not installed: a fault of our own stays one.
+
+    Args:
+        what: Needs it, in the plural.
+        extra: Of Nearfield, that has it.
+    """
+    if (error.name or "nearfield").partition(".")[0] == "nearfield":
+        return error
+    return BlockedError(
+        f"{what} need the package {error.name}",
+        hint=f"install Nearfield with the extra {extra!r}",
+    )
