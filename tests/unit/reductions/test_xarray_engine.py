@@ -206,3 +206,23 @@ def test_preferred_chunks_of_frames_larger_than_a_chunk(tmp_path: Path) -> None:
     while not isinstance(lazy, FramesArray):
         lazy = lazy.array
     assert preferred(lazy.stack) == (1, 8000, 8000)
+
+
+def test_a_bank_of_flight_times(tmp_path: Path) -> None:
+    """Spectra of pixels, with the edges of the bins of time."""
+    data = np.random.default_rng(4).integers(0, 9, (6, 8, 50)).astype("i4")
+    with h5py.File(tmp_path / "a.nxs", "w") as file:
+        bank = file.create_group("entry/bank1")
+        bank.attrs.update({"NX_class": "NXdata", "signal": "counts", "axes": ["py", "px", "tof"]})
+        made = bank.create_dataset("counts", data=data, chunks=(2, 8, 25), compression="gzip")
+        made.attrs["interpretation"] = "spectrum"
+        bank["tof"] = np.linspace(0, 2e4, 51)
+        bank["tof"].attrs["units"] = "us"
+        bank["px"] = np.arange(8) * 0.01
+    found = opened(tmp_path / "a.nxs", group="entry/bank1")
+    counts = found["counts"]
+    assert counts.dims == ("py", "px", "tof")
+    assert found["tof_edges"].attrs == {"units": "us"}
+    np.testing.assert_array_equal(counts.isel(px=3, tof=slice(20, 30)), data[:, 3, 20:30])
+    again = opened(tmp_path / "a.nxs", group="entry/bank1")["counts"]
+    np.testing.assert_array_equal(again.nearfield.reduce(sum=True)["sum"], data.sum((0, 1)))

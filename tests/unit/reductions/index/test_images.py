@@ -10,6 +10,7 @@ import pytest
 import tifffile
 import xarray as xr
 
+import nearfield
 from nearfield.errors import DataFileError, UsageError
 from nearfield.reductions.asking import reduce_stack
 from nearfield.reductions.index import open_raw, open_stack
@@ -152,3 +153,12 @@ def test_a_selection_of_images_is_reduced(tmp_path: Path, kind: str) -> None:
     found = xr.open_dataset(write(tmp_path, kind), engine="nearfield")["data"]
     cut = found[3:9, 4:15, 6:].nearfield.reduce(sum=True)["sum"]
     np.testing.assert_array_equal(cut, DATA[3:9, 4:15, 6:].astype("u8").sum(0))
+
+
+def test_reduce_takes_a_pattern_and_raw_frames(tmp_path: Path) -> None:
+    pattern = write(tmp_path, "numbered TIFF")
+    found = nearfield.reduce(pattern, sum=True)["sum"]
+    np.testing.assert_array_equal(found, DATA.astype("u8").sum(0))
+    (tmp_path / "a.bin").write_bytes(DATA.tobytes())
+    raw = nearfield.reduce(open_raw(tmp_path / "a.bin", (17, 23), "u2"), sum=True)["sum"]
+    np.testing.assert_array_equal(raw, DATA.astype("u8").sum(0))
