@@ -188,8 +188,8 @@ def reduce(
             several by name. The sum over each of each frame: ``(frame,)``, ``(frame, region)``.
         masks: Arrays as large as a frame, by name or ``(masks, *frame)``: of ones and zeros, or of
             weights. The weighted sum of each frame: ``(frame, mask)``.
-        azimuthal: The path of a ``.poni`` file, an integrator of pyFAI, or a mapping with
-            ``geometry``, ``bins``, ``unit``, …: ``(frame, q)``.
+        azimuthal: The path of a ``.poni`` file, an integrator of pyFAI, ``"file"`` (what stands in
+            the NeXus file), or a mapping with ``geometry``, ``bins``, …: ``(frame, q)``.
         histogram: The edges of bins of values; counts for each pixel.
         by: Groups of frames: the name of a coordinate of the frames (``"energy"``), an xarray
             coordinate, or ``{name: values}``. What is over the frames is made for each group.

@@ -58,6 +58,10 @@ def reduce_stack(
     if isinstance(by, str):
         names, by = _by_name(by, names)
     asked["monitor"] = _of_taken("monitor", asked.get("monitor"), take, stack)
+    if asked.get("azimuthal") is not None:
+        from nearfield.reductions.nexus_geometry import with_geometry
+
+        asked["azimuthal"] = with_geometry(asked["azimuthal"], stack)
     corrections = Corrections.of(
         len(take),
         stack.frame_shape,

@@ -10,6 +10,7 @@ import numpy as np
 
 from nearfield.errors import BlockedError, DataFileError, UsageError
 from nearfield.reductions.kernels.azimuthal import Azimuthal
+from nearfield.reductions.nexus_geometry import FromFile
 from nearfield.reductions.stack import Shape
 
 _UNITS = {
@@ -40,7 +41,7 @@ def azimuthal_of(asked: Any, shape: Shape) -> Azimuthal:
             (``"q_A^-1"``, as pyFAI names them), ``split`` (``"bbox"``, ``"no"``, ``"full"``),
             ``error`` (``"poisson"``), ``polarization`` (-1 to 1), ``solid_angle`` (True), ``mask``
             (bad pixels), ``range`` (lowest and highest radial value). A geometry is a pyFAI
-            integrator, or the path of a ``.poni`` file.
+            integrator, or the path of a ``.poni`` file; ``with_geometry`` has replaced ``"file"``.
 
     Raises:
         UsageError: something is not understood, or does not fit the frames.
@@ -65,7 +66,7 @@ def azimuthal_of(asked: Any, shape: Shape) -> Azimuthal:
     bad = asked.get("mask")
     if bad is not None and np.shape(bad) != shape:
         raise UsageError(f"azimuthal: mask is {np.shape(bad)}, a frame {shape}")
-    geometry = _geometry(asked.get("geometry"))
+    geometry, about = _geometry(asked.get("geometry"))
     from pyFAI.units import to_unit
 
     dim, units, words = _UNITS[unit]
@@ -95,10 +96,12 @@ def azimuthal_of(asked: Any, shape: Shape) -> Azimuthal:
         np.asarray(matrix.bin_centers, "f8") * to_unit(unit).scale,
         {"units": units, "long_name": words},
         error == "poisson",
+        about,
     )
 
 
-def _geometry(given: Any) -> Any:
+def _geometry(given: Any) -> tuple[Any, str | None]:
+    """An integrator, and words on where its numbers are from."""
     try:
         import pyFAI
     except ImportError as error:
@@ -110,9 +113,11 @@ def _geometry(given: Any) -> Any:
         raise UsageError("azimuthal: no geometry", hint="azimuthal={'geometry': 'detector.poni'}")
     if isinstance(given, str | os.PathLike):
         try:
-            return pyFAI.load(os.fspath(given))
+            return pyFAI.load(os.fspath(given)), os.fspath(given)
         except Exception as error:  # whatever pyFAI's parsers raise
             raise DataFileError(os.fspath(given), f"no geometry of pyFAI: {error}") from error
+    if isinstance(given, FromFile):
+        return given.integrator, given.about
     if not hasattr(given, "setup_sparse_integrator"):
         raise UsageError(f"azimuthal: {type(given).__name__} is no geometry of pyFAI")
-    return given
+    return given, None

@@ -64,6 +64,14 @@ def test_groups_of_several_tasks(
         np.testing.assert_allclose(found["std"][number], some.std(0), atol=1e-12)
 
 
+def test_large_sums_beside_a_group_without_frames(tmp_path: Path) -> None:
+    data = np.full((2, 2, 3), 2**64 - 1, "u8")
+    asked = {"by": [0, 1], "bins": [0, 1, 2, 3]}
+    found = reduce_stack(open_stack(stored(tmp_path, data), "d"), sum=True, **asked)["sum"]
+    assert found.dtype == "u8"
+    assert found.values[:, 0, 0].tolist() == [2**64 - 1, 2**64 - 1, 0]
+
+
 def test_no_frame_is_in_any_group(tmp_path: Path) -> None:
     stack = open_stack(stored(tmp_path, np.ones((2, 2, 3))), "d")
     assert reduce_stack(stack, mean=True, by=np.full(2, np.nan))["mean"].shape == (0, 2, 3)

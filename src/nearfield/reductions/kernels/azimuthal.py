@@ -71,6 +71,7 @@ class Azimuthal:
         radial: ``(bins,)``: middles of the bins.
         attrs: Of the radial coordinate: its units.
         poisson: Propagate the error of counting.
+        about: Words on the geometry, for the result.
     """
 
     share: Array
@@ -82,13 +83,18 @@ class Azimuthal:
     radial: Array
     attrs: Mapping[str, Any] = field(default_factory=dict)
     poisson: bool = False
+    about: str | None = None
 
     def outputs(self, name: str, frames: Frames) -> Mapping[str, Output]:
         if self.shape != frames.shape:
             raise UsageError(f"{name}: made for frames of {self.shape}, these are {frames.shape}")
         coords: dict[str, Any] = {self.dim: ((self.dim,), self.radial, self.attrs)}
         dims, shape = (frames.frame_dim, self.dim), (frames.count, len(self.radial))
-        made = {name: Output(dims, shape, np.dtype("f8"), {"long_name": "intensity"}, coords)}
+        told = {
+            "long_name": "intensity",
+            **({} if self.about is None else {"geometry": self.about}),
+        }
+        made = {name: Output(dims, shape, np.dtype("f8"), told, coords)}
         if self.poisson:
             words = {"long_name": "standard uncertainty of the intensity"}
             made[f"{name}_sigma"] = Output(dims, shape, np.dtype("f8"), words, coords)

@@ -123,21 +123,17 @@ class Grouped:
 
     def finish(self, name: str, frames: Frames, state: State) -> Mapping[str, Array]:
         parts = dict(self._parts(state))
-        found: dict[str, list[Array]] = {}
-        for number in range(len(self.groups.values)):
-            if number in parts:
-                part = self.each.finish(name, frames, parts[number])
-            else:
-                part = {
-                    label: np.full(told.shape, 0 if self._zero else np.nan)
-                    for label, told in self.each.outputs(name, frames).items()
-                }
-            for label, array in part.items():
-                found.setdefault(label, []).append(array)
-        told = self.outputs(name, frames)
-        if not found:  # no frame has a value to be grouped by
-            return {label: np.empty(one.shape, one.dtype) for label, one in told.items()}
-        return {label: np.stack(each).astype(told[label].dtype) for label, each in found.items()}
+        # Each in the result's own type: numpy would join 64-bit integers of two kinds as floats.
+        nothing = 0 if self._zero else np.nan
+        found: dict[str, Array] = {}
+        for label, told in self.outputs(name, frames).items():
+            found[label] = np.empty(told.shape, told.dtype)
+            if len(parts) < len(found[label]):
+                found[label][:] = nothing
+        for number, part in parts.items():
+            for label, array in self.each.finish(name, frames, part).items():
+                found[label][number] = array
+        return found
 
     @property
     def _zero(self) -> bool:
