@@ -215,6 +215,21 @@ def test_what_there_is_by_now_of_groups(path: Path) -> None:
     np.testing.assert_array_equal(seen[1]["sum"].sel(shot=2), DATA[:8][shot[:8] == 2].sum(0))
 
 
+def test_what_there_is_by_now_without_what_cannot_be_read(path: Path) -> None:
+    with h5py.File(path) as file:
+        place = file["data"].id.get_chunk_info(5).byte_offset
+    with path.open("r+b") as raw:
+        raw.seek(place)
+        raw.write(b"\xff" * 8)
+    found = nearfield.reduce(path, sum=True, workers=1, errors="collect")
+    seen: list[xr.Dataset] = []
+    with pytest.warns(UserWarning, match="1 of 40 frames"):
+        found.nearfield.compute(progress=lambda *at: seen.append(found.nearfield.partial()))
+    assert seen[0].sizes["frame"] == 4
+    np.testing.assert_array_equal(np.flatnonzero(seen[1]["unreadable"]), [5])
+    np.testing.assert_array_equal(seen[1]["sum"], np.delete(DATA[:8], 5, 0).sum(0))
+
+
 def test_copies_share_one_computation_and_pickles_have_their_own(path: Path) -> None:
     found = nearfield.reduce(path, sum=True)
     twins = [found.copy(), found.copy(deep=True), copy.copy(found)]
