@@ -83,6 +83,11 @@ class Stored:
         """How many chunks lie along each axis of a frame."""
         return tuple(-(-n // c) for n, c in zip(self.shape[1:], self.chunk[1:], strict=True))
 
+    @cached_property
+    def largest(self) -> int:
+        """Bytes of the largest chunk as stored; looked for once, not for each task."""
+        return int(self.size.max(initial=0))
+
     @property
     def chunk_bytes(self) -> int:
         """Of one chunk, decoded."""

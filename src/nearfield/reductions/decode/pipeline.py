@@ -54,7 +54,7 @@ class Decoder:
 
     def __init__(self, stored: Stored) -> None:
         self._bytes = stored.chunk_bytes
-        self._largest = int(max(self._bytes, stored.size.max(initial=0)))
+        self._largest = max(self._bytes, stored.largest)
         found = [
             (*_step(each, stored.dtype.itemsize), number)
             for number, each in enumerate(stored.filters)
