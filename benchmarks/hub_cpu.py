@@ -18,7 +18,8 @@ from typing import Any
 from benchkit.load import cpu_seconds
 from benchkit.report import Report, Target
 from benchkit.site import OURS, running, test_cluster
-from hublab.process import HEAD, HubProcess, free_port
+from free_port import free_port
+from hublab.process import HEAD, HubProcess
 from hublab.site import site_config
 from nearfield.scheduler.slurm_output import OWNED_FORMAT
 

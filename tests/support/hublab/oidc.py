@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import httpx
 
+from free_port import free_port
 from hublab.process import HubProcess
 
 PEOPLE = {
@@ -56,9 +56,7 @@ class OidcHub(HubProcess):
 @contextmanager
 def provider_of(people: dict[str, dict[str, str]]) -> Iterator[Provider]:
     """A provider that knows these people by its own numbers for them."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port = sock.getsockname()[1]
+    port = free_port()
     argv = [str(Path(sys.executable).with_name("oidc-provider-mock")), "--port", str(port)]
     for sub, claims in people.items():
         argv += ["--user-claims", json.dumps({"sub": sub} | claims)]

@@ -9,7 +9,6 @@ import re
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from typing import Any
 
 import httpx
 
+from free_port import free_port
 from hublab import stand_in
 from hublab.client import HubClient
 from hublab.kernels import execute
@@ -28,12 +28,6 @@ REPO = Path(__file__).resolve().parents[3]
 HEAD = "10.99.0.1"  # the head node's address on the cluster's own network
 HUB_USER = "jhub"
 WENT_WELL = re.compile(r" JupyterHub log:\d+\] [23]\d\d ")
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind((HEAD, 0))
-        return int(sock.getsockname()[1])
 
 
 @dataclass

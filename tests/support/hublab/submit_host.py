@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from free_port import free_port
+
 HUB_USER = "jhub"
 GATE, GATE_UID = "nfgate", 20101
 PRIVSEP = Path("/run/sshd")
@@ -74,9 +76,7 @@ class SubmitHost:
         self._make_account()
         self._make_key("host", self.folder / "host_key")
         self._make_key("hub", self.key)
-        with socket.socket() as sock:
-            sock.bind(("127.0.0.1", 0))
-            self.port = sock.getsockname()[1]
+        self.port = free_port()
         self.know(self.folder / "host_key.pub")
         public = self.key.with_suffix(".pub").read_text()
         program = f"{self.venv}/bin/python -I -m nearfield.gateway"

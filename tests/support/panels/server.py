@@ -6,7 +6,6 @@ import json
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+
+from free_port import free_port
 
 
 @dataclass
@@ -47,9 +48,7 @@ def lab_server(
     """JupyterLab over the catalogues of ``config``; without ``extension`` the panel alone."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "files").mkdir(exist_ok=True)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     server = LabServer(
         f"http://127.0.0.1:{port}",
         secrets.token_hex(16),

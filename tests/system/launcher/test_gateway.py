@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from free_port import free_port
 from nearfield.errors import SchedulerError, SchedulerUnavailableError, SpecRefusedError
 from nearfield.scheduler import JobId, JobState, wire
 
@@ -79,10 +80,8 @@ def test_no_files_no_terminal_no_environment(site: Any) -> None:
 
 
 def test_ports_are_not_forwarded(site: Any) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as target, socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        local = probe.getsockname()[1]
-        probe.close()
+    with socket.create_server(("127.0.0.1", 0)) as target:
+        local = free_port()
         there = target.getsockname()[1]
         argv = ["-N", "-L", f"127.0.0.1:{local}:127.0.0.1:{there}", "nfgate@127.0.0.1"]
         host = site.host

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,12 +12,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from free_port import free_port
+
 
 @pytest.mark.enable_socket
 def test_serving_ends_cleanly_on_sigterm(tmp_path: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     env = {
         **os.environ,
         "JUPYTERHUB_API_URL": "http://127.0.0.1:9/hub/api",
@@ -53,9 +52,7 @@ def test_serving_outside_of_a_hub_is_explained(
 
 @pytest.mark.enable_socket
 def test_a_facility_without_a_hub_serves_what_is_public(tmp_path: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     config = tmp_path / "nearfield.yaml"
     config.write_text(
         "catalogue:\n  serve:\n    public: [panosc, oai]\n    url: https://data.test\n"
