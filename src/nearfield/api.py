@@ -151,6 +151,7 @@ def reduce(
     std: bool | Mapping[str, int] = False,
     min: bool = False,  # noqa: A002
     max: bool = False,  # noqa: A002
+    count: bool = False,
     roi: Any = None,
     masks: Any = None,
     azimuthal: Any = None,
@@ -161,6 +162,7 @@ def reduce(
     flat: Any = None,
     bad: Any = None,
     saturation: float | None = None,
+    invalid: bool | float | Sequence[float] = False,
     monitor: Any = None,
     workers: int | None = None,
     errors: Literal["raise", "collect"] = "raise",
@@ -183,6 +185,8 @@ def reduce(
         frames: Which frames, as a slice that rises: ``slice(0, 1000)``.
         sum, mean, min, max: Over the frames, pixel by pixel: shape of a frame, in the signal's
             units.
+        count: How many values each pixel has; those of regions and binary masks in each frame too,
+            as ``roi_count`` and ``masks_count``.
         var, std: The same; ``{"ddof": 1}`` divides by one less than the number of values.
         roi: A region, ``(slice(200, 300), slice(210, 310))`` or ``{"x": slice(210, 310)}``, or
             several by name. The sum over each of each frame: ``(frame,)``, ``(frame, region)``.
@@ -197,6 +201,9 @@ def reduce(
         dark, flat: Subtracted from each frame, and divided by; as large as a frame.
         bad: Pixels to leave out, where it is not 0; as large as a frame.
         saturation: Raw values from here on are left out.
+        invalid: Leave out the raw values by which a detector says that a pixel has none: ``True``
+            is the largest number of an unsigned type, and any negative one of a signed type; or
+            the number, or several: ``invalid=[-1, -2]``.
         monitor: Each frame is divided by its value, one for each frame of the stack.
         workers: Threads; as many as this process was given cores without it.
         errors: ``"collect"`` goes on without the frames that cannot be read: the variable
@@ -226,8 +233,9 @@ def reduce(
         raise without_package(error, "reductions", "reduce") from error
     asked = {
         "sum": sum, "mean": mean, "var": var, "std": std, "min": min, "max": max,
-        "roi": roi, "masks": masks, "azimuthal": azimuthal, "histogram": histogram,
+        "count": count, "roi": roi, "masks": masks, "azimuthal": azimuthal, "histogram": histogram,
         "dark": dark, "flat": flat, "bad": bad, "saturation": saturation, "monitor": monitor,
+        "invalid": invalid,
     }  # fmt: skip
     stack, about = stack_of(source, array, _local)
     return reduce_stack(

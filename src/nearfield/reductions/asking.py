@@ -25,8 +25,8 @@ from nearfield.reductions.plan import Plan, block_dtype
 from nearfield.reductions.provenance import provenance
 from nearfield.reductions.stack import Stack
 
-_CORRECTIONS = ("dark", "flat", "bad", "saturation", "monitor")
-_TAKEN = frozenset({*KINDS, UNREADABLE, "region", "mask"})
+_CORRECTIONS = ("dark", "flat", "bad", "saturation", "monitor", "invalid")
+_TAKEN = frozenset({*KINDS, UNREADABLE, "region", "mask", "roi_count", "masks_count"})
 """Names of variables and dimensions that reductions make."""
 
 
@@ -65,6 +65,7 @@ def reduce_stack(
     corrections = Corrections.of(
         len(take),
         stack.frame_shape,
+        block_dtype(stack.dtype),
         **{name: asked.pop(name, None) for name in _CORRECTIONS},
     )
     these = frames_of(stack, names, take)

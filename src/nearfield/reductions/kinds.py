@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from nearfield.errors import UnknownNameError, UsageError
 from nearfield.reductions import regions_asked
 from nearfield.reductions.geometry import azimuthal_of
 from nearfield.reductions.kernels._protocol import Frames, Reduction
+from nearfield.reductions.kernels.counting import Count
 from nearfield.reductions.kernels.extrema import Extremum
 from nearfield.reductions.kernels.grouped import Grouped, Groups
 from nearfield.reductions.kernels.histogram import Histogram
@@ -22,7 +24,7 @@ from nearfield.reductions.kernels.weighted import Weighted
 Make = Callable[[Any, Frames], Reduction]
 
 
-def _roi(value: Any, frames: Frames) -> Reduction:
+def _roi(value: Any, frames: Frames) -> Regions:
     boxes, alone = regions_asked.boxes(value, frames.dims, frames.shape)
     return Regions.of_masks(boxes, frames.shape, None if alone else "region")
 
@@ -45,6 +47,7 @@ KINDS: Mapping[str, Make] = {
     "std": lambda value, frames: Moments("std", _ddof(value)),
     "min": lambda value, frames: Extremum(greatest=False),
     "max": lambda value, frames: Extremum(greatest=True),
+    "count": lambda value, frames: Count(),
     "histogram": lambda value, frames: Histogram(np.asarray(value)),
     "azimuthal": lambda value, frames: azimuthal_of(value, frames.shape),
     "roi": _roi,
@@ -78,6 +81,8 @@ def reductions_of(
             made = KINDS[name](value, frames)
         except (KeyError, TypeError, ValueError) as error:
             raise UsageError(f"{name}={value!r} is not understood: {error}") from error
+        if isinstance(made, Regions) and asked.get("count"):
+            made = replace(made, counted=True)
         if groups is not None and name not in _SERIES:
             made = Grouped(made, groups)
         made.outputs(name, frames)

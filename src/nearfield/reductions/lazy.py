@@ -31,7 +31,7 @@ RESULT = "nearfield_result"
 _WORDS = {
     "sum": "sum", "mean": "mean", "var": "variance", "std": "standard deviation",
     "min": "least value", "max": "greatest value", "roi": "sum over a region",
-    "masks": "sum over a mask",
+    "masks": "sum over a mask", "count": "number of values",
 }  # fmt: skip
 
 

@@ -56,6 +56,7 @@ def corrections(draw: st.DrawFn, count: int, shape: Shape) -> dict[str, Any]:
         "bad": rng.random(shape) < 0.2,
         "saturation": draw(st.sampled_from([1, 60, 100.5, 65535, 2.0**63, -5])),
         "monitor": monitor,
+        "invalid": draw(st.sampled_from([True, 0, [3, 100]])),
     }
     chosen = draw(st.sets(st.sampled_from(sorted(all_of_them))))
     return {name: all_of_them[name] for name in sorted(chosen)}
@@ -82,6 +83,7 @@ def asks(draw: st.DrawFn, count: int, shape: Shape) -> dict[str, Any]:
         "std": spread,
         "min": true,
         "max": true,
+        "count": true,
         "histogram": edges(),
         "roi": st.dictionaries(st.sampled_from("abc"), boxes(shape), min_size=1),
         "masks": masks(shape),

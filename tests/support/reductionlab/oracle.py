@@ -17,6 +17,8 @@ import numpy as np
 
 Array = np.ndarray
 EPS = 2.0**-52
+_ZERO = ("sum", "count", "histogram")
+"""Without frames these are 0."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +43,16 @@ class Right:
 
 def corrected(data: Array, asked: Mapping[str, Any]) -> Array:
     """``(raw - dark) / flat / monitor`` as float64, NaN for no value; or the data."""
-    if all(asked.get(n) is None for n in ("dark", "flat", "bad", "saturation", "monitor")):
+    names = ("dark", "flat", "bad", "saturation", "monitor")
+    marked = asked.get("invalid")
+    unmarked = marked is None or (marked is True and data.dtype.kind == "f")
+    if unmarked and all(asked.get(n) is None for n in names):
         return data
     made = data.astype("f8")
     with np.errstate(all="ignore"):
         if asked.get("saturation") is not None:
             made[made >= asked["saturation"]] = np.nan
+        made[_invalid(data, asked.get("invalid"))] = np.nan
         if asked.get("dark") is not None:
             made -= asked["dark"]
         if asked.get("flat") is not None:
@@ -57,6 +63,15 @@ def corrected(data: Array, asked: Mapping[str, Any]) -> Array:
             monitor = np.where(asked["monitor"] == 0, np.nan, asked["monitor"])
             made /= monitor.reshape(-1, *(1,) * (made.ndim - 1))
     return made
+
+
+def _invalid(data: Array, asked: Any) -> Array:
+    """Where a raw value stands for none."""
+    if asked is None or (asked is True and data.dtype.kind == "f"):
+        return np.zeros(data.shape, bool)
+    if asked is True:
+        return data < 0 if data.dtype.kind == "i" else data == np.iinfo(data.dtype).max
+    return np.isin(data, np.array(asked, data.dtype))
 
 
 def _total(values: Array) -> Right:
@@ -117,6 +132,10 @@ def _extreme(values: Array, greatest: bool) -> Right:
     return Right(np.where(there.any(0), made, np.nan))
 
 
+def _count(values: Array) -> Right:
+    return Right((~np.isnan(values.astype("f8"))).astype(object).sum(0, initial=0))
+
+
 def _histogram(values: Array, edges: Array) -> Right:
     wide = values.astype("f8")
     counts = []
@@ -139,6 +158,7 @@ def _over(asked: Mapping[str, Any]) -> dict[str, Callable[[Array], Right]]:
         "std": lambda v: _std(v, ddof("std")),
         "min": lambda v: _extreme(v, False),
         "max": lambda v: _extreme(v, True),
+        "count": _count,
         "histogram": lambda v: _histogram(v, np.asarray(asked["histogram"], "f8")),
     }
     return {name: made for name, made in known.items() if asked.get(name) is not None}
@@ -164,11 +184,22 @@ def _series(values: Array, asked: Mapping[str, Any]) -> dict[str, Right]:
             mask[box] = True
             each.append(_masked(values, mask))
         found["roi"] = _beside(each)
+        if asked.get("count"):
+            found["roi_count"] = _valid(values, list(boxes.values()))
     if (masks := asked.get("masks")) is not None:
         binary = all(np.isin(mask, (0, 1)).all() for mask in masks.values())
         one = _masked if binary else _weighted
         found["masks"] = _beside([one(values, mask) for mask in masks.values()])
+        if binary and asked.get("count"):
+            found["masks_count"] = _valid(values, [mask != 0 for mask in masks.values()])
     return found
+
+
+def _valid(values: Array, regions: list[Any]) -> Right:
+    """Per frame the pixels of each region that have a value."""
+    there = ~np.isnan(values.astype("f8"))
+    counts = [[int(frame[region].sum()) for region in regions] for frame in there]
+    return Right(np.array(counts, object))
 
 
 def _beside(each: list[Right]) -> Right:
@@ -208,11 +239,11 @@ def _stacked(groups: list[Right | None], like: Right, name: str) -> Right:
     """Groups as one array; one without frames is 0 where that is its sum or count, else NaN."""
     shape = like.value.shape
     whole = like.value.dtype == object
-    if whole and (name in ("sum", "histogram") or None not in groups):
+    if whole and (name in _ZERO or None not in groups):
         zero = np.zeros(shape, object)
         each = [zero if one is None else one.value for one in groups]
         return Right(np.array(each, object).reshape(len(groups), *shape))
-    made = np.full((len(groups), *shape), 0.0 if name in ("sum", "histogram") else np.nan)
+    made = np.full((len(groups), *shape), 0.0 if name in _ZERO else np.nan)
     off = np.zeros(made.shape)
     for number, one in enumerate(groups):
         if one is not None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from nearfield.errors import UsageError
 from nearfield.reductions.kernels._protocol import Array, Frames, Output, Reduction, State
+from nearfield.reductions.kernels.counting import Count
 from nearfield.reductions.kernels.histogram import Histogram
 from nearfield.reductions.kernels.sums import Sum
 
@@ -138,7 +139,7 @@ class Grouped:
     @property
     def _zero(self) -> bool:
         """Is nothing the right result for no frames?"""
-        return type(self.each) is Sum or isinstance(self.each, Histogram)
+        return type(self.each) is Sum or isinstance(self.each, Histogram | Count)
 
     def _dtype(self, told: Output) -> np.dtype[np.generic]:
         """Of the result: a group without frames has no integer for its least value."""

@@ -87,6 +87,7 @@ class Regions:
         runs: ``(n, 2)``, begin and end of runs of pixels in the flat frame.
         of: Region *m* has the runs ``of[m]:of[m + 1]``.
         dim: The result's dimension that counts the regions; ``None`` for one region alone.
+        counted: Tell too how many pixels had a value, as ``NAME_count``.
     """
 
     names: tuple[str, ...]
@@ -94,6 +95,7 @@ class Regions:
     of: Array
     shape: tuple[int, ...]
     dim: str | None = "region"
+    counted: bool = False
 
     @classmethod
     def of_masks(
@@ -118,14 +120,17 @@ class Regions:
         if self.shape != frames.shape:
             raise UsageError(f"{name}: made for frames of {self.shape}, these are {frames.shape}")
         kind = sum_dtype(frames.dtype)
-        if self.dim is None:
-            return {name: Output((frames.frame_dim,), (frames.count,), kind)}
-        names: dict[str, Any] = {self.dim: ((self.dim,), np.array(self.names), {})}
-        return {
-            name: Output(
-                (frames.frame_dim, self.dim), (frames.count, len(self.names)), kind, coords=names
-            )
-        }
+        dims: tuple[str, ...] = (frames.frame_dim,)
+        shape: tuple[int, ...] = (frames.count,)
+        coords: dict[str, Any] = {}
+        if self.dim is not None:
+            dims, shape = (*dims, self.dim), (*shape, len(self.names))
+            coords = {self.dim: ((self.dim,), np.array(self.names), {})}
+        made = {name: Output(dims, shape, kind, coords=coords)}
+        if self.counted:
+            told = {"long_name": f"pixels of {name} that have a value"}
+            made[f"{name}_count"] = Output(dims, shape, np.dtype("i8"), told, coords)
+        return made
 
     def start(self, frames: Frames, first: int, count: int) -> State:
         kind = sum_dtype(frames.dtype)
@@ -157,7 +162,13 @@ class Regions:
             sums = np.where(state[1] > 0, state[0], np.nan)
         else:
             sums = of_halves(state[0], state[1], sum_dtype(frames.dtype), name)
-        return {name: sums[:, 0] if self.dim is None else sums}
+        found = {name: sums}
+        if self.counted and frames.dtype.kind == "f":
+            found[f"{name}_count"] = state[1]
+        elif self.counted:
+            pixels = np.diff(np.append(0, np.cumsum(np.diff(self.runs).ravel()))[self.of])
+            found[f"{name}_count"] = np.broadcast_to(pixels, sums.shape)
+        return {n: each[:, 0] if self.dim is None else each for n, each in found.items()}
 
 
 def _runs_of(mask: Array) -> Array:
