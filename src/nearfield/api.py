@@ -144,6 +144,7 @@ def reduce(
     source: Any,
     *,
     array: str | None = None,
+    frame_ndim: int | None = None,
     frames: slice | None = None,
     sum: bool = False,  # noqa: A002  # as numpy and xarray call them
     mean: bool = False,
@@ -182,6 +183,9 @@ def reduce(
             ``h5py.Dataset``. A text is a path where there is such a file, or where it looks like
             one.
         array: The dataset in the file; the signal that NeXus says to plot without it.
+        frame_ndim: How many of its axes, the last ones, make a frame: 1 for spectra, 2 for images
+            (then an array of two axes is one frame), 3 for modules. What the file says of it
+            (``interpretation``) without it, or else 2, and of an array of two axes 1.
         frames: Which frames, as a slice that rises: ``slice(0, 1000)``.
         sum, mean, min, max: Over the frames, pixel by pixel: shape of a frame, in the signal's
             units.
@@ -237,7 +241,7 @@ def reduce(
         "dark": dark, "flat": flat, "bad": bad, "saturation": saturation, "monitor": monitor,
         "invalid": invalid,
     }  # fmt: skip
-    stack, about = stack_of(source, array, _local)
+    stack, about = stack_of(source, array, _local, frame_ndim)
     return reduce_stack(
         stack,
         frames=frames,

@@ -85,15 +85,16 @@ class Plan:
 
 
 def block_dtype(dtype: np.dtype[np.generic]) -> np.dtype[np.generic]:
-    """The type in which kernels get frames of ``dtype``: half floats as float32, truth as uint8.
+    """The type in which kernels get frames of ``dtype``: half floats as float32, truth as uint8,
+    floats of more than 64 bits rounded to float64.
 
     Raises:
-        UsageError: no kernel takes such values (complex ones, floats of more than 64 bits).
+        UsageError: no kernel takes such values (complex ones).
     """
-    if dtype.kind not in "uifb" or dtype.itemsize > 8:
-        raise UsageError(
-            f"the frames hold {dtype}: only integers and floats of up to 64 bits are reduced"
-        )
+    if dtype.kind not in "uifb":
+        raise UsageError(f"the frames hold {dtype}: only integers and floats are reduced")
+    if dtype.itemsize > 8:
+        return np.dtype("f8")
     return np.dtype({"bool": "u1", "float16": "f4"}.get(dtype.name, dtype))
 
 

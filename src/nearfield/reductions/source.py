@@ -22,7 +22,9 @@ Local = Callable[[Dataset | str], tuple[str, dict[str, str]]]
 """From a dataset or PID to its root file here, and what a result says of it."""
 
 
-def stack_of(source: Any, array: str | None, local: Local) -> tuple[Stack, dict[str, str]]:
+def stack_of(
+    source: Any, array: str | None, local: Local, frame_ndim: int | None = None
+) -> tuple[Stack, dict[str, str]]:
     """The frames, and attributes that tell which dataset they are of.
 
     Raises:
@@ -33,7 +35,7 @@ def stack_of(source: Any, array: str | None, local: Local) -> tuple[Stack, dict[
     if isinstance(source, Stack):
         return source, about
     if isinstance(source, h5py.Dataset):
-        return open_stack(*_open_array(source, array)), about
+        return open_stack(*_open_array(source, array), frame_ndim=frame_ndim), about
     if isinstance(source, Dataset) or (isinstance(source, str) and not is_path(source)):
         path, about = local(source)
     elif isinstance(source, str | os.PathLike):
@@ -43,7 +45,7 @@ def stack_of(source: Any, array: str | None, local: Local) -> tuple[Stack, dict[
             f"{type(source).__name__} is nothing with frames",
             hint="give a dataset, a PID, the path of a file or an open h5py.Dataset",
         )
-    return open_stack(path, array), about
+    return open_stack(path, array, frame_ndim=frame_ndim), about
 
 
 def is_path(text: str) -> bool:

@@ -16,7 +16,7 @@ import pytest
 import nearfield
 from nearfield import api
 from nearfield.datasets import DataFile, Dataset
-from nearfield.errors import BlockedError, DataFileError, DatasetNotFoundError
+from nearfield.errors import BlockedError, DataFileError, DatasetNotFoundError, UsageError
 from nearfield.reductions.index import open_stack
 
 SHARED = Path(__file__).resolve().parents[4] / "shared/data"
@@ -92,6 +92,29 @@ def test_what_the_index_refuses_is_the_same(tmp_path: Path, frames: slice) -> No
     for n in np.unique(np.arange(30)[frames] % 2):
         some = DATA[frames][np.arange(30)[frames] % 2 == n]
         np.testing.assert_array_equal(found["sum"].sel(n=n), some.sum(0))
+
+
+def test_how_many_axes_make_a_frame(tmp_path: Path) -> None:
+    data = np.random.default_rng(5).integers(0, 100, (4, 5, 6)).astype("u2")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["stack"], file["image"] = data, data[0]
+        file["stack"].attrs["interpretation"] = "spectrum"
+    asked = {"sum": True, "roi": (slice(1, 3), slice(2, 6))}
+    image = nearfield.reduce(tmp_path / "a.h5", array="image", frame_ndim=2, **asked)
+    assert image["sum"].dims == ("y", "x")
+    np.testing.assert_array_equal(image["sum"], data[0])
+    assert image["roi"].values.tolist() == [data[0, 1:3, 2:6].sum()]
+    rows = nearfield.reduce(tmp_path / "a.h5", array="image", sum=True)
+    np.testing.assert_array_equal(rows["sum"], data[0].sum(0))
+    for axes in (None, 1, 2, 3):
+        found = nearfield.reduce(tmp_path / "a.h5", array="stack", frame_ndim=axes, sum=True)
+        wanted = data.reshape(-1, *data.shape[3 - (axes or 1) :]).sum(0)
+        np.testing.assert_array_equal(found["sum"], wanted)
+    with h5py.File(tmp_path / "a.h5") as file:
+        found = nearfield.reduce(file["stack"], frame_ndim=2, sum=True)
+    np.testing.assert_array_equal(found["sum"], data.sum(0))
+    with pytest.raises(UsageError, match="no frames of 4"):
+        nearfield.reduce(tmp_path / "a.h5", array="stack", frame_ndim=4, sum=True)
 
 
 def test_a_file_that_grows_before_it_is_computed_is_told_as_partial(tmp_path: Path) -> None:

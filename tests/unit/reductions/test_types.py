@@ -36,10 +36,18 @@ def test_truth_and_labels_are_left_to_h5py(tmp_path: Path, kind: object) -> None
     assert stack.parts == ()
 
 
-def test_wider_floats_are_refused(tmp_path: Path) -> None:
-    stack = open_stack(stored(tmp_path, np.ones((2, 2, 2), np.longdouble)), "d")
-    with pytest.raises(UsageError, match="only integers and floats of up to 64 bits"):
-        reduce_stack(stack, sum=True)
+def test_wider_floats_are_rounded_to_64_bits(tmp_path: Path) -> None:
+    data = np.random.default_rng(2).normal(size=(5, 2, 3)).astype(np.longdouble)
+    data[1, 0, 0] = np.nan
+    found = reduce_stack(open_stack(stored(tmp_path, data), "d"), sum=True, max=True)
+    assert found["max"].dtype == "f8"
+    np.testing.assert_array_equal(found["max"], np.nanmax(data, 0).astype("f8"))
+    np.testing.assert_allclose(found["sum"], np.nansum(data, 0).astype("f8"), rtol=1e-12)
+
+
+def test_complex_numbers_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="only integers and floats are reduced"):
+        plan.block_dtype(np.dtype("c8"))
 
 
 def test_truth_is_counted_as_small_integers() -> None:

@@ -11,16 +11,17 @@ that is there and cannot be read is an error and not the fill value.
 
 from __future__ import annotations
 
-import re
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from h5py import h5d, h5o
+from h5py import h5d, h5i, h5o
 
 from nearfield.errors import DataFileError
 from nearfield.reductions.index import links, selections
+from nearfield.reductions.index.numbered_sources import look_after, spelled
 from nearfield.reductions.index.overlaps import Laid, refuse_overlaps
 from nearfield.reductions.index.pieces import (
     Numbers,
@@ -41,7 +42,6 @@ from nearfield.reductions.stack import Shape
 
 MAX_DEPTH = 16
 MAX_FRAMES = 200_000_000
-_PERCENT = re.compile("%[b%]")
 
 
 @dataclass(frozen=True)
@@ -61,14 +61,23 @@ def resolve(
 
     Raises:
         NotUnderstood: why it is left to h5py.
+        DataFileError: a virtual dataset is a source of itself.
     """
     key = opened.path, h5o.get_info(dataset).addr, frame_ndim
+    if sources.resolved.get(key, ()) is None:
+        name = os.fsdecode(h5i.get_name(dataset) or b"")
+        raise DataFileError(opened.path, f"the virtual dataset {name} is made of itself")
     if key not in sources.resolved:
-        plist = dataset.get_create_plist()
-        if plist.get_layout() == h5d.VIRTUAL:
-            found = resolve_virtual(sources, opened, dataset, plist, frame_ndim, depth + 1)
-        else:
-            found = resolve_stored(dataset, plist, opened, frame_ndim)
+        sources.resolved[key] = None  # it may be no part of what it is made of
+        try:
+            plist = dataset.get_create_plist()
+            if plist.get_layout() == h5d.VIRTUAL:
+                found = resolve_virtual(sources, opened, dataset, plist, frame_ndim, depth + 1)
+            else:
+                found = resolve_stored(dataset, plist, opened, frame_ndim)
+        except BaseException:
+            del sources.resolved[key]
+            raise
         sources.resolved[key] = found
     made: Resolved = sources.resolved[key]
     return made
@@ -94,7 +103,7 @@ def resolve_virtual(
     pieces: list[Piece] = []
     laid: list[Laid] = []
     path = opened.path  # others may be opened now, and this one closed
-    for mapping in _mappings(plist, shape):
+    for mapping in _mappings(sources, path, plist, shape):
         made, where = _lay(sources, path, mapping, ground, depth)
         pieces += made
         if where is not None:
@@ -103,7 +112,7 @@ def resolve_virtual(
     return replace(ground, pieces=tuple(pieces), gaps=not covered)
 
 
-def _mappings(plist: Any, shape: Shape) -> Iterator[Mapping]:
+def _mappings(sources: Sources, path: str, plist: Any, shape: Shape) -> Iterator[Mapping]:
     for number in range(plist.get_virtual_count()):
         virtual = selections.selection(plist.get_virtual_vspace(number))
         source = selections.selection(plist.get_virtual_srcspace(number))
@@ -112,19 +121,16 @@ def _mappings(plist: Any, shape: Shape) -> Iterator[Mapping]:
         if virtual is None:
             virtual = selections.all_of(shape)
         if axis is None or selections.endless(source) is not None:
-            yield Mapping(virtual, source, _spelled(file), _spelled(name))
+            yield Mapping(virtual, source, spelled(file), spelled(name))
             continue
         start, stride, _, block = virtual[axis]
-        for block_number in range(-(-max(0, shape[axis] - start) // stride)):
+        count = -(-max(0, shape[axis] - start) // stride)
+        look_after(sources, path, file, count)
+        for block_number in range(count):
             one = selections.block_of(virtual, axis, block_number)
             if start + stride * block_number + block > shape[axis]:
                 raise NotUnderstood("a block of a virtual dataset is cut by its end")
-            yield Mapping(one, source, _spelled(file, block_number), _spelled(name, block_number))
-
-
-def _spelled(pattern: str, block: int | None = None) -> str:
-    number = "%b" if block is None else str(block)
-    return _PERCENT.sub(lambda found: number if found[0] == "%b" else "%", pattern)
+            yield Mapping(one, source, spelled(file, block_number), spelled(name, block_number))
 
 
 def _lay(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 import pytest
-from h5py import h5d, h5p, h5s, h5t
+from h5py import h5s
 
 from nearfield.errors import DataFileError
 from nearfield.reductions.index import open_stack
@@ -161,20 +162,6 @@ def test_unlimited_sources(lengths: tuple[int, ...], tmp_path: Path) -> None:
     assert same(tmp_path / "m.h5").shape[0] == max(lengths)
 
 
-@pytest.mark.parametrize("files", [1, 3])
-def test_numbered_sources(files: int, tmp_path: Path) -> None:
-    for k in range(files):
-        source(tmp_path / f"s-{k}.h5", (2, 4, 5), k)
-    space = h5s.create_simple((2, 4, 5), (h5s.UNLIMITED, 4, 5))
-    space.select_hyperslab((0, 0, 0), (h5s.UNLIMITED, 1, 1), (2, 1, 1), (2, 4, 5))
-    plist = h5p.create(h5p.DATASET_CREATE)
-    plist.set_virtual(space, b"s-%b.h5", b"d", h5s.create_simple((2, 4, 5)))
-    with h5py.File(tmp_path / "m.h5", "w", libver="latest") as file:
-        whole = h5s.create_simple((2, 4, 5), (h5s.UNLIMITED, 4, 5))
-        h5d.create(file.id, b"v", h5t.STD_U16LE, whole, plist)
-    assert same(tmp_path / "m.h5").shape[0] == 2 * files
-
-
 def test_percent_signs_in_names(tmp_path: Path) -> None:
     (tmp_path / "100%").mkdir()
     source(tmp_path / "100%" / "s.h5", (3, 4, 5))
@@ -249,12 +236,23 @@ def test_source_that_cannot_be_read_is_an_error_in_its_frames_alone(tmp_path: Pa
         assembled(stack)
 
 
-def test_ring_of_virtual_datasets_ends(tmp_path: Path) -> None:
-    for one, other in (("a", "b"), ("b", "a")):
+def chain(folder: Path, *names: str) -> None:
+    """Each virtual dataset is made of the next one."""
+    for one, other in pairwise(names):
         layout = h5py.VirtualLayout((3, 4, 5), "u2")
         layout[:] = h5py.VirtualSource(f"{other}.h5", "v", (3, 4, 5))
-        master(tmp_path / f"{one}.h5", layout)
-    assert "deeper" in str(open_stack(tmp_path / "a.h5", "v").refused)
+        master(folder / f"{one}.h5", layout)
+
+
+def test_virtual_datasets_that_are_made_of_themselves(tmp_path: Path) -> None:
+    chain(tmp_path, *"mabca")
+    with pytest.raises(DataFileError, match=r"a\.h5'.*: the virtual dataset /v is made of itself"):
+        open_stack(tmp_path / "m.h5", "v")
+    chain(tmp_path, *(f"d{number}" for number in range(18)))
+    assert "deeper" in str(open_stack(tmp_path / "d0.h5", "v").refused)
+    chain(tmp_path, "one", "one")
+    with pytest.raises(DataFileError, match="made of itself"):
+        open_stack(tmp_path / "one.h5", "v")
 
 
 def test_master_that_is_damaged(tmp_path: Path) -> None:
