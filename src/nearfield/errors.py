@@ -52,6 +52,14 @@ class NearfieldError(Exception):
     def __str__(self) -> str:
         return f"{self.message}\n  {self.hint}" if self.hint else self.message
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # An exception is unpickled by its ``args``, which are not what our constructors take.
+        return _again, (type(self), self.args), self.__dict__
+
+
+def _again(kind: type[NearfieldError], args: tuple[object, ...]) -> NearfieldError:
+    return kind.__new__(kind, *args)
+
 
 class UsageError(NearfieldError):
     """The request itself is wrong: nothing was done."""

@@ -61,12 +61,17 @@ class Result:
         """One of them. Raises what reading the files raises; then nothing is kept."""
         return self.arrays()[name]
 
-    def arrays(self, told: Told | None = None, workers: int | None = None) -> dict[str, Array]:
+    def arrays(
+        self,
+        told: Told | None = None,
+        workers: int | None = None,
+        compute: Compute | None = None,
+    ) -> dict[str, Array]:
         """All of them.
 
         Args:
             told: How many frames are done, of how many; not where they are there already.
-            workers: Instead of those that the result was made with.
+            workers, compute: Instead of those that the result was made with.
 
         Raises:
             DataFileError: with file and frame.
@@ -82,7 +87,7 @@ class Result:
                         raise ReductionCancelledError("the reduction was cancelled")
                     watch = self._watch = Watch(told)
                 try:
-                    self._arrays = self._compute(plan, workers or self.workers, watch)
+                    self._arrays = (compute or self._compute)(plan, workers or self.workers, watch)
                 finally:
                     self._watch = None
                 self.plan = plan

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Event
 
 import numpy as np
@@ -39,12 +39,14 @@ class Plan:
     choice everywhere but in the stack."""
     collect: bool = False
     """Go on without frames that cannot be read, and tell which."""
+    task_bytes: int = field(default_factory=lambda: TASK)
+    """Of a task, decoded; kept here, so that another process makes the same tasks."""
 
     @property
     def frames_a_task(self) -> int:
         """A multiple of the frames in a chunk, so that no chunk is decoded twice."""
         rows = self._rows
-        wanted = max(1, TASK // max(1, self.stack.frame_bytes))
+        wanted = max(1, self.task_bytes // max(1, self.stack.frame_bytes))
         # Of a choice of every nth frame those between are read too.
         return max(1, max(rows, wanted // rows * rows) // self._step)
 

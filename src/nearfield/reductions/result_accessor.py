@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import xarray as xr
 
-from nearfield.errors import UsageError
+from nearfield.errors import UsageError, without_package
 from nearfield.reductions.cost import Cost, cost_of
-from nearfield.reductions.lazy import RESULT, Result
+from nearfield.reductions.lazy import RESULT, Compute, Result
 from nearfield.reductions.threads import cores
 from nearfield.reductions.watching import Told, shown
 
@@ -28,7 +30,9 @@ class ReductionAccessor:
         result = self._result
         return cost_of(result.plan, result.workers or cores())
 
-    def compute(self, progress: bool | Told = True, workers: int | None = None) -> xr.Dataset:
+    def compute(
+        self, progress: bool | Told = True, workers: int | None = None, client: Any = None
+    ) -> xr.Dataset:
         """The dataset with its values, all computed in one pass.
 
         Ctrl-C ends it, and its threads, within a block of frames.
@@ -37,16 +41,23 @@ class ReductionAccessor:
             progress: A bar (in a notebook a widget), none, or a function that is told how many
                 frames are done, of how many.
             workers: Threads, instead of those that were asked for.
+            client: Of a Dask cluster (``distributed.Client``, or ``nearfield.cluster()``), whose
+                workers compute it instead of threads. They must see the files at the same paths.
+                The result is the same, bit for bit.
 
         Raises:
             DataFileError: a file cannot be read; names file and frame. Nothing is kept.
-            ReductionCancelledError: by :meth:`cancel`.
-            UsageError: the dataset is no result of ``nearfield.reduce``.
+            ReductionCancelledError: by :meth:`cancel`, or the cluster was closed.
+            BlockedError: the workers, or this process, lack a package.
+            UsageError: the dataset is no result of ``nearfield.reduce``, or that is no client.
         """
         result = self._result
+        if client is not None and workers is not None:
+            raise UsageError("workers= is for threads: with client= the cluster has its own")
         if not result.computed:
+            compute = None if client is None else _by_dask(client)
             with shown(progress, result.plan.frames.count) as told:
-                result.arrays(told, workers)
+                result.arrays(told, workers, compute)
             self._dataset.attrs.update(result.attrs)
         return self._dataset.compute()
 
@@ -93,3 +104,11 @@ class ReductionAccessor:
                 hint="ask the dataset that it gave",
             )
         return found
+
+
+def _by_dask(client: Any) -> Compute:
+    try:
+        from nearfield.reductions import by_dask
+    except ImportError as error:
+        raise without_package(error, "reductions on a cluster", "cluster") from error
+    return by_dask.on(client)

@@ -24,13 +24,19 @@ class Watch:
         self._lock = Lock()
         self._whole: Joiner[Partial] | None = None
         self._frames = 0
+        self._most = 0
 
     def add(self, whole: Joiner[Partial], result: Partial, frames: int, of: int) -> None:
         """Join the next task's result, after which ``frames`` are done."""
         with self._lock:
             whole.add(result)
             self._whole, self._frames = whole, frames
-        if self._told is not None:
+        self.tell(frames, of)
+
+    def tell(self, frames: int, of: int) -> None:
+        """So many frames are done, joined or not. It never goes back."""
+        if self._told is not None and frames > self._most:
+            self._most = frames
             self._told(frames, of)
 
     def so_far(self) -> tuple[int, Partial] | None:
