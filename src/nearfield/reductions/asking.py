@@ -17,7 +17,7 @@ from nearfield.reductions import (
 from nearfield.reductions.collecting import UNREADABLE
 from nearfield.reductions.kernels._protocol import Frames
 from nearfield.reductions.kernels.corrections import Corrections
-from nearfield.reductions.kernels.grouped import Groups
+from nearfield.reductions.kernels.grouped import FRAMES_READ, Groups
 from nearfield.reductions.kinds import KINDS, reductions_of
 from nearfield.reductions.lazy import Result, as_dataset
 from nearfield.reductions.naming import FRAME, Names, default_names, names_of
@@ -26,7 +26,7 @@ from nearfield.reductions.provenance import provenance
 from nearfield.reductions.stack import Stack
 
 _CORRECTIONS = ("dark", "flat", "bad", "saturation", "monitor", "invalid")
-_TAKEN = frozenset({*KINDS, UNREADABLE, "region", "mask", "roi_count", "masks_count"})
+_TAKEN = frozenset({*KINDS, UNREADABLE, FRAMES_READ, "region", "mask", "roi_count", "masks_count"})
 """Names of variables and dimensions that reductions make."""
 
 

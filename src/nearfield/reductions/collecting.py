@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 
 import numpy as np
 
 from nearfield.errors import NearfieldError
-from nearfield.reductions.kernels._protocol import Array, Frames, Output, State
+from nearfield.reductions.kernels._protocol import Array, Frames, Output, State, no_value
 from nearfield.reductions.unreadable import Unreadable
 
 UNREADABLE = "unreadable"
@@ -50,11 +50,12 @@ def output(frames: Frames) -> Output:
     return Output((frames.frame_dim,), (frames.count,), np.dtype("?"), told)
 
 
-def marked(each: Output, frames: Frames) -> Output:
-    """A series of integers says which value stands for a frame that was not read."""
-    if frames.frame_dim not in each.dims or each.dtype.kind not in "ui":
+def marked(each: Output, dims: Container[str]) -> Output:
+    """Integers along one of ``dims``, frames or groups of them, say which value stands for what
+    was not read."""
+    if each.dtype.kind not in "ui" or not any(dim in dims for dim in each.dims):
         return each
-    attrs = {**each.attrs, "missing_value": _nothing(each.dtype)}
+    attrs = {**each.attrs, "missing_value": no_value(each.dtype)}
     return Output(each.dims, each.shape, each.dtype, attrs, each.coords)
 
 
@@ -78,7 +79,7 @@ def finished(
             if frames.frame_dim in outputs[name].dims:
                 series = np.array(array)
                 along = np.moveaxis(series, outputs[name].dims.index(frames.frame_dim), 0)
-                along[mask] = _nothing(series.dtype)
+                along[mask] = no_value(series.dtype)
                 found[name] = series
     texts = [
         f"{_frames(start, stop)}: {said}"
@@ -109,11 +110,3 @@ def warn(arrays: Mapping[str, Array]) -> None:
 
 def _frames(start: int, stop: int) -> str:
     return f"frame {start}" if stop == start + 1 else f"frames {start} to {stop - 1}"
-
-
-def _nothing(dtype: np.dtype[np.generic]) -> int | float:
-    """That no sum of a region is likely to be: the end of the type's range."""
-    if dtype.kind == "f":
-        return float("nan")
-    limits = np.iinfo(dtype.str)
-    return int(limits.max if dtype.kind == "u" else limits.min)

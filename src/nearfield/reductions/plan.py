@@ -16,6 +16,7 @@ from nearfield.errors import ReductionCancelledError, UsageError
 from nearfield.reductions import collecting
 from nearfield.reductions.kernels._protocol import Array, Frames, Output, Reduction, State
 from nearfield.reductions.kernels.corrections import Corrections
+from nearfield.reductions.kernels.grouped import FRAMES_READ, Grouped
 from nearfield.reductions.reading import blocks
 from nearfield.reductions.stack import Stack
 from nearfield.reductions.unreadable import FileChanged, Noted
@@ -82,7 +83,12 @@ class Plan:
         }
         if not self.collect:
             return found
-        marked = {name: collecting.marked(output, self.frames) for name, output in found.items()}
+        dims = {self.frames.frame_dim}
+        dims |= {each.groups.dim for each in self.reductions.values() if isinstance(each, Grouped)}
+        marked = {
+            name: output if name == FRAMES_READ else collecting.marked(output, dims)
+            for name, output in found.items()
+        }
         return {**marked, collecting.UNREADABLE: collecting.output(self.frames)}
 
 

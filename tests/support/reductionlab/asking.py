@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from nearfield.reductions.kernels.azimuthal import Azimuthal
+
 Shape = tuple[int, ...]
 
 
@@ -48,18 +50,57 @@ def masks(draw: st.DrawFn, shape: Shape) -> dict[str, np.ndarray]:
 @st.composite
 def corrections(draw: st.DrawFn, count: int, shape: Shape) -> dict[str, Any]:
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    flat = np.where(rng.random(shape) < 0.1, 0, rng.random(shape) + 0.5)
-    monitor = np.where(rng.random(count) < 0.1, 0, rng.random(count) + 1)
+    flat = _odd(draw, rng, np.where(rng.random(shape) < 0.1, 0, rng.random(shape) + 0.5))
+    monitor = _odd(draw, rng, np.where(rng.random(count) < 0.1, 0, rng.random(count) + 1))
     all_of_them = {
-        "dark": rng.normal(2, 1, shape),
+        "dark": _odd(draw, rng, rng.normal(2, 1, shape)),
         "flat": flat,
-        "bad": rng.random(shape) < 0.2,
+        "bad": rng.random(shape) < draw(st.sampled_from([0.2, 1.0])),
         "saturation": draw(st.sampled_from([1, 60, 100.5, 65535, 2.0**63, -5])),
         "monitor": monitor,
         "invalid": draw(st.sampled_from([True, 0, [3, 100]])),
     }
     chosen = draw(st.sets(st.sampled_from(sorted(all_of_them))))
     return {name: all_of_them[name] for name in sorted(chosen)}
+
+
+def _odd(draw: st.DrawFn, rng: np.random.Generator, made: np.ndarray) -> np.ndarray:
+    """Some with NaN, infinities and what is less than 0 among them."""
+    if draw(st.booleans()):
+        return made
+    odd = rng.choice([np.nan, np.inf, -np.inf, -1.0], made.shape)
+    return np.where(rng.random(made.shape) < 0.1, odd, made)
+
+
+@st.composite
+def taken(draw: st.DrawFn, count: int) -> slice | None:
+    """A choice of frames that rises: from the middle, from the end, in steps; never none."""
+    if draw(st.booleans()):
+        return None
+    bound = st.none() | st.integers(-count - 2, count + 2)
+    found = slice(draw(bound), draw(bound), draw(st.none() | st.integers(1, 5)))
+    return found if range(count)[found] else slice(count - 1, None)
+
+
+@st.composite
+def matrices(draw: st.DrawFn, shape: Shape) -> Azimuthal:
+    """A sparse matrix as pyFAI could make it: bins without pixels, pixels in many bins."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    pixels = int(np.prod(shape, dtype=int))
+    counts = rng.integers(0, draw(st.integers(1, 2 * pixels)) + 1, draw(st.integers(1, 7)))
+    of = np.cumsum([0, *counts])
+    norm = rng.random(pixels) + 0.1
+    norm[rng.random(pixels) < 0.1] = 0
+    return Azimuthal(
+        rng.random(of[-1]),
+        rng.integers(0, pixels, of[-1], "i4"),
+        of,
+        norm,
+        shape,
+        "q",
+        np.arange(len(counts), dtype="f8"),
+        poisson=draw(st.booleans()),
+    )
 
 
 @st.composite
@@ -87,6 +128,7 @@ def asks(draw: st.DrawFn, count: int, shape: Shape) -> dict[str, Any]:
         "histogram": edges(),
         "roi": st.dictionaries(st.sampled_from("abc"), boxes(shape), min_size=1),
         "masks": masks(shape),
+        "azimuthal": matrices(shape),
     }
     chosen = draw(st.sets(st.sampled_from(sorted(kinds)), min_size=1))
     found = {name: draw(kinds[name]) for name in sorted(chosen)}
@@ -94,4 +136,6 @@ def asks(draw: st.DrawFn, count: int, shape: Shape) -> dict[str, Any]:
         found |= draw(corrections(count, shape))
     if draw(st.integers(0, 2)) == 0:
         found |= draw(groups(count))
+    if (some := draw(taken(count))) is not None:
+        found["frames"] = some
     return found

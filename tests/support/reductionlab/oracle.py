@@ -23,16 +23,21 @@ _ZERO = ("sum", "count", "histogram")
 
 @dataclass(frozen=True)
 class Right:
-    """``value`` is of Python's integers (exact), or float64 with ``off`` for the error allowed."""
+    """``value`` is of Python's integers (exact), or float64 with ``off`` for the error allowed.
+
+    What has no value is NaN, or ``None`` among the integers."""
 
     value: Array
     off: Array | float = 0.0
 
-    def check(self, found: Array, what: str) -> None:
+    def check(self, found: Array, what: str, missing: Any = None) -> None:
+        """``missing``: the number that stands for no value among integers."""
         assert found.shape == self.value.shape, (what, found.shape, self.value.shape)
         if self.value.dtype == object:
             assert found.dtype.kind in "iu", (what, found.dtype)
-            assert (found.astype(object) == self.value).all(), (what, found, self.value)
+            value = self.value.copy()
+            value[np.equal(value, None)] = missing
+            assert (found.astype(object) == value).all(), (what, found, value)
             return
         found = found.astype("f8")
         same = (found == self.value) | (np.isnan(found) & np.isnan(self.value))
@@ -89,7 +94,8 @@ def _total(values: Array) -> Right:
 def _mean(values: Array) -> Right:
     total = _total(values)
     if values.dtype.kind in "iub":
-        flat = [float(Fraction(int(v), len(values))) for v in total.value.ravel()]
+        n = len(values)
+        flat = [float(Fraction(int(v), n)) if n else np.nan for v in total.value.ravel()]
         made = np.array(flat).reshape(values.shape[1:])
         return Right(made, 2 * EPS * np.abs(made))
     with np.errstate(all="ignore"):
@@ -107,7 +113,7 @@ def _var(values: Array, ddof: int) -> Right:
         away = np.where(there, wide - mean, 0)
         spread = (away**2).sum(0)
         made = np.where(number > ddof, spread / (number - ddof), np.nan)
-        most = np.where(there, np.abs(wide), 0).max(0)
+        most = np.where(there, np.abs(wide), 0).max(0, initial=0)
         rounded = len(wide) * EPS * most
         off = 8 * len(wide) * EPS * spread + 8 * rounded * np.sqrt(len(wide) * spread)
         off += 8 * len(wide) * rounded**2
@@ -124,11 +130,13 @@ def _std(values: Array, ddof: int) -> Right:
 def _extreme(values: Array, greatest: bool) -> Right:
     if values.dtype.kind in "iub":
         whole = values.astype(object) + 0
+        if not len(values):
+            return Right(np.full(values.shape[1:], None, object))
         return Right(np.asarray(whole.max(0) if greatest else whole.min(0), object))
     there = ~np.isnan(values)
     none = -np.inf if greatest else np.inf
     made = np.where(there, values.astype("f8"), none)
-    made = made.max(0) if greatest else made.min(0)
+    made = made.max(0, initial=none) if greatest else made.min(0, initial=none)
     return Right(np.where(there.any(0), made, np.nan))
 
 
@@ -192,6 +200,8 @@ def _series(values: Array, asked: Mapping[str, Any]) -> dict[str, Right]:
         found["masks"] = _beside([one(values, mask) for mask in masks.values()])
         if binary and asked.get("count"):
             found["masks_count"] = _valid(values, [mask != 0 for mask in masks.values()])
+    if (matrix := asked.get("azimuthal")) is not None:
+        found |= _integrated(values, matrix)
     return found
 
 
@@ -200,6 +210,26 @@ def _valid(values: Array, regions: list[Any]) -> Right:
     there = ~np.isnan(values.astype("f8"))
     counts = [[int(frame[region].sum()) for region in regions] for frame in there]
     return Right(np.array(counts, object))
+
+
+def _integrated(values: Array, matrix: Any) -> dict[str, Right]:
+    """``A I / A n`` bin by bin over the pixels that have a value, and the error of counting."""
+    flat = values.reshape(len(values), -1).astype("f8")
+    shape = len(flat), len(matrix.of) - 1
+    found, error, off, far = (np.full(shape, np.nan) for _ in range(4))
+    for b, (low, high) in enumerate(itertools.pairwise(matrix.of)):
+        share, pixel = matrix.share[low:high], matrix.pixel[low:high]
+        for k, frame in enumerate(flat):
+            there = ~np.isnan(frame[pixel])
+            c, value, n = share[there], frame[pixel][there], matrix.norm[pixel][there]
+            if not (bottom := float((c * n).sum())):
+                continue
+            found[k, b] = (c * value).sum() / bottom
+            off[k, b] = 4 * (high - low) * EPS * np.abs(c * value).sum() / bottom
+            error[k, b] = np.sqrt((c * c * np.maximum(value, 1)).sum()) / bottom
+            far[k, b] = 4 * (high - low) * EPS * error[k, b]
+    made = {"azimuthal": Right(found, off)}
+    return made | ({"azimuthal_sigma": Right(error, far)} if matrix.poisson else {})
 
 
 def _beside(each: list[Right]) -> Right:
@@ -222,31 +252,61 @@ def labels(by: Any, bins: Any) -> tuple[int, Array]:
     return len(bins) - 1, label
 
 
-def right(data: Array, asked: Mapping[str, Any]) -> dict[str, Right]:
-    """The answer to ``reduce_stack(stack of data, **asked)``."""
+@dataclass(frozen=True)
+class Group:
+    frames: int
+    read: int
+    made: Right
+
+
+def right(data: Array, asked: Mapping[str, Any], lost: Array | None = None) -> dict[str, Right]:
+    """The answer to ``reduce_stack(stack of data, **asked)``.
+
+    Args:
+        lost: Frames of the data that cannot be read; then it is that of ``errors="collect"``.
+    """
     values = corrected(data.astype("f4") if data.dtype == np.dtype("f2") else data, asked)
-    found = _series(values, asked)
+    some = asked.get("frames") or slice(None)
+    values, lost = values[some], np.zeros(len(values), bool)[some] if lost is None else lost[some]
+    with np.errstate(all="ignore"):
+        found = {name: _unread(one, lost) for name, one in _series(values, asked).items()}
     if asked.get("by") is None:
-        return found | {name: over(values) for name, over in _over(asked).items()}
-    count, label = labels(asked["by"], asked.get("bins"))
+        return found | {name: over(values[~lost]) for name, over in _over(asked).items()}
+    count, label = labels(asked["by"][some], asked.get("bins"))
+    sizes = [int((label == n).sum()) for n in range(count)]
+    read = [values[(label == n) & ~lost] for n in range(count)]
+    large = values.dtype.itemsize == 8
     for name, over in _over(asked).items():
-        groups = [over(values[label == n]) if (label == n).any() else None for n in range(count)]
-        found[name] = _stacked(groups, over(values), name)
+        groups = [Group(n, len(one), over(one)) for n, one in zip(sizes, read, strict=True)]
+        found[name] = _stacked(groups, over(values), name, large=large)
+    if _over(asked):
+        found["frames_read"] = Right(np.array([len(one) for one in read], object))
     return found
 
 
-def _stacked(groups: list[Right | None], like: Right, name: str) -> Right:
-    """Groups as one array; one without frames is 0 where that is its sum or count, else NaN."""
-    shape = like.value.shape
+def _unread(one: Right, lost: Array) -> Right:
+    """A series without the frames that were not read."""
+    value = one.value.copy()
+    value[lost] = None if value.dtype == object else np.nan
+    return Right(value, one.off)
+
+
+def _stacked(groups: list[Group], like: Right, name: str, *, large: bool) -> Right:
+    """Groups as one array. One without frames is 0 where that is its sum or count; one whose
+    frames all were lost has no value, nor has one without frames in all else.
+
+    Least and greatest values stay integers if each group has frames, or no float holds them all.
+    """
+    counts = name in _ZERO
     whole = like.value.dtype == object
-    if whole and (name in _ZERO or None not in groups):
-        zero = np.zeros(shape, object)
-        each = [zero if one is None else one.value for one in groups]
-        return Right(np.array(each, object).reshape(len(groups), *shape))
-    made = np.full((len(groups), *shape), 0.0 if name in _ZERO else np.nan)
+    exact = whole and (counts or large or all(group.frames for group in groups))
+    nothing = None if exact else np.nan
+    made = np.full((len(groups), *like.value.shape), nothing, object if exact else "f8")
     off = np.zeros(made.shape)
-    for number, one in enumerate(groups):
-        if one is not None:
-            made[number] = one.value.astype("f8")
-            off[number] = one.off if not whole else EPS * np.abs(made[number])
+    for number, group in enumerate(groups):
+        if not group.frames:
+            made[number] = 0 if counts else nothing
+        elif group.read:
+            made[number] = group.made.value
+            off[number] = 0 if whole else group.made.off
     return Right(made, off)

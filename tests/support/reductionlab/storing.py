@@ -16,6 +16,7 @@ KINDS = ("u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f2", "f4", "f8")
 FILTERS: dict[str, dict[str, Any]] = {
     "none": {},
     "deflate": {"compression": "gzip"},
+    "lzf": {"compression": "lzf"},
     "shuffle": {"shuffle": True},
     "checksum": {"fletcher32": True},
     "all of HDF5's": {"compression": "gzip", "shuffle": True, "fletcher32": True},
@@ -28,6 +29,8 @@ FILTERS: dict[str, dict[str, Any]] = {
     "blosc lz4": dict(hdf5plugin.Blosc(cname="lz4", shuffle=hdf5plugin.Blosc.SHUFFLE)),
     "blosc zstd": dict(hdf5plugin.Blosc(cname="zstd", shuffle=hdf5plugin.Blosc.BITSHUFFLE)),
 }
+_BLIND = ("none", "shuffle", "bitshuffle")
+"""Filters that take any bytes."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,8 @@ class Store:
     """Frames along the first axis that were ever written; the others are the fill value."""
     missing: bool = False
     """As a source of a virtual dataset: the file is not there."""
+    damaged: int = 0
+    """Of ten chunks: so many are overwritten, where a filter sees that."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +141,7 @@ def stores(draw: st.DrawFn, frame: Shape, outer: Shape, *, source: bool = False)
         draw(st.integers(0, 1)),
         draw(st.just(shape[0]) | st.integers(0, shape[0])),
         source and draw(st.integers(0, 5)) == 0,
+        draw(st.sampled_from([0, 0, 0, 1, 4, 10])),
     )
 
 
@@ -227,6 +233,8 @@ def write(folder: Path, case: Case) -> Path:
             )
             if one.written:
                 made[: one.written] = case.data.array(one.shape, number)[: one.written]
+        if one.damaged and one.filter not in _BLIND:
+            _damage(folder / f"{number}.h5", np.random.default_rng(case.data.seed), one.damaged)
     shapes = [each.shape for each in (*case.stores, *case.levels)]
     for number, level in enumerate(case.levels, len(case.stores)):
         layout = h5py.VirtualLayout(level.shape, kind)
@@ -236,3 +244,15 @@ def write(folder: Path, case: Case) -> Path:
         with h5py.File(folder / f"{number}.h5", "w") as file:
             file.create_virtual_dataset("d", layout, fillvalue=kind.type(level.fill))
     return folder / f"{len(shapes) - 1}.h5"
+
+
+def _damage(path: Path, rng: np.random.Generator, of_ten: int) -> None:
+    """Some chunks of its dataset, to bytes that none of these filters takes."""
+    with h5py.File(path) as file:
+        dataset = file["d"].id
+        chunks = [dataset.get_chunk_info(i) for i in range(dataset.get_num_chunks())]
+    with path.open("r+b") as raw:
+        for chunk in chunks:
+            if rng.random() * 10 < of_ten:
+                raw.seek(chunk.byte_offset)
+                raw.write(b"\xfe" * chunk.size)

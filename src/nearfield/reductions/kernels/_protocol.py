@@ -22,6 +22,15 @@ State = tuple[Array, ...]
 """Of a partial: arrays alone, so that it travels between processes as it is."""
 
 
+def no_value(dtype: np.dtype[np.generic]) -> int | float:
+    """What stands for no value: NaN; of integers the end of their range, which no sum of a region
+    is likely to be, and which the attribute ``missing_value`` of a result tells."""
+    if dtype.kind not in "ui":
+        return float("nan") if dtype.kind in "fc" else 0
+    limits = np.iinfo(dtype.str)
+    return int(limits.max if dtype.kind == "u" else limits.min)
+
+
 @dataclass(frozen=True)
 class Frames:
     """What a reduction is told of the stack: the frames that it will be given.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,10 +10,20 @@ from typing import Any
 import numpy as np
 
 from nearfield.errors import UsageError
-from nearfield.reductions.kernels._protocol import Array, Frames, Output, Reduction, State
+from nearfield.reductions.kernels._protocol import (
+    Array,
+    Frames,
+    Output,
+    Reduction,
+    State,
+    no_value,
+)
 from nearfield.reductions.kernels.counting import Count
 from nearfield.reductions.kernels.histogram import Histogram
 from nearfield.reductions.kernels.sums import Sum
+
+FRAMES_READ = "frames_read"
+"""The variable that counts the frames of each group."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,9 +46,11 @@ class Groups:
 
     @classmethod
     def of_values(cls, dim: str, values: Array, attrs: Mapping[str, Any] | None = None) -> Groups:
-        """One group for each value that occurs; NaN is in none."""
+        """One group for each value that occurs; NaN and NaT are in none."""
         given = np.asarray(values)
-        there = ~np.isnan(given) if given.dtype.kind == "f" else np.ones(given.shape, bool)
+        there = np.ones(given.shape, bool)
+        if given.dtype.kind in "fcmM":
+            there = ~(np.isnat(given) if given.dtype.kind in "mM" else np.isnan(given))
         each, inverse = np.unique(given[there], return_inverse=True)
         label = np.full(given.shape, -1, "i8")
         label[there] = inverse
@@ -66,11 +79,15 @@ class Groups:
 
 @dataclass(frozen=True, eq=False)
 class Grouped:
-    """A reduction for each group of frames; a group without frames gives NaN, or 0 for a sum.
+    """A reduction for each group of frames, and of how many frames each is (:data:`FRAMES_READ`).
 
-    A partial begins with its groups, ``(2, groups)``: their numbers, rising, and how many arrays
-    each has (a joined partial may have fewer than a fresh one); the arrays of each group follow.
-    Only groups that occur among a task's frames are in its partial.
+    A group without frames is 0 for a sum or counts, else it has no value: NaN, or ``missing_value``
+    where floats do not hold the data's integers. A group whose frames all could not be read never
+    has a value.
+
+    A partial begins with its groups, ``(3, groups)``: their numbers, rising, how many arrays each
+    has (a joined partial may have fewer than a fresh one), and how many frames it was given; the
+    arrays of each group follow. Only groups that occur among a task's frames are in its partial.
     """
 
     each: Reduction
@@ -94,14 +111,17 @@ class Grouped:
                     f"{name}: has a value for each frame, so frames cannot be grouped",
                     hint="leave it out, or ask for it without by=",
                 )
+            kind = self._dtype(told)
             made[label] = Output(
                 (dim, *told.dims),
                 (len(groups.values), *told.shape),
-                self._dtype(told),
-                told.attrs,
+                kind,
+                self._attrs(told.attrs, kind),
                 {**told.coords, **coords},
             )
-        return made
+        words = {"long_name": "frames that were read, of each group", "units": "1"}
+        count = Output((dim,), groups.values.shape, np.dtype("i8"), words, coords)
+        return {**made, FRAMES_READ: count}
 
     def start(self, frames: Frames, first: int, count: int) -> State:
         held = np.unique(self.groups.label[first : first + count])
@@ -110,30 +130,37 @@ class Grouped:
 
     def add(self, state: State, block: Array, first: int, at: int) -> None:
         label = self.groups.label[first : first + len(block)]
-        parts = dict(self._parts(state))
+        parts, places = dict(self._parts(state)), {n: i for i, n in enumerate(state[0][0].tolist())}
         edges = np.flatnonzero(np.diff(label)) + 1
         for low, high in zip([0, *edges], [*edges, len(block)], strict=True):
             if label[low] >= 0:
-                self.each.add(parts[int(label[low])], block[low:high], first + low, at + low)
+                number = int(label[low])
+                self.each.add(parts[number], block[low:high], first + low, at + low)
+                state[0][2, places[number]] += high - low
 
     def join(self, left: State, right: State) -> State:
         mine, others = dict(self._parts(left)), dict(self._parts(right))
         for number, part in others.items():
             mine[number] = self.each.join(mine[number], part) if number in mine else part
-        return _state(dict(sorted(mine.items())))
+        read = _counts(left)
+        for number, count in _counts(right).items():
+            read[number] = read.get(number, 0) + count
+        return _state(dict(sorted(mine.items())), read)
 
     def finish(self, name: str, frames: Frames, state: State) -> Mapping[str, Array]:
-        parts = dict(self._parts(state))
+        parts, read = dict(self._parts(state)), _counts(state)
         # Each in the result's own type: numpy would join 64-bit integers of two kinds as floats.
-        nothing = 0 if self._zero else np.nan
         found: dict[str, Array] = {}
         for label, told in self.outputs(name, frames).items():
-            found[label] = np.empty(told.shape, told.dtype)
-            if len(parts) < len(found[label]):
-                found[label][:] = nothing
+            nothing = 0 if self._zero or label == FRAMES_READ else no_value(told.dtype)
+            found[label] = np.full(told.shape, nothing, told.dtype)
         for number, part in parts.items():
-            for label, array in self.each.finish(name, frames, part).items():
-                found[label][number] = array
+            made = self.each.finish(name, frames, part) if read[number] else {}
+            for label, array in found.items():
+                if label == FRAMES_READ:
+                    array[number] = read[number]
+                else:
+                    array[number] = made.get(label, no_value(array.dtype))
         return found
 
     @property
@@ -141,15 +168,28 @@ class Grouped:
         """Is nothing the right result for no frames?"""
         return type(self.each) is Sum or isinstance(self.each, Histogram | Count)
 
+    @functools.cached_property
+    def _empty(self) -> bool:
+        """Is there a group without frames?"""
+        there = np.unique(self.groups.label[self.groups.label >= 0]).size
+        return there < len(self.groups.values)
+
     def _dtype(self, told: Output) -> np.dtype[np.generic]:
-        """Of the result: a group without frames has no integer for its least value."""
-        all_there = np.unique(self.groups.label[self.groups.label >= 0]).size
-        if self._zero or all_there == len(self.groups.values):
+        """Of the result: a float for the least value of no frames, if floats hold all the others.
+
+        xarray would take float64 for integers of 64 bits too, and round them.
+        """
+        if self._zero or not self._empty or told.dtype.itemsize == 8:
             return told.dtype
         return np.result_type(told.dtype, np.float32)
 
+    def _attrs(self, attrs: Mapping[str, Any], kind: np.dtype[np.generic]) -> Mapping[str, Any]:
+        if self._zero or not self._empty or kind.kind == "f":
+            return attrs
+        return {**attrs, "missing_value": no_value(kind)}
+
     def _parts(self, state: State) -> list[tuple[int, State]]:
-        (numbers, sizes), *arrays = state
+        (numbers, sizes, _), *arrays = state
         ends = np.cumsum(sizes)
         return [
             (int(number), tuple(arrays[end - size : end]))
@@ -157,6 +197,12 @@ class Grouped:
         ]
 
 
-def _state(parts: Mapping[int, State]) -> State:
-    held = np.array([list(parts), [len(part) for part in parts.values()]], "i8")
-    return (held.reshape(2, -1), *(array for part in parts.values() for array in part))
+def _counts(state: State) -> dict[int, int]:
+    """How many frames each group of a partial was given."""
+    return dict(zip(state[0][0].tolist(), state[0][2].tolist(), strict=True))
+
+
+def _state(parts: Mapping[int, State], read: Mapping[int, int] | None = None) -> State:
+    told = [0 if read is None else read[number] for number in parts]
+    held = np.array([list(parts), [len(part) for part in parts.values()], told], "i8")
+    return (held.reshape(3, -1), *(array for part in parts.values() for array in part))
