@@ -27,8 +27,8 @@ def _decoded(steps, data, at, out, spare):  # type: ignore[no-untyped-def]
     return at.size - 1
 
 
-def limit(stack: Stack) -> Callable[[], None]:
-    """Our own decoder over chunks that are in memory, in two threads; memcpy without filters."""
+def limit(stack: Stack, threads: int = THREADS) -> Callable[[], None]:
+    """Our own decoder over chunks that are in memory; memcpy without filters."""
     stored = stack.parts[0].stored
     offset, size = stored.offset[:, 0].astype("i8"), stored.size[:, 0].astype("i8")
     at = np.concatenate([[0], np.cumsum(size)])
@@ -38,7 +38,7 @@ def limit(stack: Stack) -> Callable[[], None]:
             file.seek(offset[n])
             file.readinto(data[at[n] : at[n + 1]])  # type: ignore[arg-type]
     decoder = Decoder(stored)
-    bounds = np.linspace(0, len(offset), THREADS + 1).astype(int)
+    bounds = np.linspace(0, len(offset), threads + 1).astype(int)
 
     def part(which: int) -> None:
         first, end = bounds[which], bounds[which + 1]
@@ -55,7 +55,7 @@ def limit(stack: Stack) -> Callable[[], None]:
             assert done == end - first
 
     def run() -> None:
-        with ThreadPoolExecutor(THREADS) as pool:
-            list(pool.map(part, range(THREADS)))
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(part, range(threads)))
 
     return run

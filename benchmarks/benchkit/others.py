@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -44,23 +43,6 @@ def plain(stack: xr.DataArray) -> tuple[Any, ...]:
         stack.sum("t"), roi.sum(("y", "x")), [(stack * m).sum(("y", "x")) for m in rings]
     )
     return found
-
-
-def libertem(path: Path, frames: int) -> Callable[[], Any] | None:
-    """The same with LiberTEM's own executor; ``None`` where it is not installed."""
-    if importlib.util.find_spec("libertem") is None:
-        return None
-    from libertem.api import Context  # type: ignore[import-not-found]
-    from libertem.udf.masks import ApplyMasksUDF  # type: ignore[import-not-found]
-    from libertem.udf.sum import SumUDF  # type: ignore[import-not-found]
-
-    roi = np.zeros(stacks.SHAPE, "f4")
-    roi[stacks.ROI] = 1
-    each = [roi, *(m.astype("f4") for m in stacks.masks().values())]
-    context = Context.make_with(cpus=2, gpus=0)
-    data = context.load("hdf5", path=str(path), ds_path=stacks.NAME, nav_shape=(frames,))
-    weigh = ApplyMasksUDF(mask_factories=[lambda m=m: m for m in each])
-    return lambda: context.run_udf(data, [SumUDF(), weigh])
 
 
 def geometry() -> Any:
