@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 
 import nearfield
-from nearfield import api
 from nearfield.datasets import DataFile, Dataset
 from nearfield.errors import BlockedError, DataFileError, DatasetNotFoundError, UsageError
 from nearfield.reductions.index import open_stack
@@ -147,7 +146,7 @@ def test_a_pid_is_asked_of_the_catalogues(tmp_path: Path, monkeypatch: pytest.Mo
             raise DatasetNotFoundError(pid)
         return record
 
-    monkeypatch.setattr(api, "_dataset", answer)
+    monkeypatch.setattr(nearfield, "dataset", answer, raising=False)
     found = nearfield.reduce("10.1/scan-17", sum=True)
     np.testing.assert_array_equal(found["sum"], DATA.sum(0))
     assert (found.attrs["dataset_pid"], found.attrs["dataset_title"]) == ("10.1/scan-17", "Scan")
