@@ -57,8 +57,8 @@ def reduce(
             one.
         array: The dataset in the file; the signal that NeXus says to plot without it.
         frame_ndim: How many of its axes, the last ones, make a frame: 1 for spectra, 2 for images
-            (then an array of two axes is one frame), 3 for modules. What the file says of it
-            (``interpretation``) without it, or else 2, and of an array of two axes 1.
+            (then an array of two axes is one frame), 3 for modules. Without it what NeXus says
+            (``interpretation``; an NXdata's ``axes``), or else 2, and of an array of two axes 1.
         frames: Which frames, as a slice that rises: ``slice(0, 1000)``.
         sum, mean, min, max: Over the frames, pixel by pixel: shape of a frame, in the signal's
             units.

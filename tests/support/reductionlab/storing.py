@@ -255,4 +255,4 @@ def _damage(path: Path, rng: np.random.Generator, of_ten: int) -> None:
         for chunk in chunks:
             if rng.random() * 10 < of_ten:
                 raw.seek(chunk.byte_offset)
-                raw.write(b"\xfe" * chunk.size)
+                raw.write(b"\x4f" * chunk.size)  # as floats they can be squared, too

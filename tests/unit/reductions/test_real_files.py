@@ -72,9 +72,9 @@ def test_the_rings_of_behenate(real_data: Path) -> None:
     x, y = center(np.log1p(np.clip(image, 0, 10_000)))
     asked: dict[str, Any] = {"geometry": "file", "bins": 1200, "split": "no"}
     with pytest.raises(UsageError, match="distance has no units"):
-        reduce_stack(open_stack(path, frame_ndim=2), azimuthal=asked)
+        reduce_stack(open_stack(path), azimuthal=asked)
     asked |= {"distance": 513.8, "pixel": 0.172, "beam": (x, y), "mask": image > 10_000}
-    found = reduce_stack(open_stack(path, frame_ndim=2), azimuthal=asked)
+    found = reduce_stack(open_stack(path), azimuthal=asked)
     assert "(as given)" in found["azimuthal"].geometry
     q, intensity = found["q"].values, found["azimuthal"].values[0]
     for order in range(2, 12):

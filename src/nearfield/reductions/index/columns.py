@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nearfield.reductions.stack import FileId, Filter, Held, Part, Stack, Stored
 
-VERSION = 1
+VERSION = 2
 
 Arrays = dict[str, NDArray[Any]]
 _TABLE = {"offset": "u8", "size": "u8", "mask": "u4", "file": "u4"}

@@ -15,6 +15,7 @@ from nearfield.catalogue.metadata.values import text_of
 from nearfield.catalogue.metadata.walk import attribute
 from nearfield.errors import DataFileError, UsageError
 from nearfield.reductions.index import cache, images, links, numbered, openpmd
+from nearfield.reductions.index.frame_axes import frame_axes
 from nearfield.reductions.index.growing import cut_to_written
 from nearfield.reductions.index.merging import parts_of
 from nearfield.reductions.index.pieces import Piece, Resolved, count_of
@@ -25,8 +26,6 @@ from nearfield.reductions.index.virtual import resolve
 from nearfield.reductions.stack import Asked, Held, Part, Shape, Stack
 
 _ATTEMPTS = 3
-_INTERPRETED = {"scalar": 0, "scaler": 0, "spectrum": 1, "vertex": 1, "image": 2, "rgb-image": 3}
-"""Axes of a frame, by the NeXus attribute ``interpretation``."""
 MAX_ATTRIBUTES = 64
 MAX_VALUES = 16
 
@@ -42,7 +41,7 @@ def open_stack(
             (EIGER's ``data_000001``, …), or an openPMD series, ``/data/%T/meshes/E/x``. By default
             the signal that NeXus says to plot.
         frame_ndim: How many axes, the last ones, make a frame: 1 for spectra, 3 for modules. By
-            default what the dataset's ``interpretation`` says, else 2 (1 where it has two axes).
+            default what NeXus says (``frame_axes``).
 
     Returns:
         A stack, from the cache where its files are as they were. Where its bytes are not
@@ -106,8 +105,11 @@ def _stack(sources: Sources, root: Opened, name: str | None, frame_ndim: int | N
         shape, kind = dataset.shape, dataset.dtype
         if not runs:
             attributes = _attributes(dataset)
+            if not shape or kind.kind not in "uifb":
+                raise UsageError(f"{opened.path!r}: {at} is no array of numbers")
             given = len(shape) if series and frame_ndim is None else frame_ndim
-            wanted = _frame_ndim(dataset, given, opened.path, at)
+            given = frame_axes(sources, root, asked, dataset) if given is None else given
+            wanted = _checked(dataset, given, opened.path, at)
             dtype = kind.newbyteorder("=")
             cut = len(shape) - wanted
             outer, frame = shape[:cut], shape[cut:]
@@ -207,19 +209,14 @@ def _later(laid: Any, by: int) -> Any:
     )
 
 
-def _frame_ndim(dataset: Any, asked: int | None, path: str, name: str) -> int:
-    shape, kind = dataset.shape, dataset.dtype
-    if not shape or kind.kind not in "uifb":
-        raise UsageError(f"{path!r}: {name} is no array of numbers")
-    said = text_of(attribute(h5py.Dataset(dataset), "interpretation"))
-    given = _INTERPRETED.get(said or "", min(2, len(shape) - 1)) if asked is None else asked
-    if asked is None:
-        given = min(given, len(shape))
-    if not 0 <= given <= len(shape):
-        raise UsageError(f"{path!r}: {name} has {len(shape)} axes, no frames of {given}")
-    if math.prod(shape[len(shape) - given :]) == 0:
+def _checked(dataset: Any, wanted: int, path: str, name: str) -> int:
+    """The axes of a frame. Raises UsageError where the dataset has no such frames."""
+    shape = dataset.shape
+    if not 0 <= wanted <= len(shape):
+        raise UsageError(f"{path!r}: {name} has {len(shape)} axes, no frames of {wanted}")
+    if math.prod(shape[len(shape) - wanted :]) == 0:
         raise UsageError(f"{path!r}: {name} has frames without a pixel, {shape}")
-    return given
+    return wanted
 
 
 def _attributes(dataset: Any) -> dict[str, object]:
