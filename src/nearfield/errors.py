@@ -19,6 +19,7 @@
     │   └── SourceStatusError                a source's refusal, with its HTTP status
     ├── DataFileError                        a file that cannot be read, with its path
     ├── ReductionCancelledError              somebody ended it before it was done
+    ├── SumOverflowError                     a sum of integers that 64 bits cannot hold
     ├── SchedulerError
     │   ├── SubmitError                      sbatch's own words
     │   │   └── ImageRefusedError            not signed as the site requires
@@ -202,6 +203,10 @@ class DataFileError(NearfieldError):
 
 class ReductionCancelledError(NearfieldError):
     """A reduction that was cancelled before it was done; nothing of it is kept."""
+
+
+class SumOverflowError(NearfieldError, OverflowError):
+    """A sum of integers does not fit 64 bits."""
 
 
 class SchedulerError(NearfieldError):

@@ -98,6 +98,7 @@ def reduce(
         DatasetNotFoundError: there is no dataset with that PID.
         DataFileError: a file cannot be read, is on tape, or on no storage of this machine; names
             file and frame. Also when a value is looked at.
+        SumOverflowError: when a value is looked at, and a sum of integers does not fit 64 bits.
         ReductionCancelledError: when a value is looked at, and somebody cancels that.
         BlockedError: a package is missing.
     """

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from nearfield.errors import BlockedError, DataFileError, UsageError
+from nearfield.extras import install_extra
 from nearfield.reductions.kernels.azimuthal import Azimuthal
 from nearfield.reductions.nexus_geometry import FromFile
 from nearfield.reductions.stack import Shape
@@ -107,7 +108,7 @@ def _geometry(given: Any) -> tuple[Any, str | None]:
     except ImportError as error:
         raise BlockedError(
             "azimuthal integration needs pyFAI",
-            hint="install Nearfield with the extra 'azimuthal'",
+            hint=install_extra("azimuthal"),
         ) from error
     if given is None:
         raise UsageError("azimuthal: no geometry", hint="azimuthal={'geometry': 'detector.poni'}")

@@ -86,7 +86,7 @@ def _compare(
         return
     expected = right(whole, asked, lost)
     if any(_too_large(one, whole.dtype) for one in expected.values()):
-        with pytest.raises(NearfieldError, match="does not fit 64 bits"):
+        with pytest.raises(NearfieldError, match="does not fit in 64 bits"):
             found.load()
         outcomes["too large"] += 1
         return

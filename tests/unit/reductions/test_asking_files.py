@@ -59,11 +59,14 @@ def test_a_real_measurement_by_the_name_of_its_axis(example: Path) -> None:
         np.testing.assert_array_equal(found["sum"][at], some)
 
 
-def test_a_master_file_of_numbered_files(tmp_path: Path) -> None:
+@pytest.mark.parametrize("signal", [None, "data_000001"])
+def test_a_master_file_of_numbered_files(tmp_path: Path, signal: str | None) -> None:
     with h5py.File(tmp_path / "m_master.h5", "w") as master:
         data = master.create_group("entry/data")
         master["entry"].attrs["NX_class"] = "NXentry"
         data.attrs["NX_class"] = "NXdata"
+        if signal:
+            data.attrs["signal"] = signal
         for number in (1, 2, 3):
             name = f"m_data_{number:06}.h5"
             with h5py.File(tmp_path / name, "w") as file:
@@ -73,6 +76,8 @@ def test_a_master_file_of_numbered_files(tmp_path: Path) -> None:
     assert found["roi"].dims == ("frame",)
     np.testing.assert_array_equal(found["roi"], DATA[5:25].sum((1, 2)))
     assert found.attrs["source_file_count"] == 4
+    one = nearfield.reduce(tmp_path / "m_master.h5", array="entry/data/data_000002", roi=())
+    np.testing.assert_array_equal(one["roi"], DATA[10:20].sum((1, 2)))
 
 
 @pytest.mark.parametrize("frames", [slice(None), slice(4, 21), slice(2, None, 4)])

@@ -181,7 +181,7 @@ def test_sums_of_64_bits_are_exact_or_refused(dtype: str) -> None:
     assert reduced(Sum(), data, 2)[0, 0] == sum(int(v) for v in data.ravel())
     if dtype == "i8":
         assert reduced(Sum(), -data, 2)[0, 0] == -sum(int(v) for v in data.ravel())
-    with pytest.raises(NearfieldError, match="it: a sum does not fit 64 bits"):
+    with pytest.raises(NearfieldError, match="it: the sum of a pixel does not fit in 64 bits"):
         reduced(Sum(), np.concatenate([data, data]))
     np.testing.assert_allclose(reduced(Mean(), np.concatenate([data, data])), data.mean())
 

@@ -11,7 +11,7 @@ import pytest
 from nearfield.errors import UsageError
 from nearfield.reductions import plan
 from nearfield.reductions.asking import reduce_stack
-from nearfield.reductions.index import open_stack
+from nearfield.reductions.index import files, open_stack
 
 
 def stored(folder: Path, data: np.ndarray, kind: object = None) -> Path:
@@ -43,6 +43,20 @@ def test_wider_floats_are_rounded_to_64_bits(tmp_path: Path) -> None:
     assert found["max"].dtype == "f8"
     np.testing.assert_array_equal(found["max"], np.nanmax(data, 0).astype("f8"))
     np.testing.assert_allclose(found["sum"], np.nansum(data, 0).astype("f8"), rtol=1e-12)
+
+
+def test_attributes_of_wider_floats_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As openPMD writers give units; an index with them is kept, too."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(files, "FRESH", -1.0)
+    path = stored(tmp_path, np.ones((2, 2, 2), "u2"))
+    with h5py.File(path, "a") as file:
+        file["d"].attrs["unitSI"] = np.longdouble(0.5)
+        file["d"].attrs["position"] = np.array([0.5, 1], np.longdouble)
+    for _ in range(2):
+        assert open_stack(path, "d").attributes == {"unitSI": 0.5, "position": [0.5, 1]}
 
 
 def test_complex_numbers_are_refused(tmp_path: Path) -> None:

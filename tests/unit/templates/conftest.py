@@ -13,6 +13,7 @@ import yaml
 
 import nearfield
 from nearfield.datasets import ArrayInfo, Dataset
+from nearfield.reductions import plan
 from nearfield.templates.notebook import read_notebook, source, tags
 
 NOTEBOOK = Path(__file__).resolve().parents[3] / "notebooks/frames-projection/template.ipynb"
@@ -64,9 +65,11 @@ class Notebook:
         self.folder, self.monkeypatch = folder, monkeypatch
 
     def run(
-        self, file: Path, *arrays: ArrayInfo, block: float = 0, plots: bool = False, **given: Any
+        self, file: Path, *arrays: ArrayInfo, block: int = 0, plots: bool = False, **given: Any
     ) -> dict[str, Any]:
-        """``block`` is the size of blocks in bytes; ``plots`` also draws, which takes a second."""
+        """``block`` is the size of tasks in bytes; ``plots`` also draws, which takes a second."""
+        if block:
+            self.monkeypatch.setattr(plan, "TASK", block)
         dataset = Dataset(pid="p-1", title="A $5 title", arrays=arrays)
         self.monkeypatch.setattr(nearfield, "dataset", lambda pid: dataset, raising=False)
         names: dict[str, Any] = {}
@@ -76,8 +79,6 @@ class Notebook:
             code = source(cell)
             if "plt.subplots" in code and not plots:
                 continue
-            if block:
-                code = code.replace("BLOCK_BYTES = 64e6", f"BLOCK_BYTES = {block}")
             exec(compile(code, "cell", "exec"), names)  # noqa: S102 - our own notebook
             if "parameters" in tags(cell):
                 names |= {

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from nearfield.datasets import ArrayInfo
+from nearfield.errors import DataFileError
 
 Notebook = Any  # the class in conftest.py
 SHAPE = (4, 8, 9)
@@ -34,6 +35,10 @@ def one(file: Path, data: Any, **attributes: Any) -> ArrayInfo:
     return info("/data", np.asarray(data))
 
 
+def axes(names: dict[str, Any]) -> list[Any]:
+    return [names["y_axis"], names["x_axis"]]
+
+
 def master(folder: Path) -> tuple[Path, ArrayInfo]:
     """As an EIGER writes it: the signal is a link into another file, the mask is here."""
     with h5py.File(folder / "s_data_000001.h5", "w") as h5:
@@ -50,6 +55,15 @@ def master(folder: Path) -> tuple[Path, ArrayInfo]:
     return folder / "s_master.h5", info("/entry/instrument/detector/pixel_mask", mask, False)
 
 
+def add_file(folder: Path) -> None:
+    """One more file of frames in the master."""
+    with h5py.File(folder / "s_data_000002.h5", "w") as h5:
+        h5["entry/data/data"] = np.full(SHAPE, 3, "u4")
+    with h5py.File(folder / "s_master.h5", "a") as h5:
+        link = h5py.ExternalLink("s_data_000002.h5", "/entry/data/data")
+        h5["entry/data/data_000002"] = link
+
+
 def test_a_signal_in_another_file(notebook: Notebook, tmp_path: Path) -> None:
     file, mask = master(tmp_path)
     path = "/entry/data/data_000001"
@@ -58,6 +72,11 @@ def test_a_signal_in_another_file(notebook: Notebook, tmp_path: Path) -> None:
         names = notebook.run(file, *arrays)
         assert names["path"] == path
         assert names["time_axis"][0] == "time", "the axes are those beside the link"
+    assert summary(notebook)["total"] == 2 * 4 * 8 * 9
+    add_file(tmp_path)
+    assert notebook.run(file, mask)["path"] == "/entry/data"
+    assert summary(notebook)["total"] == (2 + 3) * 4 * 8 * 9
+    notebook.run(file, mask, array=path)
     assert summary(notebook)["total"] == 2 * 4 * 8 * 9
     with h5py.File(notebook.folder / "projection.h5") as h5:
         reduction = h5["entry/reduction"]
@@ -96,16 +115,18 @@ def virtual(file: Path, source: str, dataset: str = "data") -> ArrayInfo:
 def test_virtual_sources_are_looked_for_one_by_one(notebook: Notebook, tmp_path: Path) -> None:
     one(tmp_path / "src.h5", np.ones(SHAPE, "u2"))
     for name, source, dataset, missing in (
-        ("renamed", "src.h5", "renamed", r"dataset renamed in .*src\.h5"),
-        ("lost", "gone.h5", "data", r"file gone\.h5"),
+        ("renamed", "src.h5", "renamed", r"missing: .*src\.h5:renamed"),
+        ("lost", "gone.h5", "data", r"missing: gone\.h5"),
         ("nested", "gone.h5", "data", None),
-        ("outer", "nested.h5", "data", r"file gone\.h5"),
-        ("circle", "circle.h5", "data", "made of itself"),
+        ("outer", "nested.h5", "data", r"missing: gone\.h5"),
     ):
         array = virtual(tmp_path / f"{name}.h5", source, dataset)
         if missing is not None:
             with pytest.raises(FileNotFoundError, match=missing):
                 notebook.run(tmp_path / f"{name}.h5", array)
+    array = virtual(tmp_path / "circle.h5", "circle.h5")
+    with pytest.raises(DataFileError, match="made of itself"):
+        notebook.run(tmp_path / "circle.h5", array)
     # HDF5 finds this one beside the master, and so must we.
     array = virtual(tmp_path / "moved.h5", "/nowhere/src.h5")
     notebook.run(tmp_path / "moved.h5", array)
@@ -130,7 +151,7 @@ def test_numbered_virtual_sources(notebook: Notebook, tmp_path: Path) -> None:
     notebook.run(tmp_path / "m.h5", array)
     assert summary(notebook)["total"] == 3 * 4 * 8 * 9
     (tmp_path / "b1%.h5").unlink()
-    with pytest.raises(FileNotFoundError, match=r"file b1%\.h5"):
+    with pytest.raises(FileNotFoundError, match=r"missing: b1%\.h5"):
         notebook.run(tmp_path / "m.h5", array)
 
 
@@ -141,11 +162,24 @@ def test_sums_beyond_64_bits_are_refused(
     array = one(tmp_path / "a.h5", np.full(SHAPE, value, kind))
     with pytest.raises(OverflowError, match=r"sum of a pixel does not fit.*max_frames"):
         notebook.run(tmp_path / "a.h5", array)
-    with pytest.raises(OverflowError, match="sum of the ROI"):
+    with pytest.raises(OverflowError, match="roi: the sum of a region does not fit"):
         notebook.run(tmp_path / "a.h5", array, max_frames=1)
     notebook.run(tmp_path / "a.h5", array, max_frames=1, roi=[0, 1, 0, 1])
     found = summary(notebook)
     assert (found["total"], found["roi_total"]) == (8 * 9 * value, value)
+
+
+def test_sums_that_are_not_exact_without_invalid_values_are_refused(
+    notebook: Notebook, tmp_path: Path
+) -> None:
+    data = np.full(SHAPE, 2**50 + 1, "u8")
+    data[0, 0, 0] = 2**64 - 1
+    array = one(tmp_path / "a.h5", data)
+    with pytest.raises(OverflowError, match="2 to the 53 are not exact"):
+        notebook.run(tmp_path / "a.h5", array, mask_invalid=True)
+    names = notebook.run(tmp_path / "a.h5", array, mask_invalid=True, roi=[0, 1, 0, 2])
+    assert names["total"][0, :2].tolist() == [3 * (2**50 + 1), 4 * (2**50 + 1)]
+    assert names["roi_sum"].tolist() == [2**50 + 1] + 3 * [2 * (2**50 + 1)]
 
 
 def test_the_largest_sums_that_fit(notebook: Notebook, tmp_path: Path) -> None:
@@ -180,7 +214,7 @@ def test_axes_as_nexus_wrote_them_once(notebook: Notebook, tmp_path: Path) -> No
             group[name].attrs.update(axis=number, units=" us ")
     array = info("/bank/counts", np.ones((8, 9), "i4"))
     names = notebook.run(tmp_path / "a.h5", array)
-    assert [(axis[0], axis[2]) for axis in names["axes"]] == [
+    assert [(axis[0], axis[2]) for axis in axes(names)] == [
         ("theta", "us"), ("time_binning", "us"),
     ]  # fmt: skip
     with h5py.File(tmp_path / "a.h5", "a") as h5:
@@ -188,7 +222,7 @@ def test_axes_as_nexus_wrote_them_once(notebook: Notebook, tmp_path: Path) -> No
             del h5["bank"][name].attrs["axis"]
         h5["bank/counts"].attrs["axes"] = "theta:time_binning"
     names = notebook.run(tmp_path / "a.h5", array)
-    assert [axis[0] for axis in names["axes"]] == ["theta", "time_binning"]
+    assert [axis[0] for axis in axes(names)] == ["theta", "time_binning"]
 
 
 @pytest.mark.parametrize("axes", [["x", "."], ["y", "y"], ["sum", "."], [".", "y"], ["a/x", "x"]])

@@ -157,15 +157,18 @@ def _datasets(sources: Sources, root: Opened, name: str) -> Any:
             yield opened, here
             return
         signal = text_of(attribute(h5py.Group(here), "signal")) or "data"
-        try:
-            found = links.locate(sources, opened, signal, here)
-        except Absent:
-            names = numbered.numbered(here)
-        else:
-            if isinstance(found[1], h5d.DatasetID):
-                yield found
-                return
-            names = []
+        names = numbered.numbered(here)
+        # An EIGER master may name the first of its runs as the signal: all of them are meant.
+        if not (names and numbered.is_numbered(signal)):
+            try:
+                found = links.locate(sources, opened, signal, here)
+            except Absent:
+                pass
+            else:
+                if isinstance(found[1], h5d.DatasetID):
+                    yield found
+                    return
+                names = []
     except Absent as error:
         words = f"{root.path!r}: there is no {name!r}"
         if str(error) != name:
@@ -229,10 +232,15 @@ def _attributes(dataset: Any) -> dict[str, object]:
         if text is not None:
             found[name] = text
         elif isinstance(value, np.generic) and value.dtype.kind in "uifb":
-            found[name] = value.item()
+            found[name] = _plain(value).item()
         elif _short(value):
-            found[name] = value.tolist()
+            found[name] = _plain(value).tolist()
     return found
+
+
+def _plain(value: Any) -> Any:
+    """Python has no floats of more than 64 bits; some writers give units by them."""
+    return value.astype("f8") if value.dtype.kind == "f" and value.dtype.itemsize > 8 else value
 
 
 def _short(value: Any) -> bool:

@@ -161,7 +161,8 @@ class Regions:
         elif frames.dtype.kind == "f":
             sums = np.where(state[1] > 0, state[0], np.nan)
         else:
-            sums = of_halves(state[0], state[1], sum_dtype(frames.dtype), name)
+            kind = sum_dtype(frames.dtype)
+            sums = of_halves(state[0], state[1], kind, f"{name}: the sum of a region")
         found = {name: sums}
         if self.counted and frames.dtype.kind == "f":
             found[f"{name}_count"] = state[1]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nearfield.errors import NearfieldError
+from nearfield.errors import SumOverflowError
 from nearfield.reductions.decode._libraries import jit
 from nearfield.reductions.kernels._protocol import Array, Frames, Output, State
 
@@ -114,7 +114,9 @@ class Sum:
         if frames.dtype.kind == "f":
             total = np.where(rest[0] > 0, total, np.nan)
         elif frames.dtype.itemsize == 8:
-            total = of_halves(total, rest[0], sum_dtype(frames.dtype), name)
+            total = of_halves(
+                total, rest[0], sum_dtype(frames.dtype), f"{name}: the sum of a pixel"
+            )
         return {name: total.reshape(frames.shape)}
 
 
@@ -151,14 +153,19 @@ def _emptied(state: State) -> State:
     return large + small, number
 
 
-def of_halves(low: Array, high: Array, kind: np.dtype[np.generic], name: str) -> Array:
-    """Sums of 64-bit integers from those of their halves. Raises NearfieldError on overflow."""
+def of_halves(low: Array, high: Array, kind: np.dtype[np.generic], what: str) -> Array:
+    """Sums of 64-bit integers from those of their halves; ``what`` is for the error.
+
+    Raises:
+        SumOverflowError: one is too large.
+    """
     limits = np.iinfo(kind.str)
     carried, low = high + (low >> 32), low & 0xFFFFFFFF
     least, most = limits.min >> 32, limits.max >> 32
     if (carried < least).any() or (carried > most).any():
-        raise NearfieldError(
-            f"{name}: a sum does not fit 64 bits", hint="ask for the mean of these frames"
+        raise SumOverflowError(
+            f"{what} does not fit in 64 bits",
+            hint="ask for the mean, for fewer frames, or without invalid values (invalid=True)",
         )
     found: Array = (carried.astype(kind) << kind.type(32)) + low.astype(kind)
     return found
