@@ -132,6 +132,7 @@ def _described(config: Config, name: str) -> dict[str, Any]:
             "per_user_in_all": config.sessions.per_user,
             "named": config.sessions.named,
             "idle_minutes": profile.idle_minutes or config.sessions.idle_minutes,
+            "workers": profile.workers,
         },
     }
 
@@ -156,6 +157,7 @@ def _print_one(profile: dict[str, Any]) -> None:
         ["storages", "all near the cluster" if storages is None else ", ".join(storages) or "none"],
         ["sessions of a user", at_once],
         ["idle", f"ended after {idle} min" if idle else "left alone"],
+        ["worker jobs", f"{limits['workers']} of a session" if limits["workers"] else "none"],
     ]
     table([profile["name"], ""], lines)
     for entry in profile["hardware"]:

@@ -147,6 +147,10 @@ class SessionTask(_Model):
     """Address that the server listens on; a name with ``{node}`` is looked up on the node."""
     ports: tuple[int, int] | None = None
     """The first and the last port that it may listen on."""
+    slurm: AbsolutePath | None = None
+    """Folder of Slurm's commands on the node, for worker jobs; None where there is no Slurm."""
+    workers: Annotated[int, Field(ge=0, le=1000)] = 0
+    """Worker jobs that the session may have at a time."""
 
 
 class CommandTask(_Model):

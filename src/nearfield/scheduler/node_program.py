@@ -24,6 +24,12 @@ ORDER = (
     "hub",
     "limit",
     "server",
+    "batch",
+    "states",
+    "slurm",
+    "ledger",
+    "jobs",
+    "worker",
     "story",
 )
 """Each uses only those before it."""

@@ -244,5 +244,7 @@ def session_spec(
             callback_url=callback_url,
             bind_address=network.bind,
             ports=(ports.least, ports.most) if ports else None,
+            slurm=str(network.bin) if network.scheduler == "slurm" else None,
+            workers=profile.workers,
         ),
     )

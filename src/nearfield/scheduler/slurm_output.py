@@ -11,6 +11,7 @@ import re
 from datetime import UTC, datetime
 
 from nearfield.scheduler._protocol import JobState, JobStatus, QueuedJob
+from nearfield.scheduler.node.states import JOB_NUMBER, state_word
 
 SEPARATOR = "|"
 SQUEUE_FORMAT = SEPARATOR.join(("%A", "%T", "%B", "%S", "%e", "%r"))
@@ -23,47 +24,13 @@ NAMED_FORMAT = SEPARATOR.join(("%A", "%u", "%j"))
 """Asked for with ``-n`` only, which lists exact names: none of them can hold a newline."""
 SACCT_FORMAT = "JobIDRaw,State,ExitCode,NodeList,Start,End,Reason"
 
-_PENDING = JobState.PENDING
-_RUNNING = JobState.RUNNING
-_STATES = {
-    "PENDING": _PENDING,
-    "REQUEUED": _PENDING,
-    "REQUEUE_FED": _PENDING,
-    "REQUEUE_HOLD": _PENDING,
-    "RESV_DEL_HOLD": _PENDING,
-    "SPECIAL_EXIT": _PENDING,  # held in the queue after a special exit code
-    "RUNNING": _RUNNING,
-    "CONFIGURING": _RUNNING,  # allocated, its nodes are being made ready
-    "POWER_UP_NODE": _RUNNING,
-    "RESIZING": _RUNNING,
-    "SIGNALING": _RUNNING,
-    "UPDATE_DB": _RUNNING,
-    "SUSPENDED": JobState.SUSPENDED,
-    "STOPPED": JobState.SUSPENDED,
-    "COMPLETING": JobState.COMPLETING,
-    "STAGE_OUT": JobState.COMPLETING,
-    "COMPLETED": JobState.COMPLETED,
-    "FAILED": JobState.FAILED,
-    "BOOT_FAIL": JobState.FAILED,
-    "LAUNCH_FAILED": JobState.FAILED,
-    "RECONFIG_FAIL": JobState.FAILED,
-    "EXPEDITING": _PENDING,
-    "CANCELLED": JobState.CANCELLED,
-    "REVOKED": JobState.CANCELLED,  # a sibling of a federated job that started elsewhere
-    "TIMEOUT": JobState.TIMEOUT,
-    "DEADLINE": JobState.TIMEOUT,
-    "OUT_OF_MEMORY": JobState.OUT_OF_MEMORY,
-    "NODE_FAIL": JobState.NODE_FAIL,
-    "PREEMPTED": JobState.PREEMPTED,
-}
 _HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}", re.ASCII)
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII)
-_NUMBER = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
 
 
 def is_job_number(text: str) -> bool:
     """A plain job number; array and heterogeneous parts are never ours."""
-    return bool(_NUMBER.fullmatch(text))
+    return bool(JOB_NUMBER.fullmatch(text))
 
 
 def is_host(text: str) -> bool:
@@ -73,8 +40,7 @@ def is_host(text: str) -> bool:
 
 def state_of(word: str) -> JobState:
     """Slurm's word as a JobState: ``CANCELLED by 1000`` and ``CANCELLED+`` are CANCELLED."""
-    bare = word.strip().split(" ", 1)[0].rstrip("+").upper()
-    return _STATES.get(bare, JobState.UNKNOWN)
+    return JobState(state_word(word))
 
 
 def parse_submitted(out: str) -> str:

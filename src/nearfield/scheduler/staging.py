@@ -87,6 +87,7 @@ def _contents(spec: JobSpec, bind_address: str | None) -> tuple[dict[str, Any], 
         "profile": spec.profile,
         "gpus": spec.hardware.gpus,
         "minutes": spec.hardware.minutes,
+        "hardware": spec.hardware.model_dump(),
         "task": task,
     }
     return session, {k: v.get_secret_value() for k, v in spec.task.environment.items()}

@@ -18,7 +18,7 @@ hardware:
     choices: {cores: {least: 4, most: 64, step: 4}, qos: [normal, high]}
 profiles:
   open: {environment: default, hardware: large}
-  closed: {title: '[b]Closed[/b]', environment: default, hardware: large, groups: [staff], per_user: 1}
+  closed: {title: '[b]Closed[/b]', environment: default, hardware: large, groups: [staff], per_user: 1, workers: 0}
 sessions: {per_user: 3, idle_minutes: 60}
 """  # noqa: E501
 
@@ -53,7 +53,7 @@ def test_json(site: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(["--config", site, "profiles", "show", "closed", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["groups"] == ["staff"]
-    assert told["limits"]["per_user"] == 1
+    assert (told["limits"]["per_user"], told["limits"]["workers"]) == (1, 0)
     large = told["hardware"][0]
     assert (large["defaults"]["cores"], large["choices"]["cores"]["most"]) == (8, 64)
     assert large["choices_in_words"]["qos"] == "one of normal, high"

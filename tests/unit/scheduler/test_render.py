@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from nearfield.scheduler import CommandTask, DatasetLink, Hardware, JobSpec, Mount, SessionTask
-from nearfield.scheduler.render import END_OF_PROGRAM, sbatch_argv, script
+from nearfield.scheduler.node.batch import END_OF_PROGRAM, START
+from nearfield.scheduler.render import sbatch_argv, script
 
 SPEC = JobSpec(
     name="nf-1", cluster="lab", user="alice", profile="p", task=CommandTask(argv=("/bin/true",))
@@ -95,7 +96,7 @@ def test_nothing_of_the_user_is_in_script_or_arguments(spec: JobSpec) -> None:
     # One line differs between all scripts, and shlex reads it back as what it must be.
     assert [*lines[:EXEC], *lines[EXEC + 1 :]] == [*fixed[:EXEC], *fixed[EXEC + 1 :]]
     words = shlex.split(lines[EXEC].removesuffix(f" <<'{END_OF_PROGRAM}'"))
-    assert words == ["exec", "$python", "-I", "-", str(SESSIONS / spec.name)]
+    assert words == ["exec", "$python", "-I", "-c", START, str(SESSIONS / spec.name)]
     for value in of_the_user(spec):
         assert value not in rendered
         assert not any(value in argument for argument in argv)

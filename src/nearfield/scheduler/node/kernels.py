@@ -11,6 +11,8 @@ import os
 import sys
 from typing import Any, Dict, List
 
+JOBS_INSIDE = "/tmp/nearfield-jobs/socket"
+"""Where a kernel in the image sees the socket for worker jobs: /tmp is the session's scratch."""
 STARTER = """\
 import json, os, sys
 
@@ -102,6 +104,9 @@ def kernel_start(
     task: Dict[str, Any], options: List[str], identity: List[int], kernel: List[str]
 ) -> Dict[str, Any]:
     """What the starter is told. ``kernel`` is its program and arguments inside the image."""
+    environment = {"NEARFIELD_DATA": "/data", "TMPDIR": "/tmp"}
+    if task.get("slurm"):
+        environment["NEARFIELD_JOBS"] = JOBS_INSIDE
     return {
         "options": options,
         "image": task["image"],
@@ -109,5 +114,5 @@ def kernel_start(
         "by_descriptor": bool(identity) and task["signature"] is not None,
         "kernel": kernel,
         "without": WITHOUT,
-        "environment": {"NEARFIELD_DATA": "/data", "TMPDIR": "/tmp"},
+        "environment": environment,
     }

@@ -9,6 +9,9 @@ from typing import Any, Collection, List, Optional, Tuple
 from nearfield.scheduler.node.processes import family_of
 from nearfield.scheduler.node.session import NotStarted
 
+ANYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
+"""Addresses that mean all of a host's own."""
+
 
 def own_address(bind: str) -> str:
     """The address to listen on: as it is, or what a name with ``{node}`` in it resolves to here."""

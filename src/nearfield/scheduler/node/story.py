@@ -18,8 +18,10 @@ from nearfield.scheduler.node.environment import session_environment, with_sessi
 from nearfield.scheduler.node.examine import Examined, examined_image, image_environment
 from nearfield.scheduler.node.hub import tell_stage
 from nearfield.scheduler.node.image import bind, container_options, server_argv
-from nearfield.scheduler.node.kernels import write_kernels
+from nearfield.scheduler.node.jobs import Jobs, address_for_workers
+from nearfield.scheduler.node.kernels import JOBS_INSIDE, write_kernels
 from nearfield.scheduler.node.layer import tell_layer, user_layer
+from nearfield.scheduler.node.ledger import Ledger
 from nearfield.scheduler.node.limit import EXIT_TIME_LIMIT, Limit
 from nearfield.scheduler.node.processes import Signals, become_reaper, end_leftovers
 from nearfield.scheduler.node.server import serve
@@ -31,6 +33,8 @@ from nearfield.scheduler.node.session import (
     say,
     write_json,
 )
+from nearfield.scheduler.node.slurm import NodeSlurm
+from nearfield.scheduler.node.worker import run_worker
 
 EXIT_NOT_STARTED = 77
 
@@ -43,6 +47,7 @@ def run_session(folder: str, session: Dict[str, Any], environment: Dict[str, str
     tell_stage(session["task"], environment, "checks")
     become_reaper()
     scratch = tempfile.mkdtemp(prefix="nearfield-", dir=os.environ.get("TMPDIR") or "/tmp")
+    jobs = None
     try:
         mounts = check_parts(session["task"])
         links = on_this_node(session["task"], mounts)
@@ -56,9 +61,12 @@ def run_session(folder: str, session: Dict[str, Any], environment: Dict[str, str
         argv = session_argv(folder, session, mounts, scratch, env, home, image)
         if signals.asked:
             return 128 + signals.asked
+        jobs = listen_for_jobs(folder, session, env, scratch, limit, image, signals)
         code = serve(session, argv, env, signals, home, limit, image)
         return EXIT_TIME_LIMIT if signals.time_up else code
     finally:
+        if jobs is not None:
+            jobs.close()
         signals.end()
         end_leftovers()
         shutil.rmtree(scratch, ignore_errors=True)
@@ -94,13 +102,56 @@ def session_argv(
     return server_argv(task, options, home, image.for_apptainer())
 
 
+def listen_for_jobs(
+    folder: str, session: Dict[str, Any], env: Dict[str, str], scratch: str, limit: Limit,
+    image: Optional[Examined], signals: Signals,
+) -> Optional[Jobs]:  # fmt: skip
+    """The socket for worker jobs, told to the server in ``env``; None in a session without Slurm.
+
+    A session without it is better than none.
+    """
+    task = session["task"]
+    if not task.get("slurm"):
+        return None
+    hardware = session["hardware"]
+    facts = {
+        "session": session["name"],
+        "profile": session["profile"],
+        "environment": task["environment_name"],
+        "node": os.environ.get("SLURMD_NODENAME") or socket.gethostname(),
+        "address": address_for_workers(task["bind_address"]),
+        "bind": task["bind_address"],
+        "ports": task["ports"],
+        "image": task["image"] or "",
+        "ends": limit.ends,
+    }
+    facts.update((key, hardware[key]) for key in ("cores", "memory_mb", "gpus", "minutes"))
+    worker = {
+        "session_folder": folder,
+        "identity": image.identity if image else [],
+        "digest": image.digest if image else "",
+        "layer": env.get("NEARFIELD_LAYER", ""),
+    }
+    program = globals().get("PROGRAM", b"").decode("utf-8")
+    ledger = Ledger(folder, session, NodeSlurm(task["slurm"]), program)
+    try:
+        jobs = Jobs(ledger, scratch, facts, worker, lambda: signals.asked)
+    except OSError as error:
+        say("worker jobs cannot be started from this session: %s" % error)
+        return None
+    inside = task["image"] and task["server"] == "image"
+    env["NEARFIELD_JOBS"] = JOBS_INSIDE if inside else jobs.path
+    return jobs
+
+
 def run_job(folder: str) -> int:
     """Everything. What keeps a session from starting is written down for whoever asks."""
     try:
         session, environment = read_session(folder)
         if session["task"]["kind"] == "command":
             become_command(folder, session, environment)
-        code = run_session(folder, session, environment)
+        running = run_worker if session["task"]["kind"] == "worker" else run_session
+        code = running(folder, session, environment)
     except (NotStarted, OSError, ValueError) as error:
         failure = {
             "reason": "node",
