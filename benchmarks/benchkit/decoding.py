@@ -6,11 +6,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import imagecodecs
 import numpy as np
 
 from nearfield.reductions.decode import _steps
-from nearfield.reductions.decode._libraries import jit
+from nearfield.reductions.decode._libraries import call, jit
 from nearfield.reductions.decode.pipeline import Decoder
 from nearfield.reductions.stack import Stack
 
@@ -18,13 +17,18 @@ THREADS = 2
 
 
 @jit()
-def _decoded(steps, data, at, out, spare):  # type: ignore[no-untyped-def]
+def _decoded(system, steps, data, at, buffers):  # type: ignore[no-untyped-def]
+    inflater = call(system[2], ()) if system[2] != 0 else np.int64(0)
+    out, spare, done = buffers[0], buffers[1:], np.int64(0)
     for i in range(at.size - 1):
         size = np.int64(at[i + 1] - at[i])
         spare[0, :size] = data[at[i] : at[i + 1]]
-        if _steps.undo(steps, np.int64(0), spare[0], size, out, spare[1]) != _steps.OK:
-            return i
-    return at.size - 1
+        if _steps.undo(steps, np.int64(0), spare[0], size, out, spare[1], inflater) != _steps.OK:
+            break
+        done += 1
+    if inflater != 0:
+        call(system[3], (inflater,))
+    return done
 
 
 def limit(stack: Stack, threads: int = THREADS) -> Callable[[], None]:
@@ -42,17 +46,14 @@ def limit(stack: Stack, threads: int = THREADS) -> Callable[[], None]:
 
     def part(which: int) -> None:
         first, end = bounds[which], bounds[which + 1]
-        out, spare = np.empty(stored.chunk_bytes, "u1"), decoder.buffers()
         if not stored.filters:
+            out = np.empty(stored.chunk_bytes, "u1")
             for n in range(first, end):
                 np.copyto(out, data[at[n] : at[n + 1]])
-        elif decoder._deflate is not None:
-            for n in range(first, end):
-                imagecodecs.deflate_decode(data[at[n] : at[n + 1]], out=spare[0].data)
-                _steps._unshuffle(spare[0][: len(out)], out, stored.dtype.itemsize)
-        else:
-            done = _decoded(decoder._steps, data, at[first : end + 1], out, spare)
-            assert done == end - first
+            return
+        buffers = np.empty((3, stored.chunk_bytes), "u1")  # no chunk is larger than its frame
+        done = _decoded(decoder._system, decoder._steps, data, at[first : end + 1], buffers)
+        assert done == end - first
 
     def run() -> None:
         with ThreadPoolExecutor(threads) as pool:

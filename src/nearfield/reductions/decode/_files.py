@@ -7,7 +7,7 @@ import numpy as np
 from nearfield.reductions.decode._libraries import call, int32_at, jit
 from nearfield.reductions.decode._steps import DAMAGED, OK, SHORT, undo
 
-_EINTR = 4
+_EINTR, _ENOMEM = 4, 12
 
 
 @jit()
@@ -34,22 +34,11 @@ def read_at(system, fd, at, size, offset):  # type: ignore[no-untyped-def]
 
 
 @jit()
-def read_chunks(system, steps, fds, offsets, sizes, masks, buffers, out):  # type: ignore[no-untyped-def]
-    """Chunk *i* of a file into ``out[i]``; stops at the first that fails.
-
-    Args:
-        system: As of :func:`read_at`.
-        steps: As of ``_steps.undo``.
-        fds, offsets, sizes, masks: One each.
-        buffers: ``(2, n)``, ``n`` at least as large as any chunk, stored or decoded.
-
-    Returns:
-        ``(i, code)``: how many are done, and what the next one ended with (OK when all are).
-    """
+def _read_chunks(system, steps, fds, offsets, sizes, masks, buffers, out, inflater):  # type: ignore[no-untyped-def]
     for i in range(offsets.size):
         plain = steps.shape[0] == 0
         if plain and sizes[i] != out.shape[1]:
-            return i, np.int64(DAMAGED)
+            return np.int64(i), np.int64(DAMAGED)
         target = out[i] if plain else buffers[0]
         got = read_at(system, fds[i], np.int64(target.ctypes.data), sizes[i], offsets[i])
         if got < 0:
@@ -57,7 +46,34 @@ def read_chunks(system, steps, fds, offsets, sizes, masks, buffers, out):  # typ
         if got < sizes[i]:
             return i, np.int64(SHORT)
         if not plain:
-            code = undo(steps, masks[i], buffers[0], np.int64(sizes[i]), out[i], buffers[1])
+            code = undo(
+                steps, masks[i], buffers[0], np.int64(sizes[i]), out[i], buffers[1], inflater
+            )
             if code != OK:
                 return i, np.int64(code)
     return np.int64(offsets.size), np.int64(OK)
+
+
+@jit()
+def read_chunks(system, steps, fds, offsets, sizes, masks, buffers, out):  # type: ignore[no-untyped-def]
+    """Chunk *i* of a file into ``out[i]``; stops at the first that fails.
+
+    Args:
+        system: As of :func:`read_at`, then of the functions that give and take back what libdeflate
+            needs of memory, or 0.
+        steps: As of ``_steps.undo``.
+        fds, offsets, sizes, masks: One each.
+        buffers: ``(2, n)``, ``n`` at least as large as any chunk, stored or decoded.
+
+    Returns:
+        ``(i, code)``: how many are done, and what the next one ended with (OK when all are).
+    """
+    inflater = np.int64(0)
+    if system[2] != 0:
+        inflater = call(system[2], ())
+        if inflater == 0:
+            return np.int64(0), np.int64(-_ENOMEM)
+    found = _read_chunks(system, steps, fds, offsets, sizes, masks, buffers, out, inflater)
+    if inflater != 0:
+        call(system[3], (inflater,))
+    return found

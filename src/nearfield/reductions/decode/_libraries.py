@@ -1,9 +1,10 @@
 """The C functions that decode, found in libraries that are here anyway, and called without the GIL.
 
 ``hdf5plugin`` ships bitshuffle, LZ4, Zstandard and Blosc as HDF5 filter plugins; the decoders in
-them are exported C functions. Numba calls them by address, so that a loop over many chunks is one
-call that holds no lock. An export that is missing (another build of hdf5plugin) makes the filter
-one that is not understood: HDF5 itself reads such a stack, slower.
+them are exported C functions. ``imagecodecs`` brings libdeflate. Numba calls them by address, so
+that a loop over many chunks is one call that holds no lock. An export that is missing (another
+build of these packages) makes the filter one that is not understood: HDF5 itself reads such a
+stack, slower.
 """
 
 from __future__ import annotations
@@ -20,8 +21,13 @@ from numba.extending import intrinsic
 
 @functools.cache
 def library(name: str) -> ctypes.CDLL | None:
-    """A filter plugin of ``hdf5plugin``, e.g. ``bshuf``; ``None`` where it is not shipped."""
+    """A filter plugin of ``hdf5plugin``, e.g. ``bshuf``, or ``deflate``; ``None``: not here."""
     try:
+        if name == "deflate":
+            from imagecodecs import _deflate
+
+            # What a library is linked to is found through it.
+            return ctypes.CDLL(_deflate.__file__)
         import hdf5plugin
 
         return ctypes.CDLL(str(Path(hdf5plugin.PLUGIN_PATH) / f"libh5{name}.so"))

@@ -4,7 +4,7 @@ Sources of the formats: *HDF5 File Format Specification* (shuffle, Fletcher-32);
 filter 32008 (8 bytes of size, 4 of block size, big endian, then blocks of a 4-byte length and LZ4
 or Zstandard data; what is over after whole groups of eight elements lies plain at the end); the
 LZ4 filter 32004 (the same header; a block as long as its content is stored plain); Blosc 1, whose
-chunks tell their sizes in a header of 16 bytes; Zstandard frames.
+chunks tell their sizes in a header of 16 bytes; Zstandard frames; deflate in zlib's wrapping.
 """
 
 from __future__ import annotations
@@ -102,9 +102,13 @@ def _lz4_blocks(decoder, data, size, out):  # type: ignore[no-untyped-def]
 
 
 @jit()
-def _whole(kind, decoder, data, size, out):  # type: ignore[no-untyped-def]
-    """Decoders of one call: Zstandard and Blosc."""
+def _whole(kind, decoder, data, size, out, inflater):  # type: ignore[no-untyped-def]
+    """Decoders of one call: deflate, Zstandard and Blosc."""
     source, target = np.int64(data.ctypes.data), np.int64(out.ctypes.data)
+    if kind == DEFLATE:
+        # Without a place for the size that came out, any other than this one is an error.
+        args = (inflater, source, np.int64(size), target, np.int64(out.size), np.int64(0))
+        return OK if np.int32(call(decoder, args)) == 0 else DAMAGED
     if kind == ZSTD:
         return (
             OK
@@ -134,6 +138,16 @@ def _unshuffle(data, out, itemsize):  # type: ignore[no-untyped-def]
             out[4 * i + 1] = data[n + i]
             out[4 * i + 2] = data[2 * n + i]
             out[4 * i + 3] = data[3 * n + i]
+    elif itemsize == 8:
+        for i in range(n):
+            out[8 * i] = data[i]
+            out[8 * i + 1] = data[n + i]
+            out[8 * i + 2] = data[2 * n + i]
+            out[8 * i + 3] = data[3 * n + i]
+            out[8 * i + 4] = data[4 * n + i]
+            out[8 * i + 5] = data[5 * n + i]
+            out[8 * i + 6] = data[6 * n + i]
+            out[8 * i + 7] = data[7 * n + i]
     else:
         for j in range(itemsize):
             for i in range(n):
@@ -178,7 +192,7 @@ def _checked(data, size):  # type: ignore[no-untyped-def]
 
 
 @jit()
-def undo(steps, mask, data, size, out, spare):  # type: ignore[no-untyped-def]  # noqa: PLR0912
+def undo(steps, mask, data, size, out, spare, inflater):  # type: ignore[no-untyped-def]  # noqa: PLR0912
     """One chunk: ``data[:size]`` as stored, into ``out``.
 
     Args:
@@ -186,6 +200,7 @@ def undo(steps, mask, data, size, out, spare):  # type: ignore[no-untyped-def]  
             the filter; in the order in which they are undone.
         mask: Filters that were left out for this chunk.
         data, spare: At least as large as ``out`` and as ``size``.
+        inflater: libdeflate's memory for this thread; 0 where no step is deflate.
     """
     last = -1
     for s in range(steps.shape[0]):
@@ -219,7 +234,7 @@ def undo(steps, mask, data, size, out, spare):  # type: ignore[no-untyped-def]  
         elif kind == LZ4:
             code = _lz4_blocks(decoder, data, size, target)
         else:
-            code = _whole(kind, decoder, data, size, target)
+            code = _whole(kind, decoder, data, size, target, inflater)
         if code != OK:
             return code
         if s != last:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from nearfield.errors import NearfieldError
 from nearfield.reductions.decode import _steps
-from nearfield.reductions.decode._files import read_at, read_chunks
+from nearfield.reductions.decode._files import read_chunks
 from nearfield.reductions.decode._libraries import address
 from nearfield.reductions.kernels._protocol import Array
 from nearfield.reductions.stack import Filter, Stored
@@ -29,7 +28,7 @@ _SIMPLE = {
     _BLOSC: (_steps.BLOSC, "blosc", "blosc_decompress_ctx"),
     _LZ4: (_steps.LZ4, "lz4", "LZ4_decompress_safe"),
     _ZSTD: (_steps.ZSTD, "zstd", "ZSTD_decompress"),
-    _DEFLATE: (_steps.DEFLATE, None, None),
+    _DEFLATE: (_steps.DEFLATE, "deflate", "libdeflate_zlib_decompress"),
 }
 _COMPRESSION = {0: "bshuf_bitunshuffle", 2: "bshuf_decompress_lz4", 3: "bshuf_decompress_zstd"}
 """Of bitshuffle, by its fifth option."""
@@ -64,8 +63,11 @@ class Decoder:
             raise NotUnderstood("more than one compression filter on the same data")
         kinds = [kind for kind, *_ in found]
         self._steps = np.array(found, "i8").reshape(-1, 4)
-        self._deflate = kinds.index(_steps.DEFLATE) if _steps.DEFLATE in kinds else None
-        self._system = np.array([address(None, "pread"), address(None, "__errno_location")], "i8")
+        system = [address(None, "pread"), address(None, "__errno_location"), 0, 0]
+        if _steps.DEFLATE in kinds:
+            system[2] = address("deflate", "libdeflate_alloc_decompressor")
+            system[3] = address("deflate", "libdeflate_free_decompressor")
+        self._system = np.array(system, "i8")
 
     def buffers(self) -> Array:
         """For one thread."""
@@ -78,48 +80,10 @@ class Decoder:
 
         0 is all well, a negative number ``-errno``, else one of :data:`WORDS`.
         """
-        if self._deflate is None:
-            done, code = read_chunks(
-                self._system, self._steps, fds, offsets, sizes, masks, buffers, out
-            )
-            return int(done), int(code)
-        for i in range(len(offsets)):
-            code = self._inflated(fds[i], offsets[i], int(sizes[i]), int(masks[i]), buffers, out[i])
-            if code:
-                return i, code
-        return len(offsets), _steps.OK
-
-    def _inflated(
-        self, fd: Any, offset: Any, size: int, mask: int, buffers: Array, out: Array
-    ) -> int:
-        """A chunk with deflate: its decoder, libdeflate, is in a function that drops the GIL."""
-        import imagecodecs
-
-        at = self._deflate or 0
-        data = buffers[0]
-        got = int(read_at(self._system, fd, data.ctypes.data, size, offset))
-        if got < size:
-            return got if got < 0 else _steps.SHORT
-        if mask >> int(self._steps[at, 3]) & 1:
-            left = np.delete(self._steps, at, axis=0)
-            return int(_steps.undo(left, mask, data, size, out, buffers[1]))
-        for step in self._steps[:at]:  # a checksum of what is stored
-            if not mask >> int(step[3]) & 1:
-                if not _steps._checked(data, size):
-                    return _steps.CHECKSUM
-                size -= 4
-        rest = self._steps[at + 1 :]
-        unshuffled = [s for s in rest if not mask >> int(s[3]) & 1]
-        target = buffers[1][: self._bytes] if unshuffled else out
-        try:
-            made = imagecodecs.deflate_decode(data[:size], out=target.data)
-        except (imagecodecs.DeflateError, ValueError):
-            return _steps.DAMAGED
-        if len(made) != self._bytes:
-            return _steps.DAMAGED
-        if not unshuffled:
-            return _steps.OK
-        return int(_steps.undo(rest, mask, buffers[1], self._bytes, out, buffers[0]))
+        done, code = read_chunks(
+            self._system, self._steps, fds, offsets, sizes, masks, buffers, out
+        )
+        return int(done), int(code)
 
 
 def _step(each: Filter, itemsize: int) -> tuple[int, int, int]:
@@ -138,5 +102,5 @@ def _step(each: Filter, itemsize: int) -> tuple[int, int, int]:
     else:
         raise NotUnderstood(f"filter {each.id}")
     if not found:
-        raise NotUnderstood(f"filter {each.id}: hdf5plugin does not bring its decoder here")
+        raise NotUnderstood(f"filter {each.id}: its decoder is not in the packages that are here")
     return kind, found, width
