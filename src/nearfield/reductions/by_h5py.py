@@ -6,6 +6,7 @@ opened. Here that is an error, as everywhere.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from threading import Lock
@@ -17,6 +18,7 @@ from h5py import h5d
 
 from nearfield.errors import DataFileError
 from nearfield.reductions.index.files import file_id, unchanged
+from nearfield.reductions.index.overlaps import OVERLAP
 from nearfield.reductions.index.places import Kind
 from nearfield.reductions.index.refusing import Absent
 from nearfield.reductions.index.sources import READ_ERRORS, Sources, reason
@@ -89,8 +91,11 @@ def _of_one(
         corner = stack.corner or (0,) * len(stack.frame_shape)
         box = tuple(slice(c, c + n) for c, n in zip(corner, stack.frame_shape, strict=True))
 
+        # What HDF5 gives where mappings lie on each other depends on how much is read at once.
+        most = 1 if OVERLAP in (stack.refused or "") else sys.maxsize
+
         def read(frame: int, out: Array) -> None:
-            _read(dataset, outer, box, frame - first, out)
+            _read(dataset, outer, box, frame - first, out, most)
 
         chunk = dataset.chunks[cut - 1] if dataset.chunks and cut else 1
         size = min(max(block // chunk * chunk, chunk), max(block, held))
@@ -137,19 +142,27 @@ def _window(
             yield at + i, flat[i : min(i + block, high)]
 
 
-def _read(dataset: Any, outer: Shape, box: tuple[slice, ...], frame: int, out: Array) -> None:
-    """The dataset's frames from ``frame`` on: runs along the last axis that counts them."""
+def _read(
+    dataset: Any, outer: Shape, box: tuple[slice, ...], frame: int, out: Array, most: int
+) -> None:
+    """The dataset's frames from ``frame`` on: runs along the last axis that counts them, none
+    longer than ``most``."""
     done = 0
     while done < len(out):
         key: tuple[Any, ...] = box
         n = 1
         if outer:
             *prefix, last = (int(i) for i in np.unravel_index(frame + done, outer))
-            n = min(outer[-1] - last, len(out) - done)
+            n = min(outer[-1] - last, len(out) - done, most)
             key = (*prefix, slice(last, last + n), *box)
+        some = out[done : done + n]
         with _LOCK:
-            found = dataset[key]
-        out[done : done + n] = np.asarray(found).reshape(n, *out.shape[1:])
+            if dataset.is_virtual:
+                # HDF5 counts what mappings lay twice, and may leave out the fill value for it.
+                some[...] = dataset.fillvalue
+                dataset.read_direct(some if outer else some[0], key)
+            else:
+                some[...] = np.asarray(dataset[key]).reshape(some.shape)
         done += n
 
 

@@ -121,3 +121,27 @@ def test_by_many_threads(tmp_path: Path) -> None:
         found = list(pool.map(lambda i: frames(stack, i, i + 3), range(20)))
     for i, some in enumerate(found):
         np.testing.assert_array_equal(some, DATA[i : i + 3])
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_frames_beside_mappings_that_lie_on_each_other(tmp_path: Path, nested: bool) -> None:
+    """HDF5 counts what is laid twice, and then takes a frame that nobody laid for laid."""
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["d"] = DATA[:2]
+    layout = h5py.VirtualLayout((4, *DATA.shape[1:]), DATA.dtype)
+    for frames in (slice(0, 2), slice(0, 1), slice(1, 2)):
+        layout[frames] = h5py.VirtualSource("a.h5", "d", DATA[:2].shape)[frames]
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        file.create_virtual_dataset("d", layout, fillvalue=7)
+    path = tmp_path / "b.h5"
+    if nested:
+        path = tmp_path / "c.h5"
+        layout = h5py.VirtualLayout((4, *DATA.shape[1:]), DATA.dtype)
+        layout[:] = h5py.VirtualSource("b.h5", "d", layout.shape)
+        with h5py.File(path, "w") as file:
+            file.create_virtual_dataset("d", layout, fillvalue=7)
+    stack = open_stack(path, "d")
+    assert "lie on each other" in (stack.refused or "")
+    found = reduce_stack(stack, max=True, by=[0, 1, 2, 3])["max"]
+    np.testing.assert_array_equal(found[:2], DATA[:2])
+    assert (found[2:] == 7).all()

@@ -196,3 +196,18 @@ def test_while_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         found.nearfield.compute(progress=look)
     assert seen[0]["unreadable"].values.tolist() == [n == 2 for n in range(8)]
     assert seen[0]["roi"].sizes == {"frame": 8}
+
+
+def test_damaged_chunks_at_the_edge_of_the_frames(tmp_path: Path) -> None:
+    """Such chunks are compared with what HDF5 reads, and that fails here."""
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        how = {"chunks": (1, 12, 9), "compression": "gzip"}
+        dataset = file.create_dataset("data", DATA.shape, DATA.dtype, **how)
+        dataset[:, :, :9] = DATA[:, :, :9]
+        # As large as what it holds: so HDF5 keeps chunks at the edge without filters, if told so.
+        dataset.id.write_direct_chunk((3, 0, 9), b"\x5a" * 216)
+    found = reduce_stack(open_stack(path, "data"), errors="collect", **EVERYTHING)
+    with pytest.warns(UnreadableFramesWarning, match="1 of 40"):
+        found.load()
+    check(found, [3], np.where(np.arange(16) < 9, DATA, 0))

@@ -14,6 +14,8 @@ from nearfield.reductions.index.pieces import Numbers, array
 from nearfield.reductions.index.refusing import NotUnderstood
 from nearfield.reductions.stack import Shape
 
+OVERLAP = "mappings of a virtual dataset lie on each other"
+"""Why such a stack is refused."""
 MAX_MARKS = 200_000_000
 Laid = tuple[Numbers, Shape, Shape]
 """Frames, and the corner and shape of the box that they get."""
@@ -35,7 +37,7 @@ def refuse_overlaps(laid: list[Laid], frames: int, frame: Shape) -> bool:
         meet = (low[i + 1 :] < high[i]).all(axis=1) & (high[i + 1 :] > low[i]).all(axis=1)
         for j in np.flatnonzero(meet):
             if bool((marks[i] & marks[i + 1 + int(j)]).any()):
-                raise NotUnderstood("mappings of a virtual dataset lie on each other")
+                raise NotUnderstood(OVERLAP)
     area = sum(math.prod(box) for _, box in boxes)
     return area == math.prod(frame) and all(bool(mark.all()) for mark in marks)
 
@@ -45,7 +47,7 @@ def _marked(group: list[Numbers], frames: int) -> NDArray[np.bool_]:
     for numbers in group:
         where = slice_of(numbers) if isinstance(numbers, range) else array(numbers)
         if bool(mark[where].any()):
-            raise NotUnderstood("mappings of a virtual dataset lie on each other")
+            raise NotUnderstood(OVERLAP)
         mark[where] = True
     return mark
 

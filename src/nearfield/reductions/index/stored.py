@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from nearfield.reductions.index.pieces import Numbers, Piece, Resolved, count_of, plain
 from nearfield.reductions.index.refusing import NotUnderstood
-from nearfield.reductions.index.sources import Opened
+from nearfield.reductions.index.sources import READ_ERRORS, Opened
 from nearfield.reductions.stack import ABSENT, DAMAGED, FileId, Filter, Shape, Stored
 
 MAX_CHUNKS = 20_000_000
@@ -218,7 +218,10 @@ def _bare_edges(
         if len(raw) < each:
             return where[:0]  # damage, which its reading will tell
         plain = np.frombuffer(raw, kind).reshape(chunk)
-        read = h5py.Dataset(dataset)[here]
+        try:
+            read = h5py.Dataset(dataset)[here]
+        except READ_ERRORS:
+            return where[:0]  # a filter failed, so there is one
         if plain[tuple(slice(n) for n in read.shape)].tobytes() != read.tobytes():
             return where[:0]
     if len(where) > _TRIED:
