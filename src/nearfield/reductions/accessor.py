@@ -5,26 +5,19 @@ from __future__ import annotations
 import json
 import math
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import xarray as xr
 
 from nearfield.errors import UsageError
 from nearfield.reductions.asking import reduce_stack
+from nearfield.reductions.in_memory import WRAPPERS, is_in_memory, stack_in_memory
 from nearfield.reductions.lazy_frames import SMALL, FramesArray, SmallChunksWarning, advice
-from nearfield.reductions.naming import Names
+from nearfield.reductions.naming import Names, default_names
 from nearfield.reductions.selecting import frames_between, region
 from nearfield.reductions.stack import Stack
 
-_WRAPPERS = frozenset(
-    {
-        "CopyOnWriteArray",
-        "ImplicitToExplicitIndexingAdapter",
-        "LazilyIndexedArray",
-        "MemoryCachedArray",
-    }
-)
-"""Of xarray, around an array of an engine that nobody has loaded or written to."""
 _COMPUTED = "give nearfield.reduce the file, and frames= or corrections with it"
 
 
@@ -35,17 +28,32 @@ class FramesAccessor:
     def __init__(self, array: xr.DataArray) -> None:
         self._array = array
 
-    def reduce(self, **asked: Any) -> xr.Dataset:
+    def reduce(self, *, frame_ndim: int | None = None, **asked: Any) -> xr.Dataset:
         """:func:`nearfield.reduce` over the frames behind this variable.
 
         It may have been cut by slices of step 1, before it was given chunks: ``da[10:200]``,
         ``da.isel(y=slice(100, 200))``. Dask is not used, whatever the chunks: the frames are read
-        from the file and reduced in one pass.
+        from the file and reduced in one pass. Of a variable whose values are in memory (somebody
+        has looked at ``da.values``) these are reduced.
+
+        Args:
+            frame_ndim: Of a variable in memory that was computed with: how many dimensions, the
+                last ones, make a frame.
 
         Raises:
-            UsageError: it was computed with, loaded, or selected from in another way.
+            UsageError: it was computed with, or selected from in another way, and is not in
+                memory; or nobody knows which dimensions of it make a frame.
         """
+        if is_in_memory(self._array):
+            stack = stack_in_memory(self._array, frame_ndim)
+            return reduce_stack(stack, names=self._names_in_memory(stack), **asked)
         lazy, key = self._behind()
+        if frame_ndim not in (None, len(lazy.stack.frame_shape)):
+            raise UsageError(
+                f"nearfield.reduce: {self._array.name!r} was opened with frames of "
+                f"{len(lazy.stack.frame_shape)} axes",
+                hint=f"xarray.open_dataset(…, engine='nearfield', frame_ndim={frame_ndim})",
+            )
         spans = [_run(k, n) for k, n in zip(key, lazy.shape, strict=True)]
         if [(0, n) for n in lazy.shape] == spans:
             # Several axes that count frames are one in a result.
@@ -69,6 +77,13 @@ class FramesAccessor:
             },
         )
 
+    def _names_in_memory(self, stack: Stack) -> Names | None:
+        if len(stack.outer) == 1:
+            return self._names()
+        if not stack.outer:  # one frame, which no dimension counts
+            return replace(default_names(stack), pixels=tuple(map(str, self._array.dims)))
+        return None
+
     def _behind(self) -> tuple[FramesArray, tuple[Any, ...]]:
         """The array of the engine, and what of it was selected."""
         array = self._array
@@ -76,15 +91,15 @@ class FramesAccessor:
         if array.chunks is not None:
             data = _of_dask(data)
         key: tuple[Any, ...] | None = None
-        while type(data).__name__ in _WRAPPERS:
+        while type(data).__name__ in WRAPPERS:
             if type(data).__name__ == "LazilyIndexedArray":
                 key = data.key.tuple
             data = data.array
         if not isinstance(data, FramesArray) or key is None:
             raise UsageError(
                 f"nearfield.reduce: {array.name!r} is not, or no longer, what the engine "
-                "'nearfield' opened: it was computed with, loaded, transposed, or selected from "
-                "after it was given chunks",
+                "'nearfield' opened: it was computed with, transposed, or selected from after it "
+                "was given chunks",
                 hint=_COMPUTED,
             )
         self._warn_of_small_chunks(data.stack)

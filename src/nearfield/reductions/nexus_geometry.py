@@ -67,6 +67,11 @@ def with_geometry(asked: Any, stack: Stack) -> Any:
 
 def of_stack(stack: Stack, given: Mapping[str, Any]) -> FromFile:
     """The geometry in the stack's root file; ``given`` overrides it. Raises as with_geometry."""
+    if stack.memory is not None:
+        raise UsageError(
+            "azimuthal: geometry 'file', and these frames are in memory",
+            hint="give nearfield.reduce the file, or a geometry of pyFAI",
+        )
     path = stack.asked.path if stack.asked is not None else stack.held[0].path
     try:
         with h5py.File(path, "r") as file:

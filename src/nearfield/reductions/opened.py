@@ -9,6 +9,7 @@ import xarray as xr
 from xarray.core import indexing
 
 from nearfield.reductions import accessor  # noqa: F401 - registers itself
+from nearfield.reductions.in_memory import FRAME_DIMS
 from nearfield.reductions.index import open_stack
 from nearfield.reductions.labels import labels_of
 from nearfield.reductions.lazy_frames import FramesArray, preferred
@@ -32,6 +33,7 @@ def open_variable(
             "source": str(path),
             "dataset": stack.held[0].name if stack.held else name,
             "preferred_chunks": chunks,
+            FRAME_DIMS: labels.dims[len(stack.outer) :],
         },
     )
     coords = {key: xr.Variable(*coordinate) for key, coordinate in labels.coords.items()}

@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 
 from nearfield.errors import DataFileError
-from nearfield.reductions import by_h5py, by_library
+from nearfield.reductions import by_h5py, by_library, in_memory
 from nearfield.reductions.assembling import Fail, Layer
 from nearfield.reductions.chunks import Chunks
 from nearfield.reductions.decode.pipeline import NotUnderstood
@@ -44,6 +44,9 @@ def blocks(
             given already may be wrong.
     """
     noted = noted or Noted()
+    if stack.memory is not None:
+        yield from in_memory.blocks(stack, start, stop, max(1, BLOCK // max(1, stack.frame_bytes)))
+        return
     if stack.refused is not None:
         yield from _by_h5py(stack, start, stop, noted, stack.refused)
         return

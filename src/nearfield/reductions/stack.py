@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -180,6 +181,8 @@ class Stack:
     """Frames of ``held`` that come before this stack's first one."""
     corner: Shape = ()
     """Of this stack's frame in the frame of ``held``; empty where it is all of that."""
+    memory: NDArray[Any] | None = None
+    """All frames, where they are in memory: there are neither files nor parts."""
 
     @property
     def frame_shape(self) -> Shape:
