@@ -5,6 +5,7 @@ Sources: https://manual.nexusformat.org/datarules.html and the readers of the ca
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -59,6 +60,10 @@ def labels_of(stack: Stack) -> Labels:
     Raises:
         DataFileError: the file cannot be opened.
     """
+    if stack.asked is not None and os.path.isdir(stack.asked.path):  # noqa: PTH112
+        from nearfield.reductions.zarr_labels import labels_of_zarr
+
+        return labels_of_zarr(stack)
     plain = plain_dims(stack.outer, stack.frame_shape)
     if stack.asked is None or is_images(stack.asked.path):
         return Labels("data", plain)

@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 
 from nearfield.errors import DataFileError
-from nearfield.reductions import by_h5py, by_library, in_memory
+from nearfield.reductions import by_h5py, by_library, by_zarr, in_memory
 from nearfield.reductions.assembling import Fail, Layer
 from nearfield.reductions.chunks import Chunks
 from nearfield.reductions.decode.pipeline import NotUnderstood
@@ -90,6 +90,9 @@ def _by_h5py(
         raise DataFileError(stack.files[0].path, f"its frames cannot be decoded: {why}")
     each = max(1, stack.frame_bytes)
     block, held = max(1, BLOCK // each), max(1, _held() // each)
+    if os.path.isdir(stack.held[0].path):  # noqa: PTH112 - Zarr's alone
+        yield from by_zarr.blocks(stack, start, stop, noted, block, held)
+        return
     if is_images(stack.held[0].path):
         yield from by_library.blocks(stack, start, stop, noted, block)
         return

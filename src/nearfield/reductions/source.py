@@ -12,10 +12,11 @@ from nearfield.datasets import Dataset
 from nearfield.errors import UsageError
 from nearfield.reductions.by_library import IMAGES
 from nearfield.reductions.index import open_stack
+from nearfield.reductions.index.zarrs.documents import is_zarr
 from nearfield.reductions.naming import opened_as
 from nearfield.reductions.stack import Stack
 
-_ENDINGS = (".h5", ".hdf5", ".hdf", ".nxs", ".nx5", ".nexus", ".cxi", ".he5", *IMAGES)
+_ENDINGS = (".h5", ".hdf5", ".hdf", ".nxs", ".nx5", ".nexus", ".cxi", ".he5", ".zarr", *IMAGES)
 _STARTS = ("/", "./", "../", "~")
 
 Local = Callable[[Dataset | str], tuple[str, dict[str, str]]]
@@ -51,7 +52,7 @@ def stack_of(
 def is_path(text: str) -> bool:
     """Is it a file's path, and no PID? Both may have slashes."""
     looks = text.startswith(_STARTS) or text.lower().endswith(_ENDINGS)
-    return looks or os.path.isfile(text)  # noqa: PTH113
+    return looks or os.path.isfile(text) or is_zarr(text)  # noqa: PTH113
 
 
 def _open_array(source: Any, array: str | None) -> tuple[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,7 +14,7 @@ from nearfield.catalogue.metadata.values import text_of
 from nearfield.catalogue.metadata.walk import attribute
 from nearfield.errors import DataFileError, UsageError
 from nearfield.reductions.index import cache, images, links, numbered, openpmd
-from nearfield.reductions.index.frame_axes import frame_axes
+from nearfield.reductions.index.frame_axes import checked, frame_axes
 from nearfield.reductions.index.growing import cut_to_written
 from nearfield.reductions.index.merging import parts_of
 from nearfield.reductions.index.pieces import Piece, Resolved, count_of
@@ -23,6 +22,7 @@ from nearfield.reductions.index.refusing import Absent, NotUnderstood
 from nearfield.reductions.index.signal import default_name
 from nearfield.reductions.index.sources import READ_ERRORS, Opened, Sources, reason
 from nearfield.reductions.index.virtual import resolve
+from nearfield.reductions.index.zarrs.opening import open_zarr
 from nearfield.reductions.stack import Asked, Held, Part, Shape, Stack
 
 _ATTEMPTS = 3
@@ -33,7 +33,7 @@ MAX_VALUES = 16
 def open_stack(
     path: str | os.PathLike[str], name: str | None = None, *, frame_ndim: int | None = None
 ) -> Stack:
-    """What a dataset of an HDF5 file, or images (``images.open_images``), are as bytes of files.
+    """What a dataset of an HDF5 file, a Zarr array (``zarrs``) or images (``images``) are as bytes.
 
     Args:
         path: The file; a master is found to be one.
@@ -52,6 +52,8 @@ def open_stack(
         DataFileError: a file cannot be read, or changes while it is being indexed.
     """
     whole = os.path.abspath(os.fspath(path))  # noqa: PTH100
+    if os.path.isdir(whole):  # noqa: PTH112
+        return open_zarr(whole, name, frame_ndim)
     if images.is_images(whole):
         return images.open_images(whole, name, frame_ndim)
     asked = Asked(whole, name, frame_ndim)
@@ -109,7 +111,7 @@ def _stack(sources: Sources, root: Opened, name: str | None, frame_ndim: int | N
                 raise UsageError(f"{opened.path!r}: {at} is no array of numbers")
             given = len(shape) if series and frame_ndim is None else frame_ndim
             given = frame_axes(sources, root, asked, dataset) if given is None else given
-            wanted = _checked(dataset, given, opened.path, at)
+            wanted = checked(shape, given, opened.path, at)
             dtype = kind.newbyteorder("=")
             cut = len(shape) - wanted
             outer, frame = shape[:cut], shape[cut:]
@@ -210,16 +212,6 @@ def _later(laid: Any, by: int) -> Any:
     return (
         range(laid.start + by, laid.stop + by, laid.step) if isinstance(laid, range) else laid + by
     )
-
-
-def _checked(dataset: Any, wanted: int, path: str, name: str) -> int:
-    """The axes of a frame. Raises UsageError where the dataset has no such frames."""
-    shape = dataset.shape
-    if not 0 <= wanted <= len(shape):
-        raise UsageError(f"{path!r}: {name} has {len(shape)} axes, no frames of {wanted}")
-    if math.prod(shape[len(shape) - wanted :]) == 0:
-        raise UsageError(f"{path!r}: {name} has frames without a pixel, {shape}")
-    return wanted
 
 
 def _attributes(dataset: Any) -> dict[str, object]:

@@ -166,10 +166,10 @@ def _chunked(
         opened.said,
         table,
     )
-    return stored, _order(outer, chunk[:split], grid[:split])
+    return stored, order_of_frames(outer, chunk[:split], grid[:split])
 
 
-def _order(outer: Shape, chunk: Shape, grid: Shape) -> Numbers:
+def order_of_frames(outer: Shape, chunk: Shape, grid: Shape) -> Numbers:
     """Each frame's number in the chunks: row of chunks, place in its chunk."""
     if len(outer) <= 1:
         return range(count_of(outer))
@@ -240,7 +240,7 @@ def _checked(
     # A growing file has grown since it was opened.
     end = np.uint64(os.fstat(opened.id.get_vfd_handle()).st_size)
     there = offset != ABSENT
-    odd = size != exact if exact is not None else size > 2 * most + _LOOSE
+    odd = size != exact if exact is not None else size > most_bytes(most)
     odd |= (offset > end) | (size > end - np.minimum(offset, end)) | (size == 0)
     odd &= there
     offset[odd], size[odd] = DAMAGED, 0
@@ -271,6 +271,11 @@ def _stored(
         size.reshape(grid),
         mask.reshape(grid),
     )
+
+
+def most_bytes(decoded: int) -> int:
+    """That a chunk may have as it is stored; more is damage."""
+    return 2 * decoded + _LOOSE
 
 
 def _limit(chunks: int) -> None:
