@@ -21,7 +21,6 @@ from nearfield.errors import UsageError
 from nearfield.reductions.index import links, openpmd
 from nearfield.reductions.index.images import is_images
 from nearfield.reductions.index.refusing import Absent
-from nearfield.reductions.index.signal import default_name
 from nearfield.reductions.index.sources import Opened, Sources
 from nearfield.reductions.kernels._protocol import Array
 from nearfield.reductions.stack import Shape, Stack
@@ -65,12 +64,13 @@ def labels_of(stack: Stack) -> Labels:
 
         return labels_of_zarr(stack)
     plain = plain_dims(stack.outer, stack.frame_shape)
-    if stack.asked is None or is_images(stack.asked.path):
+    asked = stack.asked
+    name = None if asked is None else asked.name or stack.plotted
+    if asked is None or name is None or is_images(asked.path):
         return Labels("data", plain)
     shape = (*stack.outer, *stack.frame_shape)
     with Sources() as sources:
-        root = sources.open(stack.asked.path, named=True)
-        name = stack.asked.name or default_name(h5py.File(root.id), root.path)
+        root = sources.open(asked.path, named=True)
         if openpmd.is_series(name):
             return _of_series(sources, root, name, plain, shape)
         try:

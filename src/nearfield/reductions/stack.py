@@ -183,6 +183,8 @@ class Stack:
     """Why the bytes were not resolved: there are no parts, and h5py has to read ``held``."""
     asked: Asked | None = None
     """For ``index.renewed``, where the files have changed since."""
+    plotted: str | None = None
+    """The dataset that the file says to plot, looked for where none was named."""
     skipped: int = 0
     """Frames of ``held`` that come before this stack's first one."""
     corner: Shape = ()

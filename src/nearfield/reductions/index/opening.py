@@ -94,7 +94,8 @@ def _index(sources: Sources, path: str, name: str | None, frame_ndim: int | None
 
 
 def _stack(sources: Sources, root: Opened, name: str | None, frame_ndim: int | None) -> Stack:
-    asked = name or _plotted(root)
+    plotted = None if name else default_name(h5py.File(root.id), root.path)
+    asked = name or _frames_of(plotted or "")
     series = openpmd.is_series(asked)
     runs: list[_Run] = []
     attributes: dict[str, object] = {}
@@ -138,12 +139,13 @@ def _stack(sources: Sources, root: Opened, name: str | None, frame_ndim: int | N
         outer,
         tuple(run.held for run in runs),
         refused,
+        plotted=plotted,
     )
     return cut_to_written(stack) if sources.writing else stack
 
 
-def _plotted(root: Opened) -> str:
-    name = default_name(h5py.File(root.id), root.path)
+def _frames_of(name: str) -> str:
+    """The dataset, or the group of numbered ones of which it is one."""
     group, _, last = name.rpartition("/")
     return group if numbered.is_numbered(last) else name
 
