@@ -18,12 +18,13 @@ from nearfield.reductions.collecting import UNREADABLE
 from nearfield.reductions.kernels._protocol import Frames
 from nearfield.reductions.kernels.corrections import Corrections
 from nearfield.reductions.kernels.grouped import FRAMES_READ, Groups
-from nearfield.reductions.kinds import KINDS, reductions_of
+from nearfield.reductions.kinds import KINDS, USER, reductions_of
 from nearfield.reductions.lazy import Result, as_dataset
 from nearfield.reductions.naming import FRAME, Names, default_names, names_of
 from nearfield.reductions.plan import Plan, block_dtype
 from nearfield.reductions.provenance import provenance
 from nearfield.reductions.stack import Stack
+from nearfield.reductions.user_reductions import asked_for
 
 _CORRECTIONS = ("dark", "flat", "bad", "saturation", "monitor", "invalid")
 _TAKEN = frozenset({*KINDS, UNREADABLE, FRAMES_READ, "region", "mask", "roi_count", "masks_count"})
@@ -53,8 +54,10 @@ def reduce_stack(
     told = {**asked, "by": by, "bins": bins}
     if errors != "raise":
         told["errors"] = errors
+    if written := asked_for(asked.get(USER)):
+        told[USER] = written  # with their source
     take = taken(frames, stack)
-    names = _free(names or names_of(stack))
+    names = _free(names or names_of(stack), _TAKEN.union(written))
     if isinstance(by, str):
         names, by = _by_name(by, names)
     asked["monitor"] = _of_taken("monitor", asked.get("monitor"), take, stack)
@@ -195,11 +198,11 @@ def _set_apart(names: Names, by: str) -> Names:
     return dataclasses.replace(names, frame=dim, coordinates=coordinates)
 
 
-def _free(names: Names) -> Names:
+def _free(names: Names, taken: frozenset[str]) -> Names:
     """With no name that is one of a result's variables."""
-    if _TAKEN.isdisjoint({names.frame, *names.pixels, *names.coordinates}):
+    if taken.isdisjoint({names.frame, *names.pixels, *names.coordinates}):
         return names
-    new = {name: f"{name}_axis" for name in _TAKEN}
+    new = {name: f"{name}_axis" for name in taken}
     coordinates = {
         new.get(name, name): (tuple(new.get(dim, dim) for dim in dims), values, attrs)
         for name, (dims, values, attrs) in names.coordinates.items()

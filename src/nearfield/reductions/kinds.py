@@ -19,7 +19,9 @@ from nearfield.reductions.kernels.histogram import Histogram
 from nearfield.reductions.kernels.moments import Moments
 from nearfield.reductions.kernels.regions import Regions
 from nearfield.reductions.kernels.sums import Mean, Sum
+from nearfield.reductions.kernels.user_defined import PerFrame
 from nearfield.reductions.kernels.weighted import Weighted
+from nearfield.reductions.user_reductions import asked_for, reduction_of
 
 Make = Callable[[Any, Frames], Reduction]
 
@@ -53,6 +55,8 @@ KINDS: Mapping[str, Make] = {
     "roi": _roi,
     "masks": _masks,
 }
+USER = "user"
+"""The keyword of reductions that a person wrote."""
 _SERIES = {"azimuthal", "roi", "masks"}
 """A value for each frame: no groups of frames."""
 
@@ -73,7 +77,7 @@ def reductions_of(
     """
     found: dict[str, Reduction] = {}
     for name, value in asked.items():
-        if value is None or value is False:
+        if value is None or value is False or name == USER:
             continue
         if name not in KINDS:
             raise UnknownNameError("reduction", name, KINDS)
@@ -83,10 +87,15 @@ def reductions_of(
             raise UsageError(f"{name}={value!r} is not understood: {error}") from error
         if isinstance(made, Regions) and asked.get("count"):
             made = replace(made, counted=True)
-        if groups is not None and name not in _SERIES:
-            made = Grouped(made, groups)
-        made.outputs(name, frames)
         found[name] = made
+    for name, user in asked_for(asked.get(USER)).items():
+        if name in KINDS or name == USER:
+            raise UsageError(f"user={{{name!r}: …}}: {name} is a reduction of its own")
+        found[name] = reduction_of(name, user, frames)
+    for name, made in found.items():
+        if groups is not None and name not in _SERIES and not isinstance(made, PerFrame):
+            found[name] = Grouped(made, groups)
+        found[name].outputs(name, frames)
     if not found:
         raise UsageError("nothing to reduce to", hint="e.g. sum=True, roi=(slice(200, 300), …)")
     return found

@@ -144,6 +144,14 @@ def _count(values: Array) -> Right:
     return Right((~np.isnan(values.astype("f8"))).astype(object).sum(0, initial=0))
 
 
+def _seen(values: Array) -> Right:
+    """The last value of each pixel."""
+    last = np.full(values.shape[1:], np.nan)
+    for frame in values.astype("f8"):
+        last = np.where(np.isnan(frame), last, frame)
+    return Right(last)
+
+
 def _histogram(values: Array, edges: Array) -> Right:
     wide = values.astype("f8")
     counts = []
@@ -169,7 +177,9 @@ def _over(asked: Mapping[str, Any]) -> dict[str, Callable[[Array], Right]]:
         "count": _count,
         "histogram": lambda v: _histogram(v, np.asarray(asked["histogram"], "f8")),
     }
-    return {name: made for name, made in known.items() if asked.get(name) is not None}
+    written = asked.get("user", {})
+    known["seen"] = _seen
+    return {n: made for n, made in known.items() if asked.get(n) is not None or n in written}
 
 
 def _masked(values: Array, mask: Array) -> Right:
@@ -194,6 +204,9 @@ def _series(values: Array, asked: Mapping[str, Any]) -> dict[str, Right]:
         found["roi"] = _beside(each)
         if asked.get("count"):
             found["roi_count"] = _valid(values, list(boxes.values()))
+    if "ends" in asked.get("user", {}):
+        flat = values.reshape(len(values), -1).astype("f8")
+        found["ends"] = Right(np.stack([flat[:, 0], np.arange(len(flat)), flat[:, -1]], -1))
     if (masks := asked.get("masks")) is not None:
         binary = all(np.isin(mask, (0, 1)).all() for mask in masks.values())
         one = _masked if binary else _weighted
