@@ -34,6 +34,7 @@ def reduce(
     masks: Any = None,
     azimuthal: Any = None,
     histogram: Any = None,
+    rebin: Any = None,
     user: Any = None,
     by: Any = None,
     bins: Any = None,
@@ -77,6 +78,9 @@ def reduce(
         azimuthal: The path of a ``.poni`` file, an integrator of pyFAI, ``"file"`` (what stands in
             the NeXus file), or a mapping with ``geometry``, ``bins``, …: ``(frame, q)``.
         histogram: The edges of bins of values; counts for each pixel.
+        rebin: Sums over blocks of pixels, a smaller stack: ``2``, ``(2, 4)``, or by name and along
+            the frames too, ``{"y": 2, "x": 4, "frame": 10}``; with ``"mean": True`` their means.
+            ``(frame, rebin_y, rebin_x)``, in memory, of at most 2 GB.
         user: What :func:`nearfield.reduction` made, one or several, or by the names of the results:
             ``{"com": centre_of_mass}``; or the name of one.
         by: Groups of frames: the name of a coordinate of the frames (``"energy"``), an xarray
@@ -119,7 +123,7 @@ def reduce(
     asked = {
         "sum": sum, "mean": mean, "var": var, "std": std, "min": min, "max": max,
         "count": count, "roi": roi, "masks": masks, "azimuthal": azimuthal, "histogram": histogram,
-        "user": user,
+        "rebin": rebin, "user": user,
         "dark": dark, "flat": flat, "bad": bad, "saturation": saturation, "monitor": monitor,
         "invalid": invalid,
     }  # fmt: skip

@@ -27,7 +27,9 @@ from nearfield.reductions.stack import Stack
 from nearfield.reductions.user_reductions import asked_for
 
 _CORRECTIONS = ("dark", "flat", "bad", "saturation", "monitor", "invalid")
-_TAKEN = frozenset({*KINDS, UNREADABLE, FRAMES_READ, "region", "mask", "roi_count", "masks_count"})
+_TAKEN = frozenset(
+    {*KINDS, UNREADABLE, FRAMES_READ, "region", "mask", "roi_count", "masks_count", "rebin_count"}
+)
 """Names of variables and dimensions that reductions make."""
 
 
@@ -130,6 +132,11 @@ def frames_of(
     """
     names, take = names or default_names(stack), taken(None, stack) if take is None else take
     units = stack.attributes.get("units")
+    axes = {}
+    for name, (dims, values, attrs) in names.coordinates.items():
+        if dims == (name,) and np.asarray(values).dtype.kind in "iuf":
+            own = values[take.start : take.stop : take.step] if name == names.frame else values
+            axes[name] = np.asarray(own, "f8"), attrs
     return Frames(
         len(take),
         stack.frame_shape,
@@ -138,6 +145,7 @@ def frames_of(
         names.frame,
         {n: v[take.start : take.stop : take.step] for n, (_, v, _) in names.of_frames().items()},
         (units if isinstance(units, str) else None) if like is None else like.units,
+        axes,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nearfield.errors import UnknownNameError, UsageError
-from nearfield.reductions import regions_asked
+from nearfield.reductions import blocks_asked, regions_asked
 from nearfield.reductions.geometry import azimuthal_of
 from nearfield.reductions.kernels._protocol import Frames, Reduction
 from nearfield.reductions.kernels.counting import Count
@@ -17,6 +17,7 @@ from nearfield.reductions.kernels.extrema import Extremum
 from nearfield.reductions.kernels.grouped import Grouped, Groups
 from nearfield.reductions.kernels.histogram import Histogram
 from nearfield.reductions.kernels.moments import Moments
+from nearfield.reductions.kernels.rebinning import Rebin
 from nearfield.reductions.kernels.regions import Regions
 from nearfield.reductions.kernels.sums import Mean, Sum
 from nearfield.reductions.kernels.user_defined import PerFrame
@@ -42,6 +43,11 @@ def _ddof(value: Any) -> int:
     return 0 if value is True else int(value["ddof"])
 
 
+def _rebin(value: Any, frames: Frames) -> Rebin:
+    steps, mean = blocks_asked.steps_of(value, frames)
+    return Rebin(frames.shape, steps[0], steps[1:], mean)
+
+
 KINDS: Mapping[str, Make] = {
     "sum": lambda value, frames: Sum(),
     "mean": lambda value, frames: Mean(),
@@ -54,10 +60,11 @@ KINDS: Mapping[str, Make] = {
     "azimuthal": lambda value, frames: azimuthal_of(value, frames.shape),
     "roi": _roi,
     "masks": _masks,
+    "rebin": _rebin,
 }
 USER = "user"
 """The keyword of reductions that a person wrote."""
-_SERIES = {"azimuthal", "roi", "masks"}
+_SERIES = {"azimuthal", "roi", "masks", "rebin"}
 """A value for each frame: no groups of frames."""
 
 
@@ -85,7 +92,7 @@ def reductions_of(
             made = KINDS[name](value, frames)
         except (KeyError, TypeError, ValueError) as error:
             raise UsageError(f"{name}={value!r} is not understood: {error}") from error
-        if isinstance(made, Regions) and asked.get("count"):
+        if isinstance(made, Regions | Rebin) and asked.get("count"):
             made = replace(made, counted=True)
         found[name] = made
     for name, user in asked_for(asked.get(USER)).items():

@@ -150,6 +150,7 @@ def asks(draw: st.DrawFn, count: int, shape: Shape) -> dict[str, Any]:
     }
     written = st.sampled_from([{"ends": ends}, {"seen": seen}, {"ends": ends, "seen": seen}])
     kinds["user"] = written
+    kinds["rebin"] = st.tuples(*[st.integers(1, n + 1) for n in shape])
     chosen = draw(st.sets(st.sampled_from(sorted(kinds)), min_size=1))
     found = {name: draw(kinds[name]) for name in sorted(chosen)}
     if draw(st.booleans()):

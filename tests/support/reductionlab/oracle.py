@@ -204,6 +204,10 @@ def _series(values: Array, asked: Mapping[str, Any]) -> dict[str, Right]:
         found["roi"] = _beside(each)
         if asked.get("count"):
             found["roi_count"] = _valid(values, list(boxes.values()))
+    if (steps := asked.get("rebin")) is not None and len(steps) < values.ndim:
+        counted = {"rebin_count"} if asked.get("count") else set()
+        made = _blocks(values, (1, *steps))
+        found |= {name: made[name] for name in {"rebin", *counted}}
     if "ends" in asked.get("user", {}):
         flat = values.reshape(len(values), -1).astype("f8")
         found["ends"] = Right(np.stack([flat[:, 0], np.arange(len(flat)), flat[:, -1]], -1))
@@ -243,6 +247,23 @@ def _integrated(values: Array, matrix: Any) -> dict[str, Right]:
             far[k, b] = 4 * (high - low) * EPS * error[k, b]
     made = {"azimuthal": Right(found, off)}
     return made | ({"azimuthal_sigma": Right(error, far)} if matrix.poisson else {})
+
+
+def _blocks(values: Array, steps: tuple[int, ...]) -> dict[str, Right]:
+    """Sums over blocks of frames and pixels, and how many values each has."""
+    shape = [-(-n // step) for n, step in zip(values.shape, steps, strict=True)]
+    totals, counts = [], []
+    for place in itertools.product(*map(range, shape)):
+        box = tuple(slice(p * step, (p + 1) * step) for p, step in zip(place, steps, strict=True))
+        totals.append(_total(values[box].reshape(-1, 1)))
+        counts.append(_count(values[box].reshape(-1, 1)))
+    off = np.array([np.broadcast_to(one.off, (1,)) for one in totals], "f8").reshape(shape)
+    value = np.array([one.value for one in totals]).reshape(shape)
+    return {"rebin": Right(value, off), "rebin_count": _joined(counts, shape)}
+
+
+def _joined(counts: list[Right], shape: list[int]) -> Right:
+    return Right(np.array([one.value for one in counts], object).reshape(shape))
 
 
 def _beside(each: list[Right]) -> Right:
