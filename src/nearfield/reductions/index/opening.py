@@ -60,7 +60,7 @@ def open_stack(
     changed = whole
     for _ in range(_ATTEMPTS):
         key = cache.key(whole, name, frame_ndim)
-        if (kept := cache.load(key)) is not None:
+        if (kept := cache.load(key)) is not None and _of_now(kept, whole):
             return replace(kept, asked=asked)
         with Sources() as sources:
             stack = _index(sources, whole, name, frame_ndim)
@@ -82,20 +82,35 @@ class _Run:
     held: Held
 
 
+def _of_now(kept: Stack, path: str) -> bool:
+    """Does a pattern mean the files that it meant?"""
+    if not openpmd.is_pattern(path):
+        return True
+    return set(openpmd.members(path)) <= {file.path for file in kept.files}
+
+
 def _index(sources: Sources, path: str, name: str | None, frame_ndim: int | None) -> Stack:
+    files = openpmd.files_of(path)
     try:
-        root = sources.open(path, named=True)
+        root = sources.open(files[0], named=True)
     except Absent:
         raise DataFileError(path, "there is no such file") from None
     try:
-        return _stack(sources, root, name, frame_ndim)
+        return _stack(sources, root, (path, files), name, frame_ndim)
     except READ_ERRORS as error:
         raise DataFileError(path, f"it cannot be indexed: {reason(error)}") from error
 
 
-def _stack(sources: Sources, root: Opened, name: str | None, frame_ndim: int | None) -> Stack:
+def _stack(
+    sources: Sources,
+    root: Opened,
+    which: tuple[str, list[str]],
+    name: str | None,
+    frame_ndim: int | None,
+) -> Stack:
+    path, files = which
     plotted = None if name else default_name(h5py.File(root.id), root.path)
-    asked = name or _frames_of(plotted or "")
+    asked = openpmd.named(path, name or _frames_of(plotted or ""))
     series = openpmd.is_series(asked)
     runs: list[_Run] = []
     attributes: dict[str, object] = {}
@@ -103,15 +118,20 @@ def _stack(sources: Sources, root: Opened, name: str | None, frame_ndim: int | N
     frame: Shape = ()
     dtype: np.dtype[np.generic] = np.dtype("u1")
     wanted = cut = 0
-    for opened, dataset in _datasets(sources, root, asked):
-        at = os.fsdecode(h5i.get_name(dataset) or b"")
+    every = openpmd.datasets(sources, files, asked) if series else _datasets(sources, root, asked)
+    for opened, dataset in every:
+        single = isinstance(dataset, openpmd.Constant)
+        at = dataset.name if single else os.fsdecode(h5i.get_name(dataset) or b"")
         shape, kind = dataset.shape, dataset.dtype
         if not runs:
-            attributes = _attributes(dataset)
+            attributes = _attributes(dataset.group if single else h5py.Dataset(dataset))
+            attributes |= openpmd.about(sources, opened, at)
             if not shape or kind.kind not in "uifb":
                 raise UsageError(f"{opened.path!r}: {at} is no array of numbers")
             given = len(shape) if series and frame_ndim is None else frame_ndim
-            given = frame_axes(sources, root, asked, dataset) if given is None else given
+            if given is None:
+                plain = min(2, len(shape) - 1)
+                given = plain if single else frame_axes(sources, root, asked, dataset)
             wanted = checked(shape, given, opened.path, at)
             dtype = kind.newbyteorder("=")
             cut = len(shape) - wanted
@@ -152,13 +172,13 @@ def _frames_of(name: str) -> str:
 
 def _datasets(sources: Sources, root: Opened, name: str) -> Any:
     """The datasets that hold the frames, one after the other."""
-    if openpmd.is_series(name):
-        yield from openpmd.datasets(sources, root, name)
-        return
     try:
         opened, here = links.locate(sources, root, name)
         if isinstance(here, h5d.DatasetID):
             yield opened, here
+            return
+        if (single := openpmd.constant(here)) is not None:
+            yield opened, single
             return
         signal = text_of(attribute(h5py.Group(here), "signal")) or "data"
         names = numbered.numbered(here)
@@ -186,6 +206,8 @@ def _datasets(sources: Sources, root: Opened, name: str) -> Any:
 def _resolved(
     sources: Sources, opened: Opened, dataset: Any, frame_ndim: int
 ) -> Resolved | NotUnderstood:
+    if isinstance(dataset, openpmd.Constant):
+        return dataset.resolved(frame_ndim)
     try:
         return resolve(sources, opened, dataset, frame_ndim)
     except NotUnderstood as why:
@@ -216,9 +238,8 @@ def _later(laid: Any, by: int) -> Any:
     )
 
 
-def _attributes(dataset: Any) -> dict[str, object]:
+def _attributes(handle: Any) -> dict[str, object]:
     """Texts and numbers, as plain Python has them."""
-    handle = h5py.Dataset(dataset)
     found: dict[str, object] = {}
     for name in list(handle.attrs)[:MAX_ATTRIBUTES]:
         value = attribute(handle, name)
