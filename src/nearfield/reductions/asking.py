@@ -24,6 +24,7 @@ from nearfield.reductions.naming import FRAME, Names, default_names, names_of
 from nearfield.reductions.plan import Plan, block_dtype
 from nearfield.reductions.provenance import provenance
 from nearfield.reductions.stack import Stack
+from nearfield.reductions.telling.card import shown_in_ipython
 from nearfield.reductions.user_reductions import asked_for
 
 _CORRECTIONS = ("dark", "flat", "bad", "saturation", "monitor", "invalid")
@@ -94,6 +95,7 @@ def reduce_stack(
     coordinates = dict(names.coordinates)
     for name, (dims, values, attrs) in names.of_frames().items():
         coordinates[name] = dims, values[take.start : take.stop : take.step], attrs
+    shown_in_ipython()
     return as_dataset(result, coordinates, {**(about or {}), **provenance(plan, told)})
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from nearfield.reductions.plan import Plan
 from nearfield.reductions.stack import ABSENT, DAMAGED, Part, Stored
+from nearfield.reductions.telling.amounts import duration, size
 
 ASSUMED = 500e6
 """Bytes decoded in a second by one thread, where nothing was measured: a cautious figure. A file
@@ -40,14 +41,23 @@ class Cost:
     measured: bool
     """Is that from a reduction of this kind in this process, or from an assumed rate?"""
 
+    @property
+    def takes(self) -> str:
+        """In words: ``about 12 s (as fast as the last one)``."""
+        about = "" if self.seconds < 0.95 else "about "
+        assumed = f"assuming {size(ASSUMED)}/s a thread"
+        how = "as fast as the last one" if self.measured else assumed
+        return f"{about}{duration(self.seconds)} ({how})"
+
+    @property
+    def by(self) -> str:
+        """In words: ``11 tasks in 2 threads``."""
+        tasks = f"{self.tasks:,} task{'s' if self.tasks != 1 else ''}"
+        return f"{tasks} in {self.workers} thread{'s' if self.workers != 1 else ''}"
+
     def __repr__(self) -> str:
-        how = "as measured before" if self.measured else f"at {_size(ASSUMED)}/s a thread, assumed"
-        return (
-            f"<reads {_size(self.bytes_read)}, decodes {_size(self.bytes_decoded)}; "
-            f"{self.tasks} task{'s' if self.tasks != 1 else ''} "
-            f"in {self.workers} thread{'s' if self.workers != 1 else ''}; "
-            f"about {_time(self.seconds)} ({how})>"
-        )
+        read, decoded = size(self.bytes_read), size(self.bytes_decoded)
+        return f"<reads {read}, decodes {decoded}; {self.by}; {self.takes}>"
 
 
 def cost_of(plan: Plan, workers: int) -> Cost:
@@ -148,17 +158,3 @@ def _tiles(part: Part) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
     ]
     grids = np.meshgrid(*spans, indexing="ij")
     return np.ravel_multi_index([g.ravel() for g in grids], s.grid).astype("i8")
-
-
-def _size(count: float) -> str:
-    for unit in ("bytes", "kB", "MB", "GB", "TB"):
-        if count < 999.5 or unit == "TB":
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    raise AssertionError  # the loop returns
-
-
-def _time(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.2g} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -9,8 +9,10 @@ import xarray as xr
 from nearfield.errors import UsageError, without_package
 from nearfield.reductions.cost import Cost, cost_of
 from nearfield.reductions.lazy import RESULT, Compute, Result
+from nearfield.reductions.telling.pace import Pace
+from nearfield.reductions.telling.progress import shown
 from nearfield.reductions.threads import cores
-from nearfield.reductions.watching import Told, shown
+from nearfield.reductions.watching import Told
 
 
 @xr.register_dataset_accessor("nearfield")  # type: ignore[no-untyped-call]
@@ -38,8 +40,9 @@ class ReductionAccessor:
         Ctrl-C ends it, and its threads, within a block of frames.
 
         Args:
-            progress: A bar (in a notebook a widget), none, or a function that is told how many
-                frames are done, of how many.
+            progress: A bar (in a notebook with a button that ends it; a line every ten seconds
+                where there is neither a notebook nor a terminal), none, or a function that is
+                told how many frames are done, of how many.
             workers: Threads, instead of those that were asked for.
             client: Of a Dask cluster (``distributed.Client``, or ``nearfield.cluster()``), whose
                 workers compute it instead of threads. They must see the files at the same paths.
@@ -56,7 +59,8 @@ class ReductionAccessor:
             raise UsageError("workers= is for threads: with client= the cluster has its own")
         if not result.computed:
             compute = None if client is None else _by_dask(client)
-            with shown(progress, result.plan.frames.count) as told:
+            pace = Pace(result.plan.frames.count, result.plan.stack.frame_bytes)
+            with shown(progress, pace) as told:
                 result.arrays(told, workers, compute)
             self._dataset.attrs.update(result.attrs)
         return self._dataset.compute()
