@@ -18,7 +18,7 @@ from nearfield.reductions.collecting import UNREADABLE
 from nearfield.reductions.kernels._protocol import Frames
 from nearfield.reductions.kernels.corrections import Corrections
 from nearfield.reductions.kernels.grouped import FRAMES_READ, Groups
-from nearfield.reductions.kinds import KINDS, USER, reductions_of
+from nearfield.reductions.kinds import KINDS, USER, made_by, reductions_of
 from nearfield.reductions.lazy import Result, as_dataset
 from nearfield.reductions.naming import FRAME, Names, default_names, names_of
 from nearfield.reductions.plan import Plan, block_dtype
@@ -59,8 +59,10 @@ def reduce_stack(
         told["errors"] = errors
     if written := asked_for(asked.get(USER)):
         told[USER] = written  # with their source
+    if workers is not None and workers < 1:
+        raise UsageError(f"workers={workers}: one thread at least has to do it")
     take = taken(frames, stack)
-    names = _free(names or names_of(stack), _TAKEN.union(written))
+    names = (names or names_of(stack)).without(_TAKEN.union(written))
     if isinstance(by, str):
         names, by = _by_name(by, names)
     asked["monitor"] = _of_taken("monitor", asked.get("monitor"), take, stack)
@@ -81,12 +83,15 @@ def reduce_stack(
         these = dataclasses.replace(these, dtype=np.dtype("f8"), units=units)
     groups = groups_of(by, bins, these.count, take, stack)
     if groups is not None and groups.dim == names.frame:
-        names = _set_apart(names, groups.dim)
+        names = names.set_apart(groups.dim)
         these = frames_of(stack, names, take, these)
+    reductions = reductions_of(these, asked, groups)
+    if (free := names.without(made_by(reductions, these))) is not names:
+        names, these = free, frames_of(stack, free, take, these)
     plan = Plan(
         stack,
         these,
-        reductions_of(these, asked, groups),
+        reductions,
         corrections,
         None if len(take) == stack.shape[0] else take,
         errors == "collect",
@@ -195,30 +200,4 @@ def _by_name(by: str, names: Names) -> tuple[Names, xr.DataArray]:
     if by not in found:
         raise UnknownNameError("coordinate of the frames", by, found)
     _, values, attrs = found[by]
-    return _set_apart(names, by), xr.DataArray(values, name=by, attrs=dict(attrs), dims=FRAME)
-
-
-def _set_apart(names: Names, by: str) -> Names:
-    """With the coordinate of the frames called ``frame_NAME``, as ``NAME`` counts groups."""
-    dim = FRAME if names.frame == by else names.frame
-    coordinates = {}
-    for name, (dims, values, attrs) in names.coordinates.items():
-        label = f"frame_{by}" if name == by else name
-        coordinates[label] = (dim,) if dims == (names.frame,) else dims, values, attrs
-    return dataclasses.replace(names, frame=dim, coordinates=coordinates)
-
-
-def _free(names: Names, taken: frozenset[str]) -> Names:
-    """With no name that is one of a result's variables."""
-    if taken.isdisjoint({names.frame, *names.pixels, *names.coordinates}):
-        return names
-    new = {name: f"{name}_axis" for name in taken}
-    coordinates = {
-        new.get(name, name): (tuple(new.get(dim, dim) for dim in dims), values, attrs)
-        for name, (dims, values, attrs) in names.coordinates.items()
-    }
-    return Names(
-        tuple(new.get(name, name) for name in names.pixels),
-        new.get(names.frame, names.frame),
-        coordinates,
-    )
+    return names.set_apart(by), xr.DataArray(values, name=by, attrs=dict(attrs), dims=FRAME)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -14,7 +15,7 @@ from nearfield.reductions.geometry import azimuthal_of
 from nearfield.reductions.kernels._protocol import Frames, Reduction
 from nearfield.reductions.kernels.counting import Count
 from nearfield.reductions.kernels.extrema import Extremum
-from nearfield.reductions.kernels.grouped import Grouped, Groups
+from nearfield.reductions.kernels.grouped import FRAMES_READ, Grouped, Groups
 from nearfield.reductions.kernels.histogram import Histogram
 from nearfield.reductions.kernels.moments import Moments
 from nearfield.reductions.kernels.rebinning import Rebin
@@ -40,7 +41,7 @@ def _masks(value: Any, frames: Frames) -> Reduction:
 
 
 def _ddof(value: Any) -> int:
-    return 0 if value is True else int(value["ddof"])
+    return 0 if value is True else operator.index(value["ddof"])
 
 
 def _rebin(value: Any, frames: Frames) -> Rebin:
@@ -105,4 +106,24 @@ def reductions_of(
         found[name].outputs(name, frames)
     if not found:
         raise UsageError("nothing to reduce to", hint="e.g. sum=True, roi=(slice(200, 300), …)")
+    if groups is not None and groups.dim in made_by(found, frames, without=groups):
+        raise UsageError(
+            f"by: {groups.dim!r} is the name of something else in the result",
+            hint="by={'another name': values}",
+        )
     return found
+
+
+def made_by(
+    reductions: Mapping[str, Reduction], frames: Frames, without: Groups | None = None
+) -> set[str]:
+    """The names of all that is in a result but the frames' own axes: variables, coordinates and
+    dimensions; without those of groups, if these are given."""
+    own = tuple(f"\0{number}" for number in range(len(frames.dims)))
+    bare = replace(frames, frame_dim="\0", dims=own)
+    found = set() if without is None else {FRAMES_READ}
+    for name, made in reductions.items():
+        one = made.each if without is not None and isinstance(made, Grouped) else made
+        for label, output in one.outputs(name, bare).items():
+            found |= {label, *output.dims, *output.coords}
+    return {name for name in found if not name.startswith("\0")}

@@ -252,6 +252,8 @@ def undo(steps, mask, data, size, out, spare, inflater):  # type: ignore[no-unty
         target = out if s == last else spare[: out.size]
         if kind in (SHUFFLE, BITSHUFFLE) and size != out.size:
             return DAMAGED
+        if kind in (BITSHUFFLE, BITSHUFFLE_BLOCKS) and out.size % itemsize != 0:
+            return DAMAGED  # as its filter has it: no whole number of elements
         code = OK
         if kind == SHUFFLE:
             _unshuffle(data, target, itemsize)

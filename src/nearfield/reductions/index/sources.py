@@ -7,6 +7,7 @@ readers); its superblock says when a program writes so.
 from __future__ import annotations
 
 import os
+import stat
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from functools import cache
@@ -172,6 +173,9 @@ def _opened(path: str, named: bool) -> Opened:
     raw = os.fsencode(path)
     flags = h5f.ACC_RDONLY
     marks: int | None = None
+    if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116
+        # To open a pipe waits for who writes to it, for ever, and HDF5 with it.
+        raise DataFileError(path, "it is a folder, a device or a pipe, and no file")
     try:
         found = _open_as(raw, flags, named)
     except OSError as error:

@@ -27,6 +27,7 @@ _USER_BLOCKS = h5py.version.hdf5_version_tuple >= (2, 0, 0)
 """Do places count from the file's start where a user block comes first? Tried with HDF5 2 alone."""
 _SHUFFLE = 2
 """Of bytes within a number: where a number is a byte it does nothing."""
+_BITSHUFFLE = 32008
 _TRIED = 16
 """Chunks that are compared with what HDF5 reads."""
 _LOOSE = 65536
@@ -151,7 +152,9 @@ def _chunked(
     filters = _filters(plist)
     bytes_each = count_of(chunk) * kind.itemsize
     ragged = any(n % c for n, c in zip(shape, chunk, strict=True))
-    if ragged and any(step.id != _SHUFFLE or kind.itemsize > 1 for step in filters):
+    if _senseless(filters):
+        offset[at] = DAMAGED
+    elif ragged and any(step.id != _SHUFFLE or kind.itemsize > 1 for step in filters):
         mask[at[_bare_edges(dataset, opened, chunk, rows, bytes_each)]] = (1 << len(filters)) - 1
     split = len(outer)
     inner = count_of(chunk[:split])
@@ -190,6 +193,16 @@ def order_of_frames(outer: Shape, chunk: Shape, grid: Shape) -> Numbers:
 def _filters(plist: Any) -> tuple[Filter, ...]:
     found = (plist.get_filter(i) for i in range(plist.get_nfilters()))
     return tuple(Filter(code, tuple(options)) for code, _flags, options, _name in found)
+
+
+def _senseless(filters: tuple[Filter, ...]) -> bool:
+    """Do the filters' own numbers say elements of no bytes? HDF5's bitshuffle divides by them, and
+    ends the whole process."""
+    return any(
+        (each.id == _SHUFFLE and not any(each.options[:1]))
+        or (each.id == _BITSHUFFLE and not any(each.options[2:3]))
+        for each in filters
+    )
 
 
 def _bare_edges(
