@@ -35,6 +35,7 @@ def reduce(
     azimuthal: Any = None,
     histogram: Any = None,
     rebin: Any = None,
+    thumbnail: bool | int = False,
     user: Any = None,
     by: Any = None,
     bins: Any = None,
@@ -81,6 +82,9 @@ def reduce(
         rebin: Sums over blocks of pixels, a smaller stack: ``2``, ``(2, 4)``, or by name and along
             the frames too, ``{"y": 2, "x": 4, "frame": 10}``; with ``"mean": True`` their means.
             ``(frame, rebin_y, rebin_x)``, in memory, of at most 2 GB.
+        thumbnail: The mean over all frames, of at most so many pixels along its longer side (256
+            by ``True``), and ``thumbnail_limits`` for its contrast.
+            ``result.nearfield.png()`` gives it as a picture.
         user: What :func:`nearfield.reduction` made, one or several, or by the names of the results:
             ``{"com": centre_of_mass}``; or the name of one.
         by: Groups of frames: the name of a coordinate of the frames (``"energy"``), an xarray
@@ -123,7 +127,7 @@ def reduce(
     asked = {
         "sum": sum, "mean": mean, "var": var, "std": std, "min": min, "max": max,
         "count": count, "roi": roi, "masks": masks, "azimuthal": azimuthal, "histogram": histogram,
-        "rebin": rebin, "user": user,
+        "rebin": rebin, "thumbnail": thumbnail, "user": user,
         "dark": dark, "flat": flat, "bad": bad, "saturation": saturation, "monitor": monitor,
         "invalid": invalid,
     }  # fmt: skip

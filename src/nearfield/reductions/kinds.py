@@ -21,6 +21,7 @@ from nearfield.reductions.kernels.moments import Moments
 from nearfield.reductions.kernels.rebinning import Rebin
 from nearfield.reductions.kernels.regions import Regions
 from nearfield.reductions.kernels.sums import Mean, Sum
+from nearfield.reductions.kernels.thumbnail import Thumbnail
 from nearfield.reductions.kernels.user_defined import PerFrame
 from nearfield.reductions.kernels.weighted import Weighted
 from nearfield.reductions.user_reductions import asked_for, reduction_of
@@ -49,6 +50,13 @@ def _rebin(value: Any, frames: Frames) -> Rebin:
     return Rebin(frames.shape, steps[0], steps[1:], mean)
 
 
+def _thumbnail(value: Any, frames: Frames) -> Thumbnail:
+    edge = EDGE if value is True else value
+    if not isinstance(edge, int | np.integer) or not 1 <= edge <= 4096:
+        raise UsageError(f"thumbnail={value!r}: its longer side is of 1 to 4096 pixels")
+    return Thumbnail(int(edge))
+
+
 KINDS: Mapping[str, Make] = {
     "sum": lambda value, frames: Sum(),
     "mean": lambda value, frames: Mean(),
@@ -62,7 +70,10 @@ KINDS: Mapping[str, Make] = {
     "roi": _roi,
     "masks": _masks,
     "rebin": _rebin,
+    "thumbnail": _thumbnail,
 }
+EDGE = 256
+"""Pixels of the longer side of a thumbnail."""
 USER = "user"
 """The keyword of reductions that a person wrote."""
 _SERIES = {"azimuthal", "roi", "masks", "rebin"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from nearfield.errors import UsageError, without_package
@@ -64,6 +65,29 @@ class ReductionAccessor:
                 result.arrays(told, workers, compute)
             self._dataset.attrs.update(result.attrs)
         return self._dataset.compute()
+
+    def png(self, name: str = "thumbnail", edge: int = 256) -> bytes:
+        """A variable of two dimensions as a picture, in colours and contrast of the catalogue's.
+
+        Args:
+            name: Of the variable.
+            edge: Pixels of the picture's longer side.
+
+        Raises:
+            UsageError: there is none of that name, or it has not two dimensions.
+            BlockedError: a package is missing.
+        """
+        try:
+            from nearfield.pictures import png
+            from nearfield.pictures import shown as picture_of
+        except ImportError as error:
+            raise without_package(error, "pictures", "reduce") from error
+        if name not in self._dataset or self._dataset[name].ndim != 2:
+            raise UsageError(
+                f"{name!r} is no picture of this result", hint="ask for one with thumbnail=True"
+            )
+        values = self._dataset[name].values
+        return png(picture_of(values, np.isfinite(values), edge))
 
     def cancel(self) -> bool:
         """End what is being computed of it, from another thread, within a block of frames.

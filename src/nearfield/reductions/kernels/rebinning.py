@@ -114,13 +114,8 @@ class Rebin:
             if dim == frames.frame_dim and step == 1:
                 dims.append(dim)
                 continue
-            dims.append(f"{name}_{dim}")
-            values, said = frames.along(dim)
-            coords[dims[-1]] = (
-                (dims[-1],),
-                blocks(values, (step,)) / _sizes(len(values), step),
-                said,
-            )
+            label, coords[label] = axis_of(name, dim, step, frames)
+            dims.append(label)
         total = np.dtype("f8") if self.mean else sum_dtype(frames.dtype)
         attrs: dict[str, Any] = {} if frames.units is None else {"units": frames.units}
         if self.mean:
@@ -214,5 +209,11 @@ def blocks(values: Array, steps: Shape) -> Array:
     return values
 
 
-def _sizes(length: int, step: int) -> Array:
-    return blocks(np.ones(length), (step,))
+def axis_of(
+    name: str, dim: str, step: int, frames: Frames
+) -> tuple[str, tuple[tuple[str, ...], Array, Mapping[str, Any]]]:
+    """What a dimension is called after it was binned, and its coordinate: the mean of the old."""
+    values, attrs = frames.along(dim)
+    label = f"{name}_{dim}"
+    sizes = blocks(np.ones(len(values)), (step,))
+    return label, ((label,), blocks(values, (step,)) / sizes, attrs)
