@@ -299,7 +299,8 @@ def right(data: Array, asked: Mapping[str, Any], lost: Array | None = None) -> d
     Args:
         lost: Frames of the data that cannot be read; then it is that of ``errors="collect"``.
     """
-    values = corrected(data.astype("f4") if data.dtype == np.dtype("f2") else data, asked)
+    wider = {"float16": "f4", "bool": "u1"}.get(data.dtype.name, data.dtype)
+    values = corrected(data.astype(wider), asked)
     some = asked.get("frames") or slice(None)
     values, lost = values[some], np.zeros(len(values), bool)[some] if lost is None else lost[some]
     with np.errstate(all="ignore"):

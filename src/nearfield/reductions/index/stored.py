@@ -35,11 +35,15 @@ _LOOSE = 65536
 
 
 def dtype_of(dataset: Any) -> np.dtype[np.generic]:
-    """Of a dataset of plain numbers. Raises NotUnderstood."""
+    """Of a dataset of plain numbers or truth values. Raises NotUnderstood.
+
+    Truth is stored as h5py does, as an enumeration of 0 and 1. Other enumerations are left to HDF5,
+    which in a virtual dataset goes by their names.
+    """
     kind: np.dtype[np.generic] = dataset.dtype
-    if kind.kind not in "uif" or kind.itemsize not in {1, 2, 4, 8}:
+    if kind.kind not in "uifb" or kind.itemsize not in {1, 2, 4, 8}:
         raise NotUnderstood(f"its values are {kind}")
-    if h5t.py_create(kind) != dataset.get_type():
+    if h5t.py_create(kind, logical=kind.kind == "b") != dataset.get_type():
         raise NotUnderstood("its numbers have spare bits or a layout of their own")
     return kind
 
