@@ -82,7 +82,7 @@ def labels_of(stack: Stack) -> Labels:
             return Labels(mesh.name, mesh.dims, mesh.coords)
         try:
             opened, group, signal = _plot(sources, root, name)
-            axes = axes_of(Group(name, group, None), signal, len(shape))
+            axes = axes_of(Group(name, group, None), signal, len(shape)) or (None,) * len(shape)
             named = [None if axis is None else axis.name for axis in axes]
             held = [n and _values(sources, opened, group, n) for n in named]
             growing = len(stack.outer) if stack.partial else 0
