@@ -36,6 +36,7 @@ def reduce(
     histogram: Any = None,
     rebin: Any = None,
     thumbnail: bool | int = False,
+    time_of_flight: Any = None,
     user: Any = None,
     by: Any = None,
     bins: Any = None,
@@ -85,6 +86,10 @@ def reduce(
         thumbnail: The mean over all frames, of at most so many pixels along its longer side (256
             by ``True``), and ``thumbnail_limits`` for its contrast.
             ``result.nearfield.png()`` gives it as a picture.
+        time_of_flight: Of neutron events (NXevent_data): the edges of bins, in the unit of the file
+            or with one of their own, ``{"edges": edges, "units": "us"}``. ``counts`` of each pixel
+            and bin, and nothing else; ``array`` is the group of events or its NXdetector,
+            ``frames`` are pulses.
         user: What :func:`nearfield.reduction` made, one or several, or by the names of the results:
             ``{"com": centre_of_mass}``; or the name of one.
         by: Groups of frames: the name of a coordinate of the frames (``"energy"``), an xarray
@@ -131,6 +136,18 @@ def reduce(
         "dark": dark, "flat": flat, "bad": bad, "saturation": saturation, "monitor": monitor,
         "invalid": invalid,
     }  # fmt: skip
+    if time_of_flight is not None:
+        from nearfield.reductions.events import reduce_events
+        from nearfield.reductions.source import file_of
+
+        others = {
+            **asked, "by": by, "bins": bins, "frame_ndim": frame_ndim,
+            "errors": None if errors == "raise" else errors,
+        }  # fmt: skip
+        path, about = file_of(source, _local)
+        return reduce_events(
+            path, array, time_of_flight, pulses=frames, workers=workers, others=others, about=about
+        )
     stack, about = stack_of(source, array, _local, frame_ndim)
     return reduce_stack(
         stack,

@@ -37,6 +37,13 @@ def stack_of(
         return source, about
     if isinstance(source, h5py.Dataset):
         return open_stack(*_open_array(source, array), frame_ndim=frame_ndim), about
+    path, about = file_of(source, local)
+    return open_stack(path, array, frame_ndim=frame_ndim), about
+
+
+def file_of(source: Any, local: Local) -> tuple[str, dict[str, str]]:
+    """The file of a dataset, a PID or a path, and what a result says of it. Raises the same."""
+    about: dict[str, str] = {}
     if isinstance(source, Dataset) or (isinstance(source, str) and not is_path(source)):
         path, about = local(source)
     elif isinstance(source, str | os.PathLike):
@@ -46,7 +53,7 @@ def stack_of(
             f"{type(source).__name__} is nothing with frames",
             hint="give a dataset, a PID, the path of a file or an open h5py.Dataset",
         )
-    return open_stack(path, array, frame_ndim=frame_ndim), about
+    return path, about
 
 
 def is_path(text: str) -> bool:

@@ -30,6 +30,8 @@ _SHUFFLE = 2
 _BITSHUFFLE = 32008
 _TRIED = 16
 """Chunks that are compared with what HDF5 reads."""
+_VALUES = 100_000
+"""Frames of one value in one piece that are worth a row each of a table."""
 _LOOSE = 65536
 """Bytes by which a chunk that does not compress may be larger than what it holds."""
 
@@ -104,6 +106,8 @@ def _contiguous(
 ) -> tuple[Stored, Numbers]:
     outer, frame = axes
     frames = count_of(outer)
+    if not frame and frames > _VALUES:
+        raise NotUnderstood("its frames are single values in one piece: HDF5 reads many at once")
     _limit(frames)
     each = math.prod(frame) * kind.itemsize
     begin = dataset.get_offset()
