@@ -90,6 +90,11 @@ class Decoder:
         return int(done), int(code)
 
 
+def understood(each: Filter) -> None:
+    """Raises NotUnderstood: nothing here decodes this filter."""
+    _step(each, 2)
+
+
 def _plain_order(kinds: list[int]) -> bool:
     """Undone: checksums, then a compression, then what only moves bytes."""
     ranks = [0 if k in _steps.CHECKS else 2 if k == _steps.SHUFFLE else 1 for k in kinds]
