@@ -14,6 +14,7 @@ import pytest
 from nearfield.reductions import reading
 from nearfield.reductions.chunks import Chunks
 from nearfield.reductions.index import open_stack
+from nearfield.reductions.kernels.regions import Regions
 from nearfield.reductions.reading import blocks
 from nearfield.reductions.stack import Stack
 
@@ -86,3 +87,16 @@ def test_a_block_asks_only_its_own_parts(tmp_path: Path) -> None:
     ]
     assert np.concatenate(found).tolist() == order.tolist()
     assert taken == [3000]
+
+
+def test_a_mask_of_a_large_frame_takes_a_few_bytes_for_each_pixel() -> None:
+    """Beside the mask: a pixel of a list of edges, and its difference, of one byte each."""
+    mask = np.zeros((2000, 2000), bool)
+    mask[5:100] = True
+    tracemalloc.start()
+    made = Regions.of_masks({"a": mask}, mask.shape)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert made.runs[0, 0] == 5 * 2000
+    assert np.diff(made.runs).sum() == mask.sum()
+    assert peak < 4 * mask.size

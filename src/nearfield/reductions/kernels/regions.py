@@ -174,7 +174,9 @@ class Regions:
 
 def _runs_of(mask: Array) -> Array:
     """The runs of pixels that are set: ``(n, 2)``, none longer than ``_RUN``."""
-    edges = np.diff(np.concatenate(([0], (mask.ravel() != 0).view("i1"), [0])))
+    padded = np.zeros(mask.size + 2, "i1")  # a byte for each pixel: frames may be large
+    np.not_equal(mask.ravel(), 0, out=padded[1:-1].view(bool))
+    edges = np.diff(padded)
     begins, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
     cut = [
         (at, min(at + _RUN, end))
