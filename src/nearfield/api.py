@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from nearfield.reducing import reduce as reduce  # noqa: PLC0414
-from nearfield.reducing import reduction as reduction  # noqa: PLC0414
 from nearfield.synchronous import target_of, with_catalogue
 
 if TYPE_CHECKING:
+    from distributed.deploy.cluster import Cluster
+
     from nearfield.catalogue import Catalogue, Thumbnail
     from nearfield.config import Config
     from nearfield.datasets import Dataset, DatasetFiles
@@ -138,6 +139,44 @@ def open_file(dataset: Dataset | str, path: str | None = None) -> BinaryIO:
 
     found = _dataset(dataset) if isinstance(dataset, str) else dataset
     return open_data(load_config(), found, path)
+
+
+def cluster(
+    jobs: int | None = None,
+    *,
+    threads: int | None = None,
+    minutes: int | None = None,
+    dashboard: bool = False,
+) -> Cluster:
+    """A Dask cluster of this session: for ``result.nearfield.compute(client=…)``, or any Dask code.
+
+    Without ``jobs`` its one worker is threads of this process. With it there are so many Slurm
+    jobs of the session's own profile and environment: one process on a node each. They are
+    replaced before they reach their time limit, and all end when the cluster is closed or this
+    process ends, however it does.
+
+    It is a context manager; ``close()``, ``scale(n)``, ``get_client()`` are those of Dask.
+
+    Args:
+        jobs: How many workers beyond this session's own cores.
+        threads: Of each worker; as many as it has cores without it.
+        minutes: That each job may run at most; as long as the profile says without it.
+        dashboard: Show Dask's dashboard, below your own server's address. Whoever has an account
+            on this node can look at it too.
+
+    Raises:
+        BlockedError: this session may start no jobs; says why and what to do. Or a package is
+            missing.
+        UsageError: more jobs than the profile allows.
+        ClusterError: the first job was refused.
+    """
+    try:
+        from nearfield.workers.starting import start
+    except ImportError as error:
+        from nearfield.errors import without_package
+
+        raise without_package(error, "clusters", "cluster") from error
+    return start(jobs, threads=threads, minutes=minutes, dashboard=dashboard)
 
 
 def snippet(dataset: Dataset) -> str:

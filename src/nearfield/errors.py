@@ -20,6 +20,7 @@
     ├── DataFileError                        a file that cannot be read, with its path
     ├── ReductionCancelledError              somebody ended it before it was done
     ├── SumOverflowError                     a sum of integers that 64 bits cannot hold
+    ├── ClusterError                         nearfield.cluster() without workers, and why
     ├── SchedulerError
     │   ├── SubmitError                      sbatch's own words
     │   │   └── ImageRefusedError            not signed as the site requires
@@ -207,6 +208,10 @@ class ReductionCancelledError(NearfieldError):
 
 class SumOverflowError(NearfieldError, OverflowError):
     """A sum of integers does not fit 64 bits."""
+
+
+class ClusterError(NearfieldError):
+    """A cluster that has no workers and will get none."""
 
 
 class SchedulerError(NearfieldError):

@@ -18,7 +18,6 @@ from nearfield.doctor import (
     launcher_rights,
     node_ports,
     profiles,
-    reducing,
     sessions,
     slurm,
     sources,
@@ -51,7 +50,6 @@ CHECKS: dict[str, Check] = {
     "home": home.check,
     "storages": storages.check,
     "images": images.check,
-    "reductions": reducing.check,
     "sessions": sessions.check,
 }
 

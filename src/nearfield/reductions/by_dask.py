@@ -14,20 +14,25 @@ import math
 import pickle
 import platform
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from queue import Empty, SimpleQueue
-from threading import Event
 from typing import Any
 from uuid import uuid4
 
 import cloudpickle
 from dask.delayed import delayed
-from distributed import Client, KilledWorker, get_worker
+from distributed import Client, KilledWorker, Reschedule, get_worker
 
-from nearfield.errors import BlockedError, NearfieldError, ReductionCancelledError, UsageError
+from nearfield.errors import (
+    BlockedError,
+    ClusterError,
+    NearfieldError,
+    ReductionCancelledError,
+    UsageError,
+)
 from nearfield.reductions.joining import Joiner, joins
 from nearfield.reductions.kernels._protocol import Array
 from nearfield.reductions.plan import Partial, Plan, finish, join, run_task
@@ -57,6 +62,7 @@ def compute(plan: Plan, client: Any, watch: Watch | None = None) -> dict[str, Ar
     Raises:
         DataFileError: with file and frame; a note says on which node.
         ReductionCancelledError: it was stopped, or the cluster is gone.
+        ClusterError: all its workers are gone, and no others will come.
         BlockedError: the workers lack a package.
         UsageError: that is no client.
     """
@@ -98,14 +104,12 @@ class _Rounds:
         self._there = _sent_once(self._plan, self._client, self._name)
         return self
 
-    def __exit__(self, kind: object, *_: object) -> None:
+    def __exit__(self, *_: object) -> None:
         _LISTENING.pop(self._name, None)
-        if kind is not None:
-            # A client whose cluster is gone has nobody to tell.
-            with suppress(Exception):
-                self._client.run(_end, self._name, wait=False, on_error="ignore")
-            with suppress(Exception):
-                self._client.cancel([*self._running, self._there], force=True)
+        # What nobody wants any more is dropped by the scheduler, running tasks too. This waits for
+        # nobody: the cluster may be gone.
+        for future in (*self._running, self._there):
+            future.release()
 
     def __iter__(self) -> Iterator[tuple[Partial, int]]:
         """Each with the number of frames that are done with it."""
@@ -151,6 +155,7 @@ class _Rounds:
         while True:
             if self._watch.stop.is_set():
                 raise ReductionCancelledError("the reduction was cancelled")
+            _look_at(self._client)
             try:
                 number = self._news.get(timeout=max(0, end - time.monotonic()))
             except Empty:
@@ -188,6 +193,12 @@ def _sent_once(plan: Plan, client: Any, name: str) -> Any:
     return client.submit(_unpacked, *pieces, key=f"{name}-plan", pure=False)
 
 
+def _look_at(client: Client) -> None:
+    """Raises ClusterError where the client's cluster (nearfield.workers) has ended, and why."""
+    if (reason := getattr(client.cluster, "ended", None)) is not None:
+        raise ClusterError(f"the cluster has ended: {reason}")
+
+
 @contextmanager
 def _explained(client: Client) -> Iterator[None]:
     """What Dask raises, in words that say what to do."""
@@ -206,6 +217,7 @@ def _explained(client: Client) -> Iterator[None]:
             hint="workers need the same Nearfield and packages as this process",
         ) from error
     except Exception as error:
+        _look_at(client)
         # A client whose cluster is gone fails in many ways.
         if client.status == "running" and not isinstance(error, CancelledError):
             raise
@@ -221,12 +233,15 @@ def _unpacked(*pieces: bytes) -> Plan:
 
 
 def _task(plan: Plan, name: str, number: int) -> Partial:
+    worker = get_worker()
     try:
-        partial = run_task(plan, number, _stop(name))
+        partial = run_task(plan, number, _Unwanted(worker, (f"{name}-task", number)))
+    except ReductionCancelledError:
+        raise Reschedule from None  # in case that it was wanted again meanwhile
     except Exception as error:
         error.add_note(f"on {platform.node()}, in the frames {plan.task(number)}")
         raise
-    get_worker().log_event(_TOPIC, [name, number])
+    worker.log_event(_TOPIC, [name, number])
     return partial
 
 
@@ -239,19 +254,15 @@ def _own(partial: Partial) -> Partial:
     return {name: tuple(array.copy() for array in state) for name, state in partial.items()}
 
 
-_STOPS: OrderedDict[str, Event] = OrderedDict()
-"""Of the last computations, in a worker."""
+class _Unwanted:
+    """Set when the scheduler has dropped a task that runs: its client cancelled it, or is gone."""
 
+    def __init__(self, worker: Any, key: object) -> None:
+        self._tasks, self._key = worker.state.tasks, key
 
-def _stop(name: str) -> Event:
-    stop = _STOPS.setdefault(name, Event())
-    while len(_STOPS) > 100:
-        _STOPS.popitem(last=False)
-    return stop
-
-
-def _end(name: str) -> None:
-    _stop(name).set()
+    def is_set(self) -> bool:
+        task = self._tasks.get(self._key)
+        return task is None or task.state == "cancelled"
 
 
 def on(client: Any) -> Callable[[Plan, int | None, Watch], dict[str, Array]]:

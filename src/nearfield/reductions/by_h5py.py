@@ -14,10 +14,9 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5o
+from h5py import h5d
 
 from nearfield.errors import DataFileError
-from nearfield.reductions.index import openpmd
 from nearfield.reductions.index.files import file_id, unchanged
 from nearfield.reductions.index.overlaps import OVERLAP
 from nearfield.reductions.index.places import Kind
@@ -119,11 +118,9 @@ class _Locked(Sources):
             super().__exit__(*arguments)
 
 
-def _dataset(sources: Sources, one: Held) -> Any:
-    """A dataset, or a constant component of openPMD, which is read as one."""
+def _dataset(sources: Sources, one: Held) -> h5py.Dataset:
     opened = sources.open(one.path, named=True)
-    found = h5o.open(opened.id, one.name.encode("utf-8", "surrogateescape"))
-    return openpmd.constant(found) or h5py.Dataset(found)
+    return h5py.Dataset(h5d.open(opened.id, one.name.encode("utf-8", "surrogateescape")))
 
 
 def _window(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from threading import Event
+from typing import Protocol
 
 import numpy as np
 
@@ -25,6 +25,12 @@ TASK = 100_000_000
 """Bytes of a task, decoded."""
 
 Partial = dict[str, State]
+
+
+class Stop(Protocol):
+    """As ``threading.Event``."""
+
+    def is_set(self) -> bool: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,9 +54,8 @@ class Plan:
         """A multiple of the frames in a chunk, so that no chunk is decoded twice."""
         rows = self._rows
         wanted = max(1, self.task_bytes // max(1, self.stack.frame_bytes))
-        # Of a choice of every nth frame whole chunks are decoded, or all where h5py reads.
-        step = self._step if self.stack.refused is not None else min(self._step, rows)
-        return max(1, max(rows, wanted // rows * rows) // step)
+        # Of a choice of every nth frame those between are read too.
+        return max(1, max(rows, wanted // rows * rows) // self._step)
 
     @property
     def tasks(self) -> int:
@@ -107,7 +112,7 @@ def block_dtype(dtype: np.dtype[np.generic]) -> np.dtype[np.generic]:
     return np.dtype({"bool": "u1", "float16": "f4"}.get(dtype.name, dtype))
 
 
-def run_task(plan: Plan, number: int, stop: Event | None = None) -> Partial:
+def run_task(plan: Plan, number: int, stop: Stop | None = None) -> Partial:
     """One task, in this thread.
 
     Args:
@@ -132,7 +137,7 @@ def run_task(plan: Plan, number: int, stop: Event | None = None) -> Partial:
         return states
 
 
-def _states(plan: Plan, number: int, stop: Event | None, noted: Noted) -> Partial:
+def _states(plan: Plan, number: int, stop: Stop | None, noted: Noted) -> Partial:
     begin, end = plan.task(number)
     states = {n: r.start(plan.frames, begin, end - begin) for n, r in plan.reductions.items()}
     spare = np.empty((0, plan.frames.pixels))
@@ -158,8 +163,11 @@ def _chosen(plan: Plan, start: int, stop: int, noted: Noted) -> Iterator[tuple[i
     if take is None:
         yield from blocks(plan.stack, start, stop, noted)
         return
-    for at, raw in blocks(plan.stack, take[start], take[stop - 1] + 1, noted, take.step):
-        yield (at - take.start) // take.step, raw
+    for at, raw in blocks(plan.stack, take[start], take[stop - 1] + 1, noted):
+        first = -(-(at - take.start) // take.step)
+        skipped = take.start + first * take.step - at
+        if len(some := raw[skipped :: take.step]):
+            yield first, np.ascontiguousarray(some)
 
 
 def join(plan: Plan, left: Partial, right: Partial) -> Partial:

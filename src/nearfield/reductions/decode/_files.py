@@ -1,8 +1,4 @@
-"""Chunks read from files and decoded, many in one call that holds no lock.
-
-The steps (``_steps``) are compiled into it. Numba's cache looks at this file's time alone: after a
-change there, ``touch`` this one.
-"""
+"""Chunks read from files and decoded, many in one call that holds no lock."""
 
 from __future__ import annotations
 
