@@ -6,7 +6,9 @@ virtual datasets of 10**3 and 10**4 mappings of one frame in falling order. It w
 ``benchmarks/results/reduction_index.json``. The files are in the page cache: what is measured is
 the index, not the disk. Each open is one of a new process' own, medians of five; CPU time is told
 beside, for machines that others use too. That nothing is quadratic is told by the CPU time for
-each frame or mapping, of the largest over the smallest.
+each frame or mapping, of the largest over the smallest. ``nearfield.reduce(FILE, mean=True)`` of
+the master, which has to find the array and the names of its axes too, is timed in the same way,
+after its imports.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ ROUNDS = 5
 FIRST_LIMIT, CACHED_LIMIT = 3.0, 0.2
 GROWTH_LIMIT = 1.5
 
-OPEN = """
+HEAD = """
 import json, resource, sys, time
 from nearfield.reductions.index import files, open_stack
 from nearfield.reductions.kernels.sums import Sum
@@ -36,14 +38,25 @@ from nearfield.reductions.asking import frames_of
 from nearfield.reductions.plan import Plan
 files.FRESH = -1.0  # what was made for this benchmark counts as old
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+"""
+OPEN = """
 wall, cpu = time.perf_counter(), time.process_time()
 stack = open_stack(sys.argv[1], sys.argv[2])
 assert stack.refused is None and not stack.partial and stack.shape[0] == int(sys.argv[3])
 plan = Plan(stack, frames_of(stack), {"sum": Sum()})
 assert plan.tasks
+"""
+REDUCE = """
+import nearfield, nearfield.reductions.source
+reduce = nearfield.reduce
+wall, cpu = time.perf_counter(), time.process_time()
+found = reduce(sys.argv[1], mean=True, array=sys.argv[2] or None)
+assert found.attrs["frame_count"] == int(sys.argv[3]) and not found.nearfield.cost.measured
+"""
+TAIL = """
 wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
 after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(json.dumps([wall, cpu, (after - before) / 1024, len(stack.parts)]))
+print(json.dumps([wall, cpu, (after - before) / 1024]))
 """
 
 
@@ -82,9 +95,9 @@ def make_mappings(folder: Path, frames: int) -> None:
         file.create_virtual_dataset("d", layout)
 
 
-def opened(path: Path, name: str, frames: int, cache: Path) -> list[float]:
+def opened(path: Path, name: str, frames: int, cache: Path, how: str) -> list[float]:
     said = subprocess.run(
-        [sys.executable, "-c", OPEN, str(path), name, str(frames)],
+        [sys.executable, "-c", HEAD + how + TAIL, str(path), name, str(frames)],
         env={**os.environ, "XDG_CACHE_HOME": str(cache)},
         check=True,
         capture_output=True,
@@ -93,14 +106,14 @@ def opened(path: Path, name: str, frames: int, cache: Path) -> list[float]:
     return [float(value) for value in said.strip("[]\n").split(",")]
 
 
-def measured(path: Path, name: str, frames: int, work: Path) -> dict[str, float]:
+def measured(path: Path, name: str, frames: int, work: Path, how: str = OPEN) -> dict[str, float]:
     """Medians of the first time and of the cache, each in a process of its own."""
     first, again = [], []
-    for number in range(ROUNDS):
-        cache = work / f"cache-{path.stem}-{name.replace('/', '-')}-{number}"
-        first.append(opened(path, name, frames, cache))
-        again.append(opened(path, name, frames, cache))
-    names = ("s", "cpu_s", "mb", "parts")
+    for _ in range(ROUNDS):
+        cache = Path(tempfile.mkdtemp(prefix="cache-", dir=work))
+        first.append(opened(path, name, frames, cache, how))
+        again.append(opened(path, name, frames, cache, how))
+    names = ("s", "cpu_s", "mb")
     found = {}
     for which, rows in (("first", first), ("cached", again)):
         for name_of, column in zip(names, zip(*rows, strict=True), strict=True):
@@ -126,8 +139,11 @@ def main() -> int:
             make_mappings(work, frames)
             cases[f"{frames} mappings"] = (work / f"mappings{frames}.h5", "d", frames)
         found = {what: measured(*case, work) for what, case in cases.items()}
+        master = work / "master.h5"
+        for what, name in (("links", "entry/data"), ("no array named", "")):
+            found[f"reduce, {what}"] = measured(master, name, total, work, REDUCE)
     report.data = dict(found)
-    for what in list(cases)[:2]:
+    for what in (*list(cases)[:2], *list(found)[-2:]):
         report.targets.append(Target(f"first plan, {what}, s", found[what]["first_s"], FIRST_LIMIT))
         report.targets.append(Target(f"cached, {what}, s", found[what]["cached_s"], CACHED_LIMIT))
     for kind, few, many in (("chunks", 10_000, 1_000_000), ("mappings", 1_000, 10_000)):

@@ -21,7 +21,12 @@ const common = {
 
 await build({
   ...common,
-  entryPoints: { picker: join(here, "src/picker/main.ts"), "picker-style": join(here, "src/picker/style.css") },
+  entryPoints: {
+    picker: join(here, "src/picker/main.ts"),
+    "picker-style": join(here, "src/picker/style.css"),
+    progress: join(here, "src/progress/main.ts"),
+    "progress-style": join(here, "src/progress/style.css"),
+  },
   outdir: widgets,
 });
 

@@ -23,10 +23,13 @@ RINGS = ((0, 15), (50, 70), (130, 150), (180, 240))
 """Radii of the four masks, in pixels."""
 DISTINCT = 125
 """Frames that differ; a stack repeats them, so that it is made in seconds."""
+WHOLE = 112
+"""As many of them as fill tiles."""
 STORAGE: Mapping[str, Mapping[str, Any]] = {
     "bslz4": dict(hdf5plugin.Bitshuffle(nelems=0, cname="lz4")),
     "gzip": {"compression": "gzip", "compression_opts": 4, "shuffle": True},
     "contiguous": {},
+    "tiles": {**hdf5plugin.Bitshuffle(nelems=0, cname="lz4"), "chunks": (16, 128, 128)},
 }
 
 
@@ -53,15 +56,15 @@ def scattering(count: int = DISTINCT) -> Array:
 
 
 def write(path: Path, frames: Array, count: int, storage: str) -> None:
-    """``count`` frames, one to a chunk: ``frames`` again and again."""
+    """``count`` frames, one to a chunk or in tiles of several: ``frames`` again and again."""
     options = dict(STORAGE[storage])
-    if storage != "contiguous":
+    if storage not in ("contiguous", "tiles"):
         options["chunks"] = (1, *SHAPE)
     with h5py.File(path, "w", libver="latest") as file:
         made = file.create_dataset(NAME, (count, *SHAPE), frames.dtype, **options)
-        if storage == "contiguous":
-            for first in range(0, count, len(frames)):
-                made[first : first + len(frames)] = frames[: count - first]
+        if storage in ("contiguous", "tiles"):
+            for first in range(0, count, WHOLE):
+                made[first : first + WHOLE] = frames[:WHOLE][: count - first]
             return
         # Each is compressed once, with the filters of this very dataset.
         made[: len(frames)] = frames

@@ -11,9 +11,21 @@ from typing import TYPE_CHECKING, Any
 from nearfield._version import __version__
 
 if TYPE_CHECKING:
-    from nearfield.api import cluster, dataset, open_file, publish, reduce, run, search
+    from nearfield.api import (
+        cluster,
+        dataset,
+        open_file,
+        publish,
+        reduce,
+        reduction,
+        run,
+        search,
+    )
 
-__all__ = ["__version__", "cluster", "dataset", "open_file", "publish", "reduce", "run", "search"]
+__all__ = [
+    "__version__", "cluster", "dataset", "open_file", "publish", "reduce", "reduction", "run",
+    "search",
+]  # fmt: skip
 
 _LAZY = frozenset(__all__) - {"__version__"}
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from nearfield.reducing import reduce as reduce  # noqa: PLC0414
+from nearfield.reducing import reduction as reduction  # noqa: PLC0414
 from nearfield.synchronous import target_of, with_catalogue
 
 if TYPE_CHECKING:

@@ -1,8 +1,11 @@
-"""``nearfield.reduce``: a stack of frames to an xarray dataset, in one pass over its files."""
+"""``nearfield.reduce``: a stack of frames to an xarray dataset, in one pass over its files.
+
+``nearfield.reduction``: what else it is to be reduced to.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import nearfield
@@ -11,6 +14,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from nearfield.datasets import Dataset
+    from nearfield.reductions.user_reductions import UserReduction
 
 
 def reduce(
@@ -30,6 +34,10 @@ def reduce(
     masks: Any = None,
     azimuthal: Any = None,
     histogram: Any = None,
+    rebin: Any = None,
+    thumbnail: bool | int = False,
+    time_of_flight: Any = None,
+    user: Any = None,
     by: Any = None,
     bins: Any = None,
     dark: Any = None,
@@ -72,6 +80,18 @@ def reduce(
         azimuthal: The path of a ``.poni`` file, an integrator of pyFAI, ``"file"`` (what stands in
             the NeXus file), or a mapping with ``geometry``, ``bins``, …: ``(frame, q)``.
         histogram: The edges of bins of values; counts for each pixel.
+        rebin: Sums over blocks of pixels, a smaller stack: ``2``, ``(2, 4)``, or by name and along
+            the frames too, ``{"y": 2, "x": 4, "frame": 10}``; with ``"mean": True`` their means.
+            ``(frame, rebin_y, rebin_x)``, in memory, of at most 2 GB.
+        thumbnail: The mean over all frames, of at most so many pixels along its longer side (256
+            by ``True``), and ``thumbnail_limits`` for its contrast.
+            ``result.nearfield.png()`` gives it as a picture.
+        time_of_flight: Of neutron events (NXevent_data): the edges of bins, in the unit of the file
+            or with one of their own, ``{"edges": edges, "units": "us"}``. ``counts`` of each pixel
+            and bin, and nothing else; ``array`` is the group of events or its NXdetector,
+            ``frames`` are pulses.
+        user: What :func:`nearfield.reduction` made, one or several, or by the names of the results:
+            ``{"com": centre_of_mass}``; or the name of one.
         by: Groups of frames: the name of a coordinate of the frames (``"energy"``), an xarray
             coordinate, or ``{name: values}``. What is over the frames is made for each group.
         bins: Edges of bins for the values of ``by``: ``low <= value < high``, the last closed.
@@ -112,9 +132,22 @@ def reduce(
     asked = {
         "sum": sum, "mean": mean, "var": var, "std": std, "min": min, "max": max,
         "count": count, "roi": roi, "masks": masks, "azimuthal": azimuthal, "histogram": histogram,
+        "rebin": rebin, "thumbnail": thumbnail, "user": user,
         "dark": dark, "flat": flat, "bad": bad, "saturation": saturation, "monitor": monitor,
         "invalid": invalid,
     }  # fmt: skip
+    if time_of_flight is not None:
+        from nearfield.reductions.events import reduce_events
+        from nearfield.reductions.source import file_of
+
+        others = {
+            **asked, "by": by, "bins": bins, "frame_ndim": frame_ndim,
+            "errors": None if errors == "raise" else errors,
+        }  # fmt: skip
+        path, about = file_of(source, _local)
+        return reduce_events(
+            path, array, time_of_flight, pulses=frames, workers=workers, others=others, about=about
+        )
     stack, about = stack_of(source, array, _local, frame_ndim)
     return reduce_stack(
         stack,
@@ -126,6 +159,82 @@ def reduce(
         errors=errors,
         **asked,
     )
+
+
+def reduction(
+    function: Callable[..., Any] | None = None,
+    *,
+    name: str | None = None,
+    start: Callable[[tuple[int, ...]], Any] | None = None,
+    merge: Literal["add", "min", "max"] | Callable[[Any, Any], Any] | None = None,
+    finish: Callable[[Any], Any] | None = None,
+    dims: str | Sequence[str] | Mapping[str, Any] | None = None,
+    units: str | None = None,
+    native: bool = False,
+    boundscheck: bool = True,
+) -> Any:
+    """Makes a reduction of a function of one frame, for ``nearfield.reduce(…, user=…)``.
+
+    ::
+
+        @nearfield.reduction
+        def brightest(frame):
+            return frame.max()
+
+        @nearfield.reduction(start=np.zeros, merge="add")
+        def above(frame, state, threshold=100.0):
+            state += frame > threshold
+
+    Numba compiles the function; it runs without the GIL, in all threads at once. It gets a frame
+    as an array of float64, ``(y, x)``, in which NaN is no value (a bad pixel, say), and which it
+    may change. Without ``start`` and ``merge`` it gives a number, a tuple of numbers or an array
+    for each frame: ``(frame, …)``. With them it adds the frame to a state: one for each run of
+    frames, merged in the order of the frames.
+
+    Further parameters get the value of a coordinate of that name for this frame, or its
+    ``number`` among the frames that are reduced, or what ``made.using(threshold=3.5)`` gives, or
+    their default. Numbers and arrays from outside the function are taken as they are when
+    ``nearfield.reduce`` is called. The result's attribute ``asked`` tells the function's source and
+    all these values.
+
+    Args:
+        function: Called directly, what is made of it is still this function.
+        name: By which it is known; the function's without it.
+        start: The state before the first frame, of the shape of a frame: ``np.zeros``, or
+            ``lambda shape: np.full(shape, -np.inf)``.
+        merge: Of two states the one of all their frames: a ufunc's name, or a function of the left
+            and right one that changes the left one or gives a new one; compiled too.
+        finish: What is shown of the state of all frames; plain Python.
+        dims: The result's dimensions behind ``frame``, or a mapping to their labels:
+            ``{"axis": ["y", "x"]}``.
+        units: Of the result.
+        native: The frames are of the type that they are stored in, where nothing corrects them:
+            faster, but differences of unsigned integers are unsigned.
+        boundscheck: An index outside of an array is an error. Without it, faster, and what is
+            outside is overwritten.
+
+    Returns:
+        The reduction, or without a function what takes one.
+
+    Raises:
+        UsageError: the arguments do not go together. What Numba does not compile is told by
+            ``nearfield.reduce``, which knows the frames' shape, before anything is read.
+        BlockedError: a package is missing.
+    """
+    try:
+        from nearfield.reductions.user_reductions import defined
+    except ImportError as error:
+        from nearfield.errors import without_package
+
+        raise without_package(error, "reductions", "reduce") from error
+
+    def make(written: Callable[..., Any]) -> UserReduction:
+        return defined(
+            written, name=name, start=start, merge=merge, finish=finish, dims=dims, units=units,
+            native=native, boundscheck=boundscheck,
+        )  # fmt: skip
+
+    return make if function is None else make(function)
 
 
 def _local(source: Dataset | str) -> tuple[str, dict[str, str]]:

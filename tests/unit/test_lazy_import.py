@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 
-PUBLIC = {"cluster", "dataset", "open_file", "publish", "reduce", "run", "search"}
+PUBLIC = {"cluster", "dataset", "open_file", "publish", "reduce", "reduction", "run", "search"}
 
 # Jupyter's own client imports tornado; a hub or a login node never needs either.
 HEAVY = {

@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-import io
-import math
-from typing import Any
-
 import h5py
 import numpy as np
 from PIL import Image, ImageDraw
 
+from nearfield.pictures import EDGE, png, shown
 from nearfield_server.inside.files import LookError
 from nearfield_server.inside.walk import Walk
 
-EDGE = 256
 MAX_BYTES = 64 * 1024 * 1024
 _INK = (31, 86, 140)
-# From dark to light, even to the eye and to those who see no red or green.
-_COLOURS = (
-    (13, 8, 60),
-    (59, 40, 120),
-    (44, 100, 142),
-    (33, 145, 140),
-    (94, 201, 98),
-    (253, 231, 37),
-)
 
 
 def picture_of(walk: Walk, path: str, names: list[str]) -> bytes | None:
@@ -46,7 +33,7 @@ def picture_of(walk: Walk, path: str, names: list[str]) -> bytes | None:
         if data.size:
             image = _line(walk, data) if _is_line(data.shape) else _frame(walk, data)
             if image is not None:
-                return _png(image)
+                return png(image)
     return None
 
 
@@ -62,31 +49,11 @@ def _frame(walk: Walk, data: h5py.Dataset) -> Image.Image | None:
     lead = [edge // 2 for edge in data.shape[:-2]]
     box = [(i, i) for i in lead] + [(0, height - 1), (0, width - 1)]
     walk.check_values(data, box)
-    shades = _shades(np.asarray(data[tuple(lead)]))
-    image = Image.fromarray(shades)
-    scale = EDGE / max(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    how = Image.Resampling.BOX if scale < 1 else Image.Resampling.NEAREST
-    image = image.resize(size, how)
-    image.putpalette(_palette())
-    return image
-
-
-def _shades(frame: Any) -> Any:
-    """0 to 255, by the logarithm where most is dark. What a detector marks as no value is dark."""
-    values = frame.astype(np.float32)
-    good = np.isfinite(values)
-    if frame.dtype.kind == "u" and frame.dtype.itemsize > 1:
+    frame = np.asarray(data[tuple(lead)])
+    good = np.isfinite(frame.astype(np.float32))
+    if frame.dtype.kind == "u" and frame.dtype.itemsize > 1:  # so detectors mark what has no value
         good &= frame < np.iinfo(frame.dtype).max - 1
-    if not good.any():
-        return np.zeros(frame.shape, np.uint8)
-    low, middle, high = np.percentile(values[good], (1, 50, 99.5))
-    values = np.clip(values - low, 0, max(high - low, 0))
-    if high - low > 30 * max(middle - low, (high - low) / 1e6):
-        values = np.log1p(values)
-    values[~good] = 0
-    top = values.max()
-    return (values * (255 / top if top > 0 else 0)).astype(np.uint8)
+    return shown(frame, good)
 
 
 def _line(walk: Walk, data: h5py.Dataset) -> Image.Image | None:
@@ -116,19 +83,3 @@ def _line(walk: Walk, data: h5py.Dataset) -> Image.Image | None:
             points.append((float(x), 4 + room * (1 - float(level))))
     ImageDraw.Draw(image).line(points, fill=_INK, width=1)
     return image
-
-
-def _palette() -> list[int]:
-    found: list[int] = []
-    for shade in range(256):
-        place = shade / 255 * (len(_COLOURS) - 1)
-        left = min(math.floor(place), len(_COLOURS) - 2)
-        a, b, part = _COLOURS[left], _COLOURS[left + 1], place - left
-        found += [round(x + (y - x) * part) for x, y in zip(a, b, strict=True)]
-    return found
-
-
-def _png(image: Image.Image) -> bytes:
-    out = io.BytesIO()
-    image.save(out, "PNG", optimize=True)
-    return out.getvalue()

@@ -11,11 +11,11 @@ from pathlib import PurePosixPath
 from nearfield.catalogue._claims import Claims
 from nearfield.catalogue._ledger import Remembered
 from nearfield.catalogue._tree import Tree
+from nearfield.catalogue.metadata.series import series_expression
 
 # %b in a virtual source's file name counts blocks from 0 (H5Pset_virtual).
 MAX_BLOCKS = 100_000
 _PERCENT = re.compile("%[b%]")
-_SERIES = re.compile(r"%0?(\d*)T")
 
 
 @dataclass
@@ -160,14 +160,3 @@ def _series(files: Mapping[str, Remembered]) -> dict[str, list[str]]:
         first, *others = [path for _, path in sorted(found)]
         series[first] = others
     return series
-
-
-def series_expression(pattern: str) -> str:
-    """An openPMD file pattern as a regular expression: ``%T`` any number, ``%06T`` six digits."""
-    match = _SERIES.search(pattern)
-    if match is None:
-        return r"(?!)"
-    digits = f"(\\d{{{match[1]},}})" if match[1] else r"(\d+)"
-    name = re.escape(pattern[: match.start()]) + digits + re.escape(pattern[match.end() :])
-    # The attribute may leave the suffix out ("simData_%T").
-    return name if pattern.endswith((".h5", ".hdf5")) else f"{name}(?:\\.h5|\\.hdf5)?"

@@ -18,6 +18,7 @@ from nearfield.doctor import (
     launcher_rights,
     node_ports,
     profiles,
+    reducing,
     sessions,
     slurm,
     sources,
@@ -50,6 +51,7 @@ CHECKS: dict[str, Check] = {
     "home": home.check,
     "storages": storages.check,
     "images": images.check,
+    "reductions": reducing.check,
     "sessions": sessions.check,
 }
 

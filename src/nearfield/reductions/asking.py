@@ -18,15 +18,19 @@ from nearfield.reductions.collecting import UNREADABLE
 from nearfield.reductions.kernels._protocol import Frames
 from nearfield.reductions.kernels.corrections import Corrections
 from nearfield.reductions.kernels.grouped import FRAMES_READ, Groups
-from nearfield.reductions.kinds import KINDS, reductions_of
+from nearfield.reductions.kinds import KINDS, USER, made_by, reductions_of
 from nearfield.reductions.lazy import Result, as_dataset
 from nearfield.reductions.naming import FRAME, Names, default_names, names_of
 from nearfield.reductions.plan import Plan, block_dtype
 from nearfield.reductions.provenance import provenance
 from nearfield.reductions.stack import Stack
+from nearfield.reductions.telling.card import shown_in_ipython
+from nearfield.reductions.user_reductions import asked_for
 
 _CORRECTIONS = ("dark", "flat", "bad", "saturation", "monitor", "invalid")
-_TAKEN = frozenset({*KINDS, UNREADABLE, FRAMES_READ, "region", "mask", "roi_count", "masks_count"})
+_TAKEN = frozenset(
+    {*KINDS, UNREADABLE, FRAMES_READ, "region", "mask", "roi_count", "masks_count", "rebin_count"}
+)
 """Names of variables and dimensions that reductions make."""
 
 
@@ -53,8 +57,12 @@ def reduce_stack(
     told = {**asked, "by": by, "bins": bins}
     if errors != "raise":
         told["errors"] = errors
+    if written := asked_for(asked.get(USER)):
+        told[USER] = written  # with their source
+    if workers is not None and workers < 1:
+        raise UsageError(f"workers={workers}: one thread at least has to do it")
     take = taken(frames, stack)
-    names = _free(names or names_of(stack))
+    names = (names or names_of(stack)).without(_TAKEN.union(written))
     if isinstance(by, str):
         names, by = _by_name(by, names)
     asked["monitor"] = _of_taken("monitor", asked.get("monitor"), take, stack)
@@ -75,12 +83,15 @@ def reduce_stack(
         these = dataclasses.replace(these, dtype=np.dtype("f8"), units=units)
     groups = groups_of(by, bins, these.count, take, stack)
     if groups is not None and groups.dim == names.frame:
-        names = _set_apart(names, groups.dim)
+        names = names.set_apart(groups.dim)
         these = frames_of(stack, names, take, these)
+    reductions = reductions_of(these, asked, groups)
+    if (free := names.without(made_by(reductions, these))) is not names:
+        names, these = free, frames_of(stack, free, take, these)
     plan = Plan(
         stack,
         these,
-        reductions_of(these, asked, groups),
+        reductions,
         corrections,
         None if len(take) == stack.shape[0] else take,
         errors == "collect",
@@ -89,6 +100,7 @@ def reduce_stack(
     coordinates = dict(names.coordinates)
     for name, (dims, values, attrs) in names.of_frames().items():
         coordinates[name] = dims, values[take.start : take.stop : take.step], attrs
+    shown_in_ipython()
     return as_dataset(result, coordinates, {**(about or {}), **provenance(plan, told)})
 
 
@@ -127,6 +139,11 @@ def frames_of(
     """
     names, take = names or default_names(stack), taken(None, stack) if take is None else take
     units = stack.attributes.get("units")
+    axes = {}
+    for name, (dims, values, attrs) in names.coordinates.items():
+        if dims == (name,) and np.asarray(values).dtype.kind in "iuf":
+            own = values[take.start : take.stop : take.step] if name == names.frame else values
+            axes[name] = np.asarray(own, "f8"), attrs
     return Frames(
         len(take),
         stack.frame_shape,
@@ -135,6 +152,7 @@ def frames_of(
         names.frame,
         {n: v[take.start : take.stop : take.step] for n, (_, v, _) in names.of_frames().items()},
         (units if isinstance(units, str) else None) if like is None else like.units,
+        axes,
     )
 
 
@@ -182,30 +200,4 @@ def _by_name(by: str, names: Names) -> tuple[Names, xr.DataArray]:
     if by not in found:
         raise UnknownNameError("coordinate of the frames", by, found)
     _, values, attrs = found[by]
-    return _set_apart(names, by), xr.DataArray(values, name=by, attrs=dict(attrs), dims=FRAME)
-
-
-def _set_apart(names: Names, by: str) -> Names:
-    """With the coordinate of the frames called ``frame_NAME``, as ``NAME`` counts groups."""
-    dim = FRAME if names.frame == by else names.frame
-    coordinates = {}
-    for name, (dims, values, attrs) in names.coordinates.items():
-        label = f"frame_{by}" if name == by else name
-        coordinates[label] = (dim,) if dims == (names.frame,) else dims, values, attrs
-    return dataclasses.replace(names, frame=dim, coordinates=coordinates)
-
-
-def _free(names: Names) -> Names:
-    """With no name that is one of a result's variables."""
-    if _TAKEN.isdisjoint({names.frame, *names.pixels, *names.coordinates}):
-        return names
-    new = {name: f"{name}_axis" for name in _TAKEN}
-    coordinates = {
-        new.get(name, name): (tuple(new.get(dim, dim) for dim in dims), values, attrs)
-        for name, (dims, values, attrs) in names.coordinates.items()
-    }
-    return Names(
-        tuple(new.get(name, name) for name in names.pixels),
-        new.get(names.frame, names.frame),
-        coordinates,
-    )
+    return names.set_apart(by), xr.DataArray(values, name=by, attrs=dict(attrs), dims=FRAME)

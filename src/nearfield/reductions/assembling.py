@@ -37,12 +37,12 @@ class Layer:
             s.chunk[0] == 1 and part.whole and s.offset.shape[1] == 1 and s.chunk[1:] == s.shape[1:]
         )
 
-    def lay(self, window: Array, first: int, fail: Fail, *, every: bool) -> None:
-        """Into ``window``, ``(n, *frame)``: the frames of the stack from ``first`` on.
+    def lay(self, window: Array, frames: range, fail: Fail, *, every: bool) -> None:
+        """Into ``window``, ``(n, *frame)``: these ``n`` frames of the stack.
 
         All of them are the part's. Raises as ``Chunks.read`` does, and what ``fail`` raises.
         """
-        taken = self._part.taken(first, first + len(window))
+        taken = self._part.taken(frames[0], frames[-1] + 1)[:: frames.step]
         where = np.arange(len(window))
         if self._part.frames is not None and (taken < 0).any():
             where = np.flatnonzero(taken >= 0)

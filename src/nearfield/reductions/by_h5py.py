@@ -14,9 +14,10 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5d
+from h5py import h5o
 
 from nearfield.errors import DataFileError
+from nearfield.reductions.index import openpmd
 from nearfield.reductions.index.files import file_id, unchanged
 from nearfield.reductions.index.overlaps import OVERLAP
 from nearfield.reductions.index.places import Kind
@@ -118,9 +119,11 @@ class _Locked(Sources):
             super().__exit__(*arguments)
 
 
-def _dataset(sources: Sources, one: Held) -> h5py.Dataset:
+def _dataset(sources: Sources, one: Held) -> Any:
+    """A dataset, or a constant component of openPMD, which is read as one."""
     opened = sources.open(one.path, named=True)
-    return h5py.Dataset(h5d.open(opened.id, one.name.encode("utf-8", "surrogateescape")))
+    found = h5o.open(opened.id, one.name.encode("utf-8", "surrogateescape"))
+    return openpmd.constant(found) or h5py.Dataset(found)
 
 
 def _window(

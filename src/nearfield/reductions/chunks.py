@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from nearfield.reductions.decode.pipeline import WORDS, Decoder
+from nearfield.reductions.index.zarrs.chunk_files import ChunkFiles
 from nearfield.reductions.kernels._protocol import Array
-from nearfield.reductions.open_files import LIMIT, OpenFiles, Replaced
+from nearfield.reductions.open_files import LIMIT, REPLACED, OpenFiles, Replaced
 from nearfield.reductions.stack import ABSENT, DAMAGED, Stored
 
-NO_PLACE = "the chunk's place makes no sense: the file is damaged, or cannot be opened as HDF5"
+NO_PLACE = "the chunk's place makes no sense: the file is damaged, or cannot be opened"
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Chunks:
         absent = offsets == ABSENT
         if absent.any():
             out.view(s.dtype)[absent] = s.fill
+            failures += _appeared(s, np.flatnonzero(absent), files)
         left_out = absent | (offsets == DAMAGED)
         for at in np.flatnonzero(offsets == DAMAGED).tolist():
             failures.append(Failure(at, s.files[int(files[at])].path, NO_PLACE))
@@ -93,6 +95,23 @@ class Chunks:
                 return found[:at], at, f"it cannot be opened: {error.strerror}"
             at = end
         return found, at, None
+
+
+def _appeared(stored: Stored, where: Array, files: Array) -> list[Failure]:
+    """Of chunks that have no place those whose file was written to since: they may have one now."""
+    if not isinstance(stored.files, ChunkFiles):
+        return []
+    found: list[Failure] = []
+    for number in np.unique(files[where]).tolist():
+        try:
+            if stored.files.as_indexed(number):
+                continue
+            words = REPLACED
+        except OSError as error:
+            words = f"it cannot be read: {error.strerror}"
+        path = stored.files.path(number)
+        found += (Failure(at, path, words) for at in where[files[where] == number].tolist())
+    return found
 
 
 def _runs(left_out: Array, files: Array) -> list[tuple[int, int]]:

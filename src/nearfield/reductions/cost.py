@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import time
 from dataclasses import dataclass
 
 import numpy as np
 
 from nearfield.reductions.plan import Plan
 from nearfield.reductions.stack import ABSENT, DAMAGED, Part, Stored
+from nearfield.reductions.telling.amounts import duration, size
 
 ASSUMED = 500e6
 """Bytes decoded in a second by one thread, where nothing was measured: a cautious figure. A file
@@ -17,6 +20,9 @@ _ENOUGH = 0.05
 
 Key = tuple[object, ...]
 _rates: dict[Key, float] = {}
+"""Bytes a second of one thread."""
+_known: set[Key] = set()
+"""What was computed in this process, and so is compiled."""
 
 
 @dataclass(frozen=True)
@@ -35,22 +41,30 @@ class Cost:
     measured: bool
     """Is that from a reduction of this kind in this process, or from an assumed rate?"""
 
+    @property
+    def takes(self) -> str:
+        """In words: ``about 12 s (as fast as the last one)``."""
+        about = "" if self.seconds < 0.95 else "about "
+        assumed = f"assuming {size(ASSUMED)}/s a thread"
+        how = "as fast as the last one" if self.measured else assumed
+        return f"{about}{duration(self.seconds)} ({how})"
+
+    @property
+    def by(self) -> str:
+        """In words: ``11 tasks in 2 threads``."""
+        tasks = f"{self.tasks:,} task{'s' if self.tasks != 1 else ''}"
+        return f"{tasks} in {self.workers} thread{'s' if self.workers != 1 else ''}"
+
     def __repr__(self) -> str:
-        how = "as measured before" if self.measured else f"at {_size(ASSUMED)}/s a thread, assumed"
-        return (
-            f"<reads {_size(self.bytes_read)}, decodes {_size(self.bytes_decoded)}; "
-            f"{self.tasks} task{'s' if self.tasks != 1 else ''} "
-            f"in {self.workers} thread{'s' if self.workers != 1 else ''}; "
-            f"about {_time(self.seconds)} ({how})>"
-        )
+        read, decoded = size(self.bytes_read), size(self.bytes_decoded)
+        return f"<reads {read}, decodes {decoded}; {self.by}; {self.takes}>"
 
 
 def cost_of(plan: Plan, workers: int) -> Cost:
     """Of a plan in so many threads; no more of them work than there are tasks."""
     decoded = plan.frames.count * plan.stack.frame_bytes
     rate = _rates.get(_key(plan))
-    busy = max(1, min(workers, plan.tasks))
-    seconds = decoded / (rate or ASSUMED) / busy
+    seconds = _one_after_another(plan, 0, workers) / (rate or ASSUMED)
     return Cost(stored_bytes(plan), decoded, plan.tasks, workers, seconds, rate is not None)
 
 
@@ -64,10 +78,9 @@ def stored_bytes(plan: Plan) -> int:
         s = part.stored
         if id(s) not in needed:
             needed[id(s)] = s, np.zeros(s.offset.shape, bool)
-        frames = part.taken(*_between(part, plan))
-        rows = np.zeros(len(s.offset), bool)
-        rows[frames[frames >= 0] // s.chunk[0]] = True
-        needed[id(s)][1][np.ix_(np.flatnonzero(rows), _tiles(part))] = True
+        frames = _frames(part, plan)
+        rows = np.unique(frames[frames >= 0] // s.chunk[0])
+        needed[id(s)][1][np.ix_(rows, _tiles(part))] = True
     total = 0
     for s, which in needed.values():
         there = which & (s.offset != ABSENT) & (s.offset != DAMAGED)
@@ -75,26 +88,62 @@ def stored_bytes(plan: Plan) -> int:
     return total
 
 
-def measured(plan: Plan, frames: int, seconds: float, workers: int) -> None:
-    """So many frames of a plan took so long, after its kernels had been compiled."""
-    if seconds >= _ENOUGH and frames > 0:
-        busy = max(1, min(workers, plan.tasks))
-        _rates[_key(plan)] = frames * plan.stack.frame_bytes / seconds / busy
+class Clock:
+    """Measures a computation from here on, for the cost of the next one of its kind.
+
+    Numba compiles in the first task of each thread: where this process had none of its kind
+    before, only what comes after them counts.
+    """
+
+    def __init__(self, plan: Plan, workers: int) -> None:
+        self._plan, self._workers = plan, workers
+        self._first, self._since = 0, time.monotonic()
+        self._compiles = _key(plan) not in _known
+
+    def done(self, tasks: int) -> None:
+        """So many are done, the first ones."""
+        if self._compiles and tasks == min(self._workers, self._plan.tasks):
+            self._first, self._since = tasks, time.monotonic()
+
+    def finished(self) -> None:
+        """All are done."""
+        key, seconds = _key(self._plan), time.monotonic() - self._since
+        _known.add(key)
+        if seconds >= _ENOUGH and self._first < self._plan.tasks:
+            _rates[key] = _one_after_another(self._plan, self._first, self._workers) / seconds
+
+
+def _one_after_another(plan: Plan, first: int, workers: int) -> int:
+    """Bytes that the busiest thread decodes for the tasks from ``first`` on.
+
+    In the last round of tasks some threads have nothing to do.
+    """
+    step = 1 if plan.take is None else plan.take.step
+    chunk = max((part.stored.chunk[0] for part in plan.stack.parts), default=1)
+    # Of a choice of every nth frame whole chunks are decoded, or all where h5py reads.
+    each = plan.stack.frame_bytes * (step if plan.stack.refused else min(step, chunk))
+    rounds = math.ceil((plan.tasks - first) / workers)
+    return each * min(plan.frames.count - plan.task(first)[0], rounds * plan.frames_a_task)
 
 
 def _key(plan: Plan) -> Key:
     """Plans of one key run about as fast."""
-    stored = {tuple(f.id for f in part.stored.filters) for part in plan.stack.parts[:100]}
+    stored = {
+        (part.stored.offset.shape[1] > 1, *(f.id for f in part.stored.filters))
+        for part in plan.stack.parts[:100]
+    }
     corrected = plan.corrections is not None
     return frozenset(stored), plan.stack.dtype, tuple(sorted(plan.reductions)), corrected
 
 
-def _between(part: Part, plan: Plan) -> tuple[int, int]:
-    """Those frames of a part that lie between the first and last one that are taken."""
+def _frames(part: Part, plan: Plan) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+    """The numbers of a part's stored frames that are read."""
     start, stop = part.start, part.start + part.count
-    if plan.take is None:
-        return start, stop
-    return max(start, plan.take[0]), min(stop, plan.take[-1] + 1)
+    take = plan.take
+    if take is None:
+        return part.taken(start, stop)
+    start, stop = max(start, take[0]), min(stop, take[-1] + 1)
+    return part.taken(start, stop)[-(start - take[0]) % take.step :: take.step]
 
 
 def _tiles(part: Part) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
@@ -109,17 +158,3 @@ def _tiles(part: Part) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
     ]
     grids = np.meshgrid(*spans, indexing="ij")
     return np.ravel_multi_index([g.ravel() for g in grids], s.grid).astype("i8")
-
-
-def _size(count: float) -> str:
-    for unit in ("bytes", "kB", "MB", "GB", "TB"):
-        if count < 999.5 or unit == "TB":
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    raise AssertionError  # the loop returns
-
-
-def _time(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.2g} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

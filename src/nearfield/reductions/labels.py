@@ -5,6 +5,7 @@ Sources: https://manual.nexusformat.org/datarules.html and the readers of the ca
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,10 +18,10 @@ from nearfield.catalogue.metadata.axes import axes_of
 from nearfield.catalogue.metadata.values import text_of
 from nearfield.catalogue.metadata.walk import READ_ERRORS, Group, attribute
 from nearfield.errors import UsageError
+from nearfield.reductions import openpmd_labels
 from nearfield.reductions.index import links, openpmd
 from nearfield.reductions.index.images import is_images
 from nearfield.reductions.index.refusing import Absent
-from nearfield.reductions.index.signal import default_name
 from nearfield.reductions.index.sources import Opened, Sources
 from nearfield.reductions.kernels._protocol import Array
 from nearfield.reductions.stack import Shape, Stack
@@ -59,18 +60,29 @@ def labels_of(stack: Stack) -> Labels:
     Raises:
         DataFileError: the file cannot be opened.
     """
+    if stack.asked is not None and os.path.isdir(stack.asked.path):  # noqa: PTH112
+        from nearfield.reductions.zarr_labels import labels_of_zarr
+
+        return labels_of_zarr(stack)
     plain = plain_dims(stack.outer, stack.frame_shape)
-    if stack.asked is None or is_images(stack.asked.path):
+    asked = stack.asked
+    name = None if asked is None else asked.name or stack.plotted
+    if asked is None or name is None or is_images(asked.path):
         return Labels("data", plain)
     shape = (*stack.outer, *stack.frame_shape)
     with Sources() as sources:
-        root = sources.open(stack.asked.path, named=True)
-        name = stack.asked.name or default_name(h5py.File(root.id), root.path)
-        if openpmd.is_series(name):
-            return _of_series(sources, root, name, plain, shape)
+        files = openpmd.files_of(asked.path)
+        root = sources.open(files[0], named=True)
+        name = openpmd.named(asked.path, name)
+        if openpmd.is_series(name) or openpmd.is_openpmd(root):
+            if openpmd.is_series(name):
+                mesh = openpmd_labels.series(sources, files, name, plain, shape)
+            else:
+                mesh = openpmd_labels.single(sources, root, name, plain, shape)
+            return Labels(mesh.name, mesh.dims, mesh.coords)
         try:
             opened, group, signal = _plot(sources, root, name)
-            axes = axes_of(Group(name, group, None), signal, len(shape))
+            axes = axes_of(Group(name, group, None), signal, len(shape)) or (None,) * len(shape)
             named = [None if axis is None else axis.name for axis in axes]
             held = [n and _values(sources, opened, group, n) for n in named]
             growing = len(stack.outer) if stack.partial else 0
@@ -81,29 +93,6 @@ def labels_of(stack: Stack) -> Labels:
             return found
         except (Absent, UsageError, *READ_ERRORS):
             return Labels(name.rstrip("/").rpartition("/")[2] or "data", plain)
-
-
-def _of_series(
-    sources: Sources, root: Opened, name: str, plain: tuple[str, ...], shape: Shape
-) -> Labels:
-    """Of an openPMD series: the numbers of its iterations, and their times in seconds."""
-    found = openpmd.iterations(sources, root, name)
-    label = name.rstrip("/").rpartition("/")[2]
-    if plain[0] != "frame" or len(found) != shape[0]:
-        return Labels(label, plain)
-    dims = ("iteration", *plain[1:])
-    numbers = np.array([number for number, _ in found])
-    coords: dict[str, Coordinate] = {"iteration": (("iteration",), numbers, {})}
-    times = []
-    depth = f"/{name.strip('/')}".split("/").index(openpmd.ANY) + 1
-    for _, path in found:
-        above = "/".join(path.split("/")[:depth])
-        group = h5py.Group(links.locate(sources, root, above)[1])
-        time, unit = attribute(group, "time"), attribute(group, "timeUnitSI")
-        times.append(np.nan if time is None or unit is None else float(time) * float(unit))
-    if not np.isnan(times).any():
-        coords["time"] = (("iteration",), np.array(times), {"units": "s"})
-    return Labels(label, dims, coords)
 
 
 def _plot(sources: Sources, root: Opened, name: str) -> tuple[Opened, h5py.Group, str]:

@@ -32,6 +32,7 @@ _WORDS = {
     "sum": "sum", "mean": "mean", "var": "variance", "std": "standard deviation",
     "min": "least value", "max": "greatest value", "roi": "sum over a region",
     "masks": "sum over a mask", "count": "number of values",
+    "rebin": "sum over blocks", "thumbnail": "small mean",
 }  # fmt: skip
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,32 @@ class Names:
 
     def of_frames(self) -> dict[str, Coordinate]:
         return {n: c for n, c in self.coordinates.items() if c[0] == (self.frame,)}
+
+    def set_apart(self, by: str) -> Names:
+        """With the coordinate of the frames called ``frame_NAME``, as ``NAME`` counts groups."""
+        dim = FRAME if self.frame == by else self.frame
+        coordinates = {}
+        for name, (dims, values, attrs) in self.coordinates.items():
+            label = f"frame_{by}" if name == by else name
+            coordinates[label] = (dim,) if dims == (self.frame,) else dims, values, attrs
+        return replace(self, frame=dim, coordinates=coordinates)
+
+    def without(self, taken: Collection[str]) -> Names:
+        """With ``NAME_axis`` for a name that is one of these: of what a result has else."""
+        mine = {self.frame, *self.pixels, *self.coordinates}
+        new = {name: f"{name}_axis" for name in mine if name in taken}
+        if not new:
+            return self
+        for name, label in new.items():
+            while label in mine or label in taken:
+                label += "_axis"  # noqa: PLW2901 - until it is free
+            new[name] = label
+        coordinates = {
+            new.get(name, name): (tuple(new.get(dim, dim) for dim in dims), values, attrs)
+            for name, (dims, values, attrs) in self.coordinates.items()
+        }
+        pixels = tuple(new.get(name, name) for name in self.pixels)
+        return Names(pixels, new.get(self.frame, self.frame), coordinates)
 
 
 def default_names(stack: Stack) -> Names:

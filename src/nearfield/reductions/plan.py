@@ -54,8 +54,9 @@ class Plan:
         """A multiple of the frames in a chunk, so that no chunk is decoded twice."""
         rows = self._rows
         wanted = max(1, self.task_bytes // max(1, self.stack.frame_bytes))
-        # Of a choice of every nth frame those between are read too.
-        return max(1, max(rows, wanted // rows * rows) // self._step)
+        # Of a choice of every nth frame whole chunks are decoded, or all where h5py reads.
+        step = self._step if self.stack.refused is not None else min(self._step, rows)
+        return max(1, max(rows, wanted // rows * rows) // step)
 
     @property
     def tasks(self) -> int:
@@ -163,11 +164,8 @@ def _chosen(plan: Plan, start: int, stop: int, noted: Noted) -> Iterator[tuple[i
     if take is None:
         yield from blocks(plan.stack, start, stop, noted)
         return
-    for at, raw in blocks(plan.stack, take[start], take[stop - 1] + 1, noted):
-        first = -(-(at - take.start) // take.step)
-        skipped = take.start + first * take.step - at
-        if len(some := raw[skipped :: take.step]):
-            yield first, np.ascontiguousarray(some)
+    for at, raw in blocks(plan.stack, take[start], take[stop - 1] + 1, noted, take.step):
+        yield (at - take.start) // take.step, raw
 
 
 def join(plan: Plan, left: Partial, right: Partial) -> Partial:

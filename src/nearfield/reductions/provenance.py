@@ -13,6 +13,7 @@ import numpy as np
 from nearfield._version import __version__
 from nearfield.reductions.naming import dataset_path
 from nearfield.reductions.plan import Plan
+from nearfield.reductions.user_reductions import UserReduction
 
 MAX_FILES = 1000
 MAX_VALUES = 32
@@ -67,6 +68,8 @@ def _told(value: Any) -> Any:
         return value
     if isinstance(value, slice):
         return {"slice": [_told(value.start), _told(value.stop), _told(value.step)]}
+    if isinstance(value, UserReduction):
+        return _told(value.told())
     if isinstance(value, Mapping):
         return {str(name): _told(each) for name, each in value.items()}
     if isinstance(value, list | tuple) and len(value) <= MAX_VALUES:

@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 
 from nearfield.errors import DataFileError
-from nearfield.reductions import by_h5py, by_library, in_memory
+from nearfield.reductions import by_h5py, by_library, by_zarr, in_memory
 from nearfield.reductions.assembling import Fail, Layer
 from nearfield.reductions.chunks import Chunks
 from nearfield.reductions.decode.pipeline import NotUnderstood
@@ -27,9 +27,9 @@ HELD = 128 << 20
 
 
 def blocks(
-    stack: Stack, start: int, stop: int, noted: Noted | None = None
+    stack: Stack, start: int, stop: int, noted: Noted | None = None, step: int = 1
 ) -> Iterator[tuple[int, Array]]:
-    """The frames ``start … stop`` of a stack.
+    """The frames ``start``, ``start + step``, … before ``stop`` of a stack.
 
     Args:
         noted: Takes what cannot be read; by default that is an error.
@@ -45,10 +45,11 @@ def blocks(
     """
     noted = noted or Noted()
     if stack.memory is not None:
-        yield from in_memory.blocks(stack, start, stop, max(1, BLOCK // max(1, stack.frame_bytes)))
+        held = in_memory.blocks(stack, start, stop, max(1, BLOCK // max(1, stack.frame_bytes)))
+        yield from _thinned(held, start, step)
         return
     if stack.refused is not None:
-        yield from _by_h5py(stack, start, stop, noted, stack.refused)
+        yield from _thinned(_by_h5py(stack, start, stop, noted, stack.refused), start, step)
         return
     with OpenFiles(start, stop) as files:
         begins, ends = stack.spans
@@ -60,7 +61,7 @@ def blocks(
                 if id(part.stored) not in readers:
                     readers[id(part.stored)] = Chunks(part.stored, files)
         except NotUnderstood as why:
-            yield from _by_h5py(stack, start, stop, noted, str(why))
+            yield from _thinned(_by_h5py(stack, start, stop, noted, str(why)), start, step)
             return
         begins, ends = np.maximum(begins[used], start), np.minimum(ends[used], stop)
         edges = np.unique(np.concatenate(([start, stop], begins, ends))).tolist()
@@ -68,9 +69,12 @@ def blocks(
         for begin, end in pairwise(edges):
             # Each of these holds all the frames from one edge to the next.
             here = np.flatnonzero((begins <= begin) & (ends > begin)).tolist()
-            if len(here) == 1 and _plain(parts[here[0]], stack):
+            # Where a step is no longer than a chunk, each chunk has a frame that is wanted.
+            skips = step > max((parts[i].stored.chunk[0] for i in here), default=1)
+            if len(here) == 1 and _plain(parts[here[0]], stack) and not skips:
                 part = parts[here[0]]
-                yield from _direct(stack, part, readers[id(part.stored)], begin, end, noted)
+                found = _direct(stack, part, readers[id(part.stored)], begin, end, noted)
+                yield from _thinned(found, start, step)
                 continue
             for gone in [i for i in layers if i not in here]:
                 del layers[gone]
@@ -79,8 +83,24 @@ def blocks(
                     reader = readers[id(parts[i].stored)]
                     layers[i] = Layer(parts[i], reader, _held() // (2 * len(here)))
             over = [layers[i] for i in here]
-            yield from _assembled(stack, [parts[i] for i in here], over, begin, end, noted)
+            first = begin + -(begin - start) % step if skips else begin
+            wanted = range(first, end, step if skips else 1)
+            if wanted:
+                found = _assembled(stack, [parts[i] for i in here], over, wanted, noted)
+                yield from found if skips else _thinned(found, start, step)
         files.check()
+
+
+def _thinned(
+    found: Iterator[tuple[int, Array]], start: int, step: int
+) -> Iterator[tuple[int, Array]]:
+    """Every ``step``-th frame of these blocks, from ``start`` on."""
+    for at, block in found:
+        skipped = -(at - start) % step
+        if step == 1:
+            yield at, block
+        elif len(some := block[skipped::step]):
+            yield at + skipped, np.ascontiguousarray(some)
 
 
 def _by_h5py(
@@ -90,6 +110,9 @@ def _by_h5py(
         raise DataFileError(stack.files[0].path, f"its frames cannot be decoded: {why}")
     each = max(1, stack.frame_bytes)
     block, held = max(1, BLOCK // each), max(1, _held() // each)
+    if os.path.isdir(stack.held[0].path):  # noqa: PTH112 - Zarr's alone
+        yield from by_zarr.blocks(stack, start, stop, noted, block, held)
+        return
     if is_images(stack.held[0].path):
         yield from by_library.blocks(stack, start, stop, noted, block)
         return
@@ -139,7 +162,7 @@ def _direct(
 
 
 def _assembled(
-    stack: Stack, parts: list[Part], layers: list[Layer], start: int, stop: int, noted: Noted
+    stack: Stack, parts: list[Part], layers: list[Layer], wanted: range, noted: Noted
 ) -> Iterator[tuple[int, Array]]:
     """Frames made of regions, or that nothing holds; the later part on top.
 
@@ -149,33 +172,36 @@ def _assembled(
     each = max(1, stack.frame_bytes)
     block = max(1, BLOCK // each)
     chunk = max((part.stored.chunk[0] for part in parts), default=1)
+    if wanted.step > 1:  # no two of them are in one chunk
+        chunk = 1
     most = max(1, _held() // each)
     frames = min(max(block // chunk * chunk, chunk), max(block, most))
-    window = np.empty((min(frames, stop - start), *stack.frame_shape), stack.dtype)
-    at = start
-    while at < stop:
-        end = min(stop, at + frames)
-        if parts and chunk <= frames and end < stop:  # end where a row of chunks does
-            end -= (parts[0].first + end - parts[0].start) % chunk
-            end = end if end > at else min(stop, at + frames)
-        here = window[: end - at]
+    window = np.empty((min(frames, len(wanted)), *stack.frame_shape), stack.dtype)
+    begin = 0
+    while begin < len(wanted):
+        end = min(len(wanted), begin + frames)
+        if parts and 1 < chunk <= frames and end < len(wanted):  # end where a row of chunks does
+            end -= (parts[0].first + wanted.start + end - parts[0].start) % chunk
+            end = end if end > begin else min(len(wanted), begin + frames)
+        here, these = window[: end - begin], wanted[begin:end]
         here[:] = stack.fill
         holes: list[tuple[int, int]] = []
-        fail = _failing(noted, holes, at)
+        fail = _failing(noted, holes, these)
         for layer in layers:
-            layer.lay(here, at, fail, every=noted.collect)
+            layer.lay(here, these, fail, every=noted.collect)
         flat = here.reshape(len(here), -1)
-        for low, high in without(at, end, holes):
+        for low, high in without(0, len(here), holes):
             for some in range(low, high, block):
-                yield some, flat[some - at : min(some + block, high) - at]
-        at = end
+                yield these[some], flat[some : min(some + block, high)]
+        begin = end
 
 
-def _failing(noted: Noted, holes: list[tuple[int, int]], first: int) -> Fail:
+def _failing(noted: Noted, holes: list[tuple[int, int]], frames: range) -> Fail:
     def fail(which: Array, path: str, words: str) -> None:
-        for run in np.split(which, np.flatnonzero(np.diff(which) != 1) + 1):
-            low, high = first + int(run[0]), first + int(run[-1]) + 1
-            noted.add(low, high, path, words)
+        apart = 1 if frames.step == 1 else 0  # each frame of a choice is told by itself
+        for run in np.split(which, np.flatnonzero(np.diff(which) != apart) + 1):
+            low, high = int(run[0]), int(run[-1]) + 1
+            noted.add(frames[low], frames[high - 1] + 1, path, words)
             holes.append((low, high))
 
     return fail

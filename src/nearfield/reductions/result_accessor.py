@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from nearfield.errors import UsageError, without_package
 from nearfield.reductions.cost import Cost, cost_of
 from nearfield.reductions.lazy import RESULT, Compute, Result
+from nearfield.reductions.telling.pace import Pace
+from nearfield.reductions.telling.progress import shown
 from nearfield.reductions.threads import cores
-from nearfield.reductions.watching import Told, shown
+from nearfield.reductions.watching import Told
 
 
 @xr.register_dataset_accessor("nearfield")  # type: ignore[no-untyped-call]
@@ -38,8 +41,9 @@ class ReductionAccessor:
         Ctrl-C ends it, and its threads, within a block of frames.
 
         Args:
-            progress: A bar (in a notebook a widget), none, or a function that is told how many
-                frames are done, of how many.
+            progress: A bar (in a notebook with a button that ends it; a line every ten seconds
+                where there is neither a notebook nor a terminal), none, or a function that is
+                told how many frames are done, of how many.
             workers: Threads, instead of those that were asked for.
             client: Of a Dask cluster (``distributed.Client``, or ``nearfield.cluster()``), whose
                 workers compute it instead of threads. They must see the files at the same paths.
@@ -56,10 +60,34 @@ class ReductionAccessor:
             raise UsageError("workers= is for threads: with client= the cluster has its own")
         if not result.computed:
             compute = None if client is None else _by_dask(client)
-            with shown(progress, result.plan.frames.count) as told:
+            pace = Pace(result.plan.frames.count, result.plan.stack.frame_bytes)
+            with shown(progress, pace) as told:
                 result.arrays(told, workers, compute)
             self._dataset.attrs.update(result.attrs)
         return self._dataset.compute()
+
+    def png(self, name: str = "thumbnail", edge: int = 256) -> bytes:
+        """A variable of two dimensions as a picture, in colours and contrast of the catalogue's.
+
+        Args:
+            name: Of the variable.
+            edge: Pixels of the picture's longer side.
+
+        Raises:
+            UsageError: there is none of that name, or it has not two dimensions.
+            BlockedError: a package is missing.
+        """
+        try:
+            from nearfield.pictures import png
+            from nearfield.pictures import shown as picture_of
+        except ImportError as error:
+            raise without_package(error, "pictures", "reduce") from error
+        if name not in self._dataset or self._dataset[name].ndim != 2:
+            raise UsageError(
+                f"{name!r} is no picture of this result", hint="ask for one with thumbnail=True"
+            )
+        values = self._dataset[name].values
+        return png(picture_of(values, np.isfinite(values), edge))
 
     def cancel(self) -> bool:
         """End what is being computed of it, from another thread, within a block of frames.

@@ -12,10 +12,11 @@ from nearfield.datasets import Dataset
 from nearfield.errors import UsageError
 from nearfield.reductions.by_library import IMAGES
 from nearfield.reductions.index import open_stack
+from nearfield.reductions.index.zarrs.documents import is_zarr
 from nearfield.reductions.naming import opened_as
 from nearfield.reductions.stack import Stack
 
-_ENDINGS = (".h5", ".hdf5", ".hdf", ".nxs", ".nx5", ".nexus", ".cxi", ".he5", *IMAGES)
+_ENDINGS = (".h5", ".hdf5", ".hdf", ".nxs", ".nx5", ".nexus", ".cxi", ".he5", ".zarr", *IMAGES)
 _STARTS = ("/", "./", "../", "~")
 
 Local = Callable[[Dataset | str], tuple[str, dict[str, str]]]
@@ -36,6 +37,13 @@ def stack_of(
         return source, about
     if isinstance(source, h5py.Dataset):
         return open_stack(*_open_array(source, array), frame_ndim=frame_ndim), about
+    path, about = file_of(source, local)
+    return open_stack(path, array, frame_ndim=frame_ndim), about
+
+
+def file_of(source: Any, local: Local) -> tuple[str, dict[str, str]]:
+    """The file of a dataset, a PID or a path, and what a result says of it. Raises the same."""
+    about: dict[str, str] = {}
     if isinstance(source, Dataset) or (isinstance(source, str) and not is_path(source)):
         path, about = local(source)
     elif isinstance(source, str | os.PathLike):
@@ -45,13 +53,13 @@ def stack_of(
             f"{type(source).__name__} is nothing with frames",
             hint="give a dataset, a PID, the path of a file or an open h5py.Dataset",
         )
-    return open_stack(path, array, frame_ndim=frame_ndim), about
+    return path, about
 
 
 def is_path(text: str) -> bool:
     """Is it a file's path, and no PID? Both may have slashes."""
     looks = text.startswith(_STARTS) or text.lower().endswith(_ENDINGS)
-    return looks or os.path.isfile(text)  # noqa: PTH113
+    return looks or os.path.isfile(text) or is_zarr(text)  # noqa: PTH113
 
 
 def _open_array(source: Any, array: str | None) -> tuple[str, str]:

@@ -11,6 +11,7 @@ Python object: a stack of 10**6 frames is a few tens of MB.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -27,12 +28,17 @@ is there and cannot be opened. To read it is an error that names file and frame.
 
 Shape = tuple[int, ...]
 
+GZIP, CRC32C = -1, -2
+"""Steps of Zarr that HDF5 has no number for: a gzip stream (RFC 1952), and four bytes of checksum
+at the end."""
+
 
 @dataclass(frozen=True)
 class Filter:
     """One step of an HDF5 filter pipeline, in the order in which it was applied in writing.
 
-    ``id`` is as registered with The HDF Group: 1 deflate, 2 shuffle, 32008 bitshuffle, ….
+    ``id`` is as registered with The HDF Group: 1 deflate, 2 shuffle, 32008 bitshuffle, …; or one
+    of Zarr's, :data:`GZIP`, :data:`CRC32C`.
     """
 
     id: int
@@ -69,7 +75,7 @@ class Stored:
     chunk: Shape
     filters: tuple[Filter, ...]
     fill: np.generic
-    files: tuple[FileId, ...]
+    files: Sequence[FileId]
     file: NDArray[np.uint32]
     """(rows, tiles): which of ``files``; rows along the frames, tiles over the rest, C order."""
     offset: NDArray[np.uint64]
@@ -177,6 +183,8 @@ class Stack:
     """Why the bytes were not resolved: there are no parts, and h5py has to read ``held``."""
     asked: Asked | None = None
     """For ``index.renewed``, where the files have changed since."""
+    plotted: str | None = None
+    """The dataset that the file says to plot, looked for where none was named."""
     skipped: int = 0
     """Frames of ``held`` that come before this stack's first one."""
     corner: Shape = ()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -33,8 +32,7 @@ def compute(plan: Plan, workers: int | None = None, watch: Watch | None = None) 
     workers, watch = workers or cores(), watch or Watch()
     whole = Joiner[Partial](lambda left, right: join(plan, left, right))
     running: deque[Future[Partial]] = deque()
-    done, first_end, begun = 0, 0, 0.0
-
+    done, clock = 0, cost.Clock(plan, workers)
     failed: list[BaseException] = []
 
     def work(number: int) -> Partial:
@@ -46,13 +44,11 @@ def compute(plan: Plan, workers: int | None = None, watch: Watch | None = None) 
             raise
 
     def take() -> None:
-        nonlocal done, first_end, begun
+        nonlocal done
         result = running.popleft().result()
         end = plan.task(done)[1]
         done += 1
-        if done == 1:
-            # Numba compiles in the first task: that says nothing of the others.
-            first_end, begun = end, time.monotonic()
+        clock.done(done)
         watch.add(whole, result, end, plan.frames.count)
 
     with ThreadPoolExecutor(workers, thread_name_prefix="nearfield-reduce") as pool:
@@ -73,5 +69,5 @@ def compute(plan: Plan, workers: int | None = None, watch: Watch | None = None) 
                 raise failed[0] from None
             raise
     found = finish(plan, whole.whole())
-    cost.measured(plan, plan.frames.count - first_end, time.monotonic() - begun, workers)
+    clock.finished()
     return found

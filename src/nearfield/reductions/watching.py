@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from threading import Event, Lock
-from typing import Any
 
 from nearfield.reductions.joining import Joiner
 from nearfield.reductions.plan import Partial
@@ -46,28 +44,3 @@ class Watch:
                 return None
             copied, frames = self._whole.copy(), self._frames
         return frames, copied.whole()
-
-
-def shown(progress: bool | Told, total: int) -> AbstractContextManager[Told | None]:
-    """``True`` is a bar of tqdm: a widget in a notebook, text in a terminal."""
-    if progress is False:
-        return nullcontext()
-    if callable(progress):
-        return nullcontext(progress)
-    return _Bar(total)
-
-
-class _Bar:
-    def __init__(self, total: int) -> None:
-        from tqdm.auto import tqdm
-
-        self._bar: Any = tqdm(total=total, unit="frame", desc="reduce", unit_scale=True)
-
-    def __enter__(self) -> Told:
-        return self._told
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.close()
-
-    def _told(self, done: int, total: int) -> None:
-        self._bar.update(done - self._bar.n)

@@ -19,7 +19,14 @@ class NearfieldBackend(BackendEntrypoint):
 
     description = "Detector stacks of NeXus/HDF5 files, read without HDF5's lock (Nearfield)"
     url = "https://nexusformat.org"
-    open_dataset_parameters = ("filename_or_obj", "drop_variables", "array", "group", "frame_ndim")
+    open_dataset_parameters = (
+        "filename_or_obj",
+        "drop_variables",
+        "array",
+        "group",
+        "frame_ndim",
+        "time_of_flight",
+    )
 
     def open_dataset(  # type: ignore[override]
         self,
@@ -29,6 +36,7 @@ class NearfieldBackend(BackendEntrypoint):
         array: str | None = None,
         group: str | None = None,
         frame_ndim: int | None = None,
+        time_of_flight: Any = None,
     ) -> xr.Dataset:
         """A dataset with one variable and its coordinates; no frame is read.
 
@@ -38,6 +46,7 @@ class NearfieldBackend(BackendEntrypoint):
             array: The dataset in the file. By default the signal that NeXus says to plot.
             group: An NXdata group; its signal is taken. Or the group that ``array`` is in.
             frame_ndim: How many axes make a frame, as for :func:`open_stack`.
+            time_of_flight: Of events: edges of bins, as for :func:`nearfield.reduce`.
 
         Raises:
             UsageError: no such dataset, or it is no array of numbers.
@@ -49,6 +58,11 @@ class NearfieldBackend(BackendEntrypoint):
         if group is not None:
             name = f"{group.rstrip('/')}/{array}" if array else group
         dropped = {drop_variables} if isinstance(drop_variables, str) else set(drop_variables or ())
+        if time_of_flight is not None:
+            from nearfield.reductions.events import reduce_events
+
+            counted = reduce_events(filename_or_obj, name, time_of_flight)
+            return counted.drop_vars(dropped, errors="ignore")
         return open_variable(filename_or_obj, name, frame_ndim).drop_vars(dropped, errors="ignore")
 
     def guess_can_open(self, filename_or_obj: Any) -> bool:

@@ -7,9 +7,27 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+import nearfield
 from nearfield.reductions.kernels.azimuthal import Azimuthal
 
 Shape = tuple[int, ...]
+
+
+@nearfield.reduction
+def ends(frame: Any, number: int) -> Any:
+    """First and last pixel, and which frame it is."""
+    flat = frame.ravel()
+    return flat[0], number, flat[-1]
+
+
+def _later(left: Any, right: Any) -> None:
+    left[:] = np.where(np.isnan(right), left, right)
+
+
+@nearfield.reduction(start=lambda shape: np.full(shape, np.nan), merge=_later)
+def seen(frame: Any, state: Any) -> None:
+    """The last value of each pixel: depends on the order of frames and of merges."""
+    state[:] = np.where(np.isnan(frame), state, frame)
 
 
 @st.composite
@@ -130,6 +148,9 @@ def asks(draw: st.DrawFn, count: int, shape: Shape) -> dict[str, Any]:
         "masks": masks(shape),
         "azimuthal": matrices(shape),
     }
+    written = st.sampled_from([{"ends": ends}, {"seen": seen}, {"ends": ends, "seen": seen}])
+    kinds["user"] = written
+    kinds["rebin"] = st.tuples(*[st.integers(1, n + 1) for n in shape])
     chosen = draw(st.sets(st.sampled_from(sorted(kinds)), min_size=1))
     found = {name: draw(kinds[name]) for name in sorted(chosen)}
     if draw(st.booleans()):

@@ -46,7 +46,7 @@ def _check(case: Case, data: st.DataObject, monkeypatch: pytest.MonkeyPatch) -> 
             outcomes["by h5py"] += 1
         whole, lost = _read(path, case.frame_ndim)
         asked = data.draw(asks(len(whole), whole.shape[1:]))
-        _compare(stack, whole, lost, asked, data)
+        compare_one(stack, whole, lost, asked, data)
     outcomes["virtual" if case.levels else "plain"] += 1
     outcomes[np.dtype(case.data.kind).name] += 1
 
@@ -69,7 +69,7 @@ def _read(path: Path, frame_ndim: int) -> tuple[np.ndarray, np.ndarray]:
     return whole.reshape(-1, *whole.shape[cut:]), lost.ravel()
 
 
-def _compare(
+def compare_one(
     stack: Stack, whole: np.ndarray, lost: np.ndarray, asked: dict[str, Any], data: st.DataObject
 ) -> None:
     some = asked.get("frames", slice(None))
@@ -115,13 +115,17 @@ def _too_large(one: Right, kind: np.dtype[np.generic]) -> bool:
     return bool((there < limits.min).any() or (there > limits.max).any())
 
 
-def compare(count: int, monkeypatch: pytest.MonkeyPatch, cache: Path) -> Counter[str]:
-    """``count`` cases; gives how they ended."""
+def prepare(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
     monkeypatch.setattr(files, "_TICK", 0.0)  # nothing changes while it is read here
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
     monkeypatch.setattr(kinds, "azimuthal_of", lambda made, shape: made)  # pyFAI's are tested apart
     monkeypatch.setattr(nexus_geometry, "with_geometry", lambda made, stack: made)
     outcomes.clear()
+
+
+def compare(count: int, monkeypatch: pytest.MonkeyPatch, cache: Path) -> Counter[str]:
+    """``count`` cases; gives how they ended."""
+    prepare(monkeypatch, cache)
 
     @settings(max_examples=count, deadline=None, suppress_health_check=list(HealthCheck))
     @given(cases(), st.data())

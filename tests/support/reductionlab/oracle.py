@@ -144,6 +144,14 @@ def _count(values: Array) -> Right:
     return Right((~np.isnan(values.astype("f8"))).astype(object).sum(0, initial=0))
 
 
+def _seen(values: Array) -> Right:
+    """The last value of each pixel."""
+    last = np.full(values.shape[1:], np.nan)
+    for frame in values.astype("f8"):
+        last = np.where(np.isnan(frame), last, frame)
+    return Right(last)
+
+
 def _histogram(values: Array, edges: Array) -> Right:
     wide = values.astype("f8")
     counts = []
@@ -169,7 +177,9 @@ def _over(asked: Mapping[str, Any]) -> dict[str, Callable[[Array], Right]]:
         "count": _count,
         "histogram": lambda v: _histogram(v, np.asarray(asked["histogram"], "f8")),
     }
-    return {name: made for name, made in known.items() if asked.get(name) is not None}
+    written = asked.get("user", {})
+    known["seen"] = _seen
+    return {n: made for n, made in known.items() if asked.get(n) is not None or n in written}
 
 
 def _masked(values: Array, mask: Array) -> Right:
@@ -194,6 +204,13 @@ def _series(values: Array, asked: Mapping[str, Any]) -> dict[str, Right]:
         found["roi"] = _beside(each)
         if asked.get("count"):
             found["roi_count"] = _valid(values, list(boxes.values()))
+    if (steps := asked.get("rebin")) is not None and len(steps) < values.ndim:
+        counted = {"rebin_count"} if asked.get("count") else set()
+        made = _blocks(values, (1, *steps))
+        found |= {name: made[name] for name in {"rebin", *counted}}
+    if "ends" in asked.get("user", {}):
+        flat = values.reshape(len(values), -1).astype("f8")
+        found["ends"] = Right(np.stack([flat[:, 0], np.arange(len(flat)), flat[:, -1]], -1))
     if (masks := asked.get("masks")) is not None:
         binary = all(np.isin(mask, (0, 1)).all() for mask in masks.values())
         one = _masked if binary else _weighted
@@ -232,6 +249,23 @@ def _integrated(values: Array, matrix: Any) -> dict[str, Right]:
     return made | ({"azimuthal_sigma": Right(error, far)} if matrix.poisson else {})
 
 
+def _blocks(values: Array, steps: tuple[int, ...]) -> dict[str, Right]:
+    """Sums over blocks of frames and pixels, and how many values each has."""
+    shape = [-(-n // step) for n, step in zip(values.shape, steps, strict=True)]
+    totals, counts = [], []
+    for place in itertools.product(*map(range, shape)):
+        box = tuple(slice(p * step, (p + 1) * step) for p, step in zip(place, steps, strict=True))
+        totals.append(_total(values[box].reshape(-1, 1)))
+        counts.append(_count(values[box].reshape(-1, 1)))
+    off = np.array([np.broadcast_to(one.off, (1,)) for one in totals], "f8").reshape(shape)
+    value = np.array([one.value for one in totals]).reshape(shape)
+    return {"rebin": Right(value, off), "rebin_count": _joined(counts, shape)}
+
+
+def _joined(counts: list[Right], shape: list[int]) -> Right:
+    return Right(np.array([one.value for one in counts], object).reshape(shape))
+
+
 def _beside(each: list[Right]) -> Right:
     off = [np.broadcast_to(np.asarray(one.off, "f8"), one.value.shape) for one in each]
     return Right(np.stack([one.value for one in each], -1), np.stack(off, -1))
@@ -265,7 +299,8 @@ def right(data: Array, asked: Mapping[str, Any], lost: Array | None = None) -> d
     Args:
         lost: Frames of the data that cannot be read; then it is that of ``errors="collect"``.
     """
-    values = corrected(data.astype("f4") if data.dtype == np.dtype("f2") else data, asked)
+    wider = {"float16": "f4", "bool": "u1"}.get(data.dtype.name, data.dtype)
+    values = corrected(data.astype(wider), asked)
     some = asked.get("frames") or slice(None)
     values, lost = values[some], np.zeros(len(values), bool)[some] if lost is None else lost[some]
     with np.errstate(all="ignore"):

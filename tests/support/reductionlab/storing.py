@@ -12,7 +12,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 Shape = tuple[int, ...]
-KINDS = ("u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f2", "f4", "f8")
+KINDS = ("u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f2", "f4", "f8", "?")
 FILTERS: dict[str, dict[str, Any]] = {
     "none": {},
     "deflate": {"compression": "gzip"},
@@ -46,6 +46,8 @@ class Data:
 
     def array(self, shape: Shape, salt: int = 0) -> np.ndarray:
         rng = np.random.default_rng((self.seed, salt))
+        if self.kind == "?":
+            return rng.random(shape) < (0.5 if self.wide else 0.1)
         if self.kind[0] in "ui":
             limits = np.iinfo(self.kind)
             low, high = (limits.min, limits.max) if self.wide else (max(limits.min, -20), 100)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nearfield.scheduler import node_program
+from nearfield.scheduler.node.batch import START
 
 SERVER = """
 import os, socket, sys, time, urllib.parse
@@ -57,7 +58,7 @@ def stage(folder: Path, task: dict[str, Any], environment: dict[str, str] | None
 
 def start(folder: Path, python: str = sys.executable, **popen: Any) -> subprocess.Popen[str]:
     job = subprocess.Popen(
-        [python, "-I", "-", str(folder)],
+        [python, "-I", "-c", START, str(folder)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         env={"PATH": "/usr/bin:/bin", "TMPDIR": str(folder), "PYTHONPATH": "/nosuch",
              "LD_LIBRARY_PATH": "/nosuch", "SLURM_JOB_ID": "7"},

@@ -13,8 +13,10 @@ WORKERS: dict[str, dict[str, Any]] = {
     "venv": {"environment": "venv", "workers": 4},
     "single": {"environment": "image", "workers": 1},
     "none": {"environment": "image", "workers": 0},
+    "spread": {"environment": "image", "workers": 4, "hardware": "half"},
 }
-"""Profiles: the server inside the image, a kernel alone in it, no image; one worker, none."""
+"""Profiles: the server inside the image, a kernel alone in it, no image; one worker, none. Of
+``spread`` two jobs fill a node: the session and a worker na1, two more na2."""
 
 
 def workers_config(cluster: Any, folder: Path, url: str) -> dict[str, Any]:
@@ -33,5 +35,6 @@ def workers_config(cluster: Any, folder: Path, url: str) -> dict[str, Any]:
         **{"cluster": "lab", "partition": "short", "constraint": "storage-a"},
         **{"cores": 2, "memory_mb": 2000, "minutes": 30},
     }
+    config["hardware"]["half"] = config["hardware"]["worker"] | {"memory_mb": 250_000}
     config["profiles"] |= {name: {"hardware": "worker"} | given for name, given in WORKERS.items()}
     return config

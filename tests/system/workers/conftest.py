@@ -10,16 +10,25 @@ import pytest
 
 from hublab.process import HubProcess
 from hublab.running import leave_no_servers, running
+from workerlab.ends import NODES
 from workerlab.site import workers_config
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def hub(cluster: Any) -> Iterator[HubProcess]:
     """A running hub with the profiles of ``workerlab.site``."""
     process = HubProcess(cluster=cluster, folder=Path(cluster.dir) / "hub-workers")
     process.prepare(workers_config(cluster, process.folder, process.url))
     with running(process):
         yield process
+
+
+@pytest.fixture
+def idle(idle: Any) -> Any:
+    """Without what a job that was killed may have left in the scratch of its node."""
+    for node in NODES:
+        idle.exec_on(node, ["sh", "-c", "rm -rf /tmp/nearfield-*"])
+    return idle
 
 
 @pytest.fixture

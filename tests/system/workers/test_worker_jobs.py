@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from workerlab.asking import SCHEDULER
+from workerlab.ends import leftovers
 
 pytestmark = pytest.mark.system
 
@@ -42,9 +42,17 @@ print(json.dumps({"facts": facts, "seen": list(seen.values()), "jobs": jobs, "st
 )
 
 
-@pytest.mark.parametrize("profile", ["inside", "kernel", "venv"])
-def test_workers_run_where_the_kernel_runs(idle: Any, in_session: InSession, profile: str) -> None:
-    told = json.loads(in_session(profile, TWO_WORKERS, 120).splitlines()[-1])
+def test_workers_run_where_the_kernel_runs(idle: Any, in_session: InSession) -> None:
+    """The server in the image, a kernel alone in it, no image: side by side."""
+    profiles = ("inside", "kernel", "venv")
+    with ThreadPoolExecutor(3) as beside:
+        printed = list(beside.map(lambda name: in_session(name, TWO_WORKERS, 120), profiles))
+    for profile, words in zip(profiles, printed, strict=True):
+        check(idle, profile, json.loads(words.splitlines()[-1]))
+    assert leftovers(idle) == []
+
+
+def check(cluster: Any, profile: str, told: dict[str, Any]) -> None:
     facts, jobs = told["facts"], told["jobs"]
     assert (facts["profile"], facts["most"], facts["possible"]) == (profile, 4, True)
     assert (facts["cores"], facts["memory_mb"], facts["minutes"]) == (2, 2000, 30)
@@ -55,39 +63,20 @@ def test_workers_run_where_the_kernel_runs(idle: Any, in_session: InSession, pro
         assert (seen["tokens"], seen["umask"]) == ([], "0o27")
         assert sorted(seen["scratch"]) == ["dask-scratch-space", "nearfield-tls"]
         assert "BEGIN" not in seen["argv"]
+    assert (told["here"][1] is None) == (profile == "venv")
+    sessions = cluster.home("alice") / ".local/share/nearfield/sessions"
     for number in jobs:
         job = told["status"][number]
         assert (job["state"], job["failure"]) == ("running", None)
         assert job["node"] in {"na1", "na2"}
         assert "Registered to" in job["log"]
-    assert told["cancelled"] == jobs[:1]
-    assert told["over"]["state"] == "cancelled"
-    assert told["estimate"] > facts["ends"] - 30 * 60 - 5
-    # The kernel is gone by now, and with it what it had started.
-    assert idle.wait_job(jobs[1], {"CANCELLED"}, timeout=20) == "CANCELLED"
-    for folder in worker_folders(idle):
+        folder = sessions / job["job_name"]
         assert not (folder / "environment.json").exists()
         assert folder.stat().st_mode & 0o777 == 0o700
         for path in folder.iterdir():
             assert "PRIVATE KEY" not in path.read_text()
-    assert leftovers(idle) == []
-
-
-def worker_folders(cluster: Any) -> list[Path]:
-    sessions = cluster.home("alice") / ".local/share/nearfield/sessions"
-    return sorted(sessions.glob("nearfield-worker-*"), key=lambda path: path.stat().st_mtime)
-
-
-def leftovers(cluster: Any, seconds: float = 15) -> list[str]:
-    """Dask workers of alice's that still run on a node, and folders in its scratch."""
-    look = "pgrep -u alice -f distributed.cli.dask_worker; ls -d /tmp/nearfield-*/nearfield-tls"
-    end = time.monotonic() + seconds
-    while True:
-        found = [
-            f"{node}: {line}"
-            for node in ("na1", "na2")
-            for line in cluster.exec_on(node, ["sh", "-c", look]).stdout.splitlines()
-        ]
-        if not found or time.monotonic() > end:
-            return found
-        time.sleep(0.2)
+    assert told["cancelled"] == jobs[:1]
+    assert told["over"]["state"] == "cancelled"
+    assert told["estimate"] > facts["ends"] - 30 * 60 - 5
+    # The kernel is gone by now, and with it what it had started.
+    assert cluster.wait_job(jobs[1], {"CANCELLED"}, timeout=20) == "CANCELLED"

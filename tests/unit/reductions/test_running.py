@@ -46,10 +46,11 @@ def test_the_cost_is_what_is_stored_and_decoded(path: Path) -> None:
     assert told.bytes_read == stored(path)
     assert told.bytes_decoded == DATA.nbytes
     assert (told.tasks, told.workers) == (10, 3)
-    assert told.seconds == pytest.approx(DATA.nbytes / cost.ASSUMED / 3)
+    # Four rounds of tasks: in the last one a single thread has one.
+    assert told.seconds == pytest.approx(4 * FRAMES_A_TASK * DATA[0].nbytes / cost.ASSUMED)
     assert not told.measured
     assert "10 tasks in 3 threads" in repr(told)
-    assert "assumed" in repr(told)
+    assert "assuming 500 MB/s" in repr(told)
 
 
 def test_the_cost_of_some_frames_counts_each_chunk_once(tmp_path: Path) -> None:
@@ -67,16 +68,6 @@ def test_the_cost_of_what_is_not_there_is_nothing(tmp_path: Path) -> None:
     assert nearfield.reduce(tmp_path / "a.h5", sum=True).nearfield.cost.bytes_read == 96
 
 
-def test_a_rate_that_was_measured_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cost, "_rates", {})
-    found = nearfield.reduce(path, sum=True, workers=1)
-    cost.measured(found.encoding["nearfield_result"].plan, 20, 1.0, 1)
-    again = nearfield.reduce(path, sum=True, workers=1).nearfield.cost
-    assert again.measured
-    assert again.seconds == pytest.approx(2.0)
-    assert not nearfield.reduce(path, mean=True).nearfield.cost.measured
-
-
 def test_progress_is_told_in_frames_and_ends_at_all(path: Path) -> None:
     told: list[tuple[int, int]] = []
     found = nearfield.reduce(path, sum=True, workers=3)
@@ -85,13 +76,6 @@ def test_progress_is_told_in_frames_and_ends_at_all(path: Path) -> None:
     np.testing.assert_array_equal(done["sum"], DATA.sum(0))
     found.nearfield.compute(progress=lambda *at: told.append(at))
     assert len(told) == 10  # it is there already
-
-
-def test_a_bar_shows_the_progress(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    nearfield.reduce(path, sum=True).nearfield.compute()
-    assert "40.0/40.0" in capsys.readouterr().err
-    nearfield.reduce(path, sum=True).nearfield.compute(progress=False)
-    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5])

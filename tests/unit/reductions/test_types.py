@@ -7,6 +7,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+import xarray as xr
 
 from nearfield.errors import UsageError
 from nearfield.reductions import plan
@@ -29,11 +30,52 @@ def test_half_floats_are_summed_in_float64_and_compared_in_float32(tmp_path: Pat
     assert found["max"].values.tolist() == [[100, np.inf, 100], [100] * 3]
 
 
-@pytest.mark.parametrize("kind", [bool, h5py.enum_dtype({"far": 0, "near": 1}, "i2")])
-def test_truth_and_labels_are_left_to_h5py(tmp_path: Path, kind: object) -> None:
+def test_labels_are_left_to_h5py(tmp_path: Path) -> None:
+    kind = h5py.enum_dtype({"far": 0, "near": 1}, "i2")
     stack = open_stack(stored(tmp_path, np.ones((2, 2, 3), "i2"), kind), "d")
     assert stack.refused is not None
     assert stack.parts == ()
+    assert reduce_stack(stack, sum=True)["sum"].values.tolist() == [[2] * 3] * 2
+
+
+@pytest.mark.parametrize("how", ["contiguous", "chunks", "virtual"])
+def test_truth_is_reduced_as_0_and_1(tmp_path: Path, how: str) -> None:
+    data = np.random.default_rng(1).random((40, 6, 7)) < 0.4
+    filters = {"chunks": (3, 6, 4), "compression": "gzip", "shuffle": True}
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        made = file.create_dataset(
+            "d", data.shape, bool, fillvalue=True, **({} if how == "contiguous" else filters)
+        )
+        made[:30] = data[:30]
+        data[30:] = True
+        layout = h5py.VirtualLayout(data.shape, bool)
+        layout[:] = h5py.VirtualSource(made)
+        file.create_virtual_dataset("v", layout)
+    stack = open_stack(tmp_path / "a.h5", "v" if how == "virtual" else "d")
+    assert stack.refused is None
+    assert stack.dtype == bool
+    found = reduce_stack(
+        stack, sum=True, mean=True, max=True, roi=(slice(1, 3),), thumbnail=True, rebin=2,
+        masks=np.ones((6, 7)) * 0.5, histogram=[0, 1, 2], std=True,
+    ).load()  # fmt: skip
+    assert (found["sum"].dtype, found["max"].dtype) == (np.dtype("u8"), np.dtype("u1"))
+    np.testing.assert_array_equal(found["sum"], data.sum(0))
+    np.testing.assert_array_equal(found["mean"], data.mean(0))
+    np.testing.assert_array_equal(found["max"], data.max(0))
+    np.testing.assert_array_equal(found["roi"], data[:, 1:3].sum((1, 2)))
+    np.testing.assert_array_equal(found["masks"][:, 0], data.sum((1, 2)) * 0.5)
+    np.testing.assert_array_equal(found["histogram"], [(~data).sum(), data.sum()])
+    np.testing.assert_allclose(found["std"], data.std(0))
+    np.testing.assert_array_equal(found["thumbnail"], data.mean(0))
+    np.testing.assert_array_equal(found["rebin"].sum(("rebin_y", "rebin_x")), data.sum((1, 2)))
+
+
+def test_truth_in_the_engine_stays_truth(tmp_path: Path) -> None:
+    data = np.random.default_rng(1).random((9, 6, 7)) < 0.4
+    opened = xr.open_dataset(stored(tmp_path, data), engine="nearfield", chunks={})["d"]
+    assert opened.dtype == bool
+    np.testing.assert_array_equal(opened[2:5], data[2:5])
+    np.testing.assert_array_equal(opened.nearfield.reduce(sum=True)["sum"], data.sum(0))
 
 
 def test_wider_floats_are_rounded_to_64_bits(tmp_path: Path) -> None:

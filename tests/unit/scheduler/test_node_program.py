@@ -180,6 +180,29 @@ def test_nothing_is_left_running(tmp_path: Path) -> None:
     assert not list(folder.glob("nearfield-*"))
 
 
+@pytest.mark.parametrize("stubborn", [False, True])
+def test_nothing_is_left_where_it_is_killed_itself(tmp_path: Path, stubborn: bool) -> None:
+    """With -9, by somebody or for want of memory: Slurm may not find the rest."""
+    deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" if stubborn else ""
+    child = "import os, time\nif not os.fork():\n    time.sleep(60)\n"
+    folder = stage(
+        tmp_path / "nf-1", {"command": [sys.executable, "-I", "-c", deaf + child + SERVER]}
+    )
+    job = start(folder)
+    assert job.stdout is not None
+    with job.stdout:
+        until_said(job, "listens")
+        left = processes.family_of([job.pid])
+        assert len(left) == 4
+        job.kill()
+    job.wait(10)
+    end = time.monotonic() + 20
+    while any(runs(pid) for pid in left[1:]):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    assert not list(folder.glob("nearfield-*"))
+
+
 def runs(pid: int) -> bool:
     """Is there more of the process than its exit code?"""
     try:

@@ -225,6 +225,8 @@ def test_a_slug_twice_is_refused() -> None:
         ("signature", {"rule": "warn", "keyring": "/tmp/mine"}),
         ("mounts", []),
         ("bind_address", "::"),
+        ("slurm", "/tmp/mine"),
+        ("workers", 1000),
     ],
 )
 def test_every_other_field_is_the_profiles(field: str, value: Any) -> None:

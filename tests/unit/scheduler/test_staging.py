@@ -33,7 +33,9 @@ def test_what_is_in_it(tmp_path: Path) -> None:
     assert json.loads((folder / "environment.json").read_text()) == {
         "JUPYTERHUB_API_TOKEN": "s3cret"
     }
-    assert json.loads((folder / "session.json").read_text())["task"]["bind_address"] == "0.0.0.0"
+    session = json.loads((folder / "session.json").read_text())
+    assert session["task"]["bind_address"] == "0.0.0.0"
+    assert session["hardware"] == spec().hardware.model_dump()
 
 
 def test_the_umask_does_not_matter(tmp_path: Path) -> None:

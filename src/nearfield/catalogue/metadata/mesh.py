@@ -29,7 +29,7 @@ def describe_mesh(found: Walk, array: ArrayInfo) -> dict[str, Any]:
         record = component
     if component is None or record is None:
         return {}
-    units = _units(attribute(record, "unitDimension"), number_of(attribute(component, "unitSI")))
+    units = units_of(attribute(record, "unitDimension"), number_of(attribute(component, "unitSI")))
     labels = texts_of(attribute(record, "axisLabels"))
     if text_of(attribute(record, "dataOrder")) == "F":
         labels.reverse()
@@ -48,7 +48,8 @@ def describe_mesh(found: Walk, array: ArrayInfo) -> dict[str, Any]:
     return {"units": units or array.units, "axes": axes}
 
 
-def _units(dimension: Any, scale: float | None) -> str | None:
+def units_of(dimension: Any, scale: float | None) -> str | None:
+    """From the powers of the base units (``unitDimension``) and ``unitSI``; ``None``: not said."""
     powers = dimension.ravel().tolist() if hasattr(dimension, "ravel") else ()
     if len(powers) != len(_BASE) or not any(powers):
         return None

@@ -1,4 +1,8 @@
-"""Chunks read from files and decoded, many in one call that holds no lock."""
+"""Chunks read from files and decoded, many in one call that holds no lock.
+
+The steps (``_steps``) are compiled into it. Numba's cache looks at this file's time alone: after a
+change there, ``touch`` this one.
+"""
 
 from __future__ import annotations
 

@@ -4,16 +4,21 @@ Sources of the formats: *HDF5 File Format Specification* (shuffle, Fletcher-32);
 filter 32008 (8 bytes of size, 4 of block size, big endian, then blocks of a 4-byte length and LZ4
 or Zstandard data; what is over after whole groups of eight elements lies plain at the end); the
 LZ4 filter 32004 (the same header; a block as long as its content is stored plain); Blosc 1, whose
-chunks tell their sizes in a header of 16 bytes; Zstandard frames; deflate in zlib's wrapping.
+chunks tell their sizes in a header of 16 bytes; Zstandard frames; deflate in zlib's wrapping and
+in gzip's, where several streams one after the other are one; Zarr's CRC-32C at the end.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from nearfield.reductions.decode._crc32c import crc32c
 from nearfield.reductions.decode._libraries import call, jit
 
 SHUFFLE, FLETCHER32, BITSHUFFLE, BITSHUFFLE_BLOCKS, LZ4, ZSTD, BLOSC, DEFLATE = range(1, 9)
+GZIP, CRC32C = 9, 10
+CHECKS = (FLETCHER32, CRC32C)
+"""Steps that only compare, and take their four bytes away."""
 
 OK, SHORT, DAMAGED, CHECKSUM = 0, 1, 2, 3
 """What a chunk ends with: all well; fewer bytes in the file than the table says; bytes that do
@@ -126,6 +131,33 @@ def _whole(kind, decoder, data, size, out, inflater):  # type: ignore[no-untyped
 
 
 @jit()
+def _gunzip(decoder, data, size, out, inflater):  # type: ignore[no-untyped-def]
+    """Streams one after the other, and zeros behind them, as ``gzip`` reads them."""
+    told = np.zeros(2, np.int64)
+    at, done = np.int64(0), np.int64(0)
+    source, target = np.int64(data.ctypes.data), np.int64(out.ctypes.data)
+    where = np.int64(told.ctypes.data)
+    while at < size and (data[at] != 0 or at == 0):
+        args = (
+            inflater,
+            source + at,
+            size - at,
+            target + done,
+            np.int64(out.size) - done,
+            where,
+            where + 8,
+        )
+        if np.int32(call(decoder, args)) != 0:
+            return DAMAGED
+        at += told[0]
+        done += told[1]
+    for i in range(at, size):
+        if data[i] != 0:
+            return DAMAGED
+    return OK if done == out.size else DAMAGED
+
+
+@jit()
 def _unshuffle(data, out, itemsize):  # type: ignore[no-untyped-def]
     n = out.size // itemsize
     if itemsize == 2:
@@ -180,12 +212,14 @@ def _fletcher32(data, size):  # type: ignore[no-untyped-def]
 
 
 @jit()
-def _checked(data, size):  # type: ignore[no-untyped-def]
+def checked(kind, data, size):  # type: ignore[no-untyped-def]
     """Is the checksum at the end right? HDF5 before 1.6.3 wrote its bytes swapped in pairs."""
     if size < 4:
         return False
     said = np.int64(data[size - 4]) | np.int64(data[size - 3]) << 8
     said |= np.int64(data[size - 2]) << 16 | np.int64(data[size - 1]) << 24
+    if kind == CRC32C:
+        return said == crc32c(data, size - 4)
     found = _fletcher32(data, size - 4)
     swapped = (found & 0x00FF00FF) << 8 | (found & 0xFF00FF00) >> 8
     return said in (found, swapped)
@@ -204,20 +238,22 @@ def undo(steps, mask, data, size, out, spare, inflater):  # type: ignore[no-unty
     """
     last = -1
     for s in range(steps.shape[0]):
-        if not mask >> steps[s, 3] & 1 and steps[s, 0] != FLETCHER32:
+        if not mask >> steps[s, 3] & 1 and steps[s, 0] not in CHECKS:
             last = s
     for s in range(steps.shape[0]):
         kind, decoder, itemsize = steps[s, 0], steps[s, 1], steps[s, 2]
         if mask >> steps[s, 3] & 1:
             continue
-        if kind == FLETCHER32:
-            if not _checked(data, size):
+        if kind in CHECKS:
+            if not checked(kind, data, size):
                 return CHECKSUM
             size -= 4
             continue
         target = out if s == last else spare[: out.size]
         if kind in (SHUFFLE, BITSHUFFLE) and size != out.size:
             return DAMAGED
+        if kind in (BITSHUFFLE, BITSHUFFLE_BLOCKS) and out.size % itemsize != 0:
+            return DAMAGED  # as its filter has it: no whole number of elements
         code = OK
         if kind == SHUFFLE:
             _unshuffle(data, target, itemsize)
@@ -233,6 +269,8 @@ def undo(steps, mask, data, size, out, spare, inflater):  # type: ignore[no-unty
             code = _bitshuffle_blocks(decoder, data, size, target, itemsize)
         elif kind == LZ4:
             code = _lz4_blocks(decoder, data, size, target)
+        elif kind == GZIP:
+            code = _gunzip(decoder, data, size, target, inflater)
         else:
             code = _whole(kind, decoder, data, size, target, inflater)
         if code != OK:

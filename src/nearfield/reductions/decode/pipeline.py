@@ -11,7 +11,7 @@ from nearfield.reductions.decode import _steps
 from nearfield.reductions.decode._files import read_chunks
 from nearfield.reductions.decode._libraries import address
 from nearfield.reductions.kernels._protocol import Array
-from nearfield.reductions.stack import Filter, Stored
+from nearfield.reductions.stack import CRC32C, GZIP, Filter, Stored
 
 _DEFLATE, _SHUFFLE, _FLETCHER32, _BLOSC, _LZ4, _BITSHUFFLE, _ZSTD = (
     1,
@@ -29,6 +29,8 @@ _SIMPLE = {
     _LZ4: (_steps.LZ4, "lz4", "LZ4_decompress_safe"),
     _ZSTD: (_steps.ZSTD, "zstd", "ZSTD_decompress"),
     _DEFLATE: (_steps.DEFLATE, "deflate", "libdeflate_zlib_decompress"),
+    GZIP: (_steps.GZIP, "deflate", "libdeflate_gzip_decompress_ex"),
+    CRC32C: (_steps.CRC32C, None, None),
 }
 _COMPRESSION = {0: "bshuf_bitunshuffle", 2: "bshuf_decompress_lz4", 3: "bshuf_decompress_zstd"}
 """Of bitshuffle, by its fifth option."""
@@ -59,12 +61,14 @@ class Decoder:
             for number, each in enumerate(stored.filters)
         ]
         found.reverse()
-        if sum(kind not in (_steps.SHUFFLE, _steps.FLETCHER32) for kind, *_ in found) > 1:
+        if sum(kind not in (_steps.SHUFFLE, *_steps.CHECKS) for kind, *_ in found) > 1:
             raise NotUnderstood("more than one compression filter on the same data")
         kinds = [kind for kind, *_ in found]
+        if not _plain_order(kinds):
+            raise NotUnderstood("its filters are in an order of their own")
         self._steps = np.array(found, "i8").reshape(-1, 4)
         system = [address(None, "pread"), address(None, "__errno_location"), 0, 0]
-        if _steps.DEFLATE in kinds:
+        if _steps.DEFLATE in kinds or _steps.GZIP in kinds:
             system[2] = address("deflate", "libdeflate_alloc_decompressor")
             system[3] = address("deflate", "libdeflate_free_decompressor")
         self._system = np.array(system, "i8")
@@ -84,6 +88,17 @@ class Decoder:
             self._system, self._steps, fds, offsets, sizes, masks, buffers, out
         )
         return int(done), int(code)
+
+
+def understood(each: Filter) -> None:
+    """Raises NotUnderstood: nothing here decodes this filter."""
+    _step(each, 2)
+
+
+def _plain_order(kinds: list[int]) -> bool:
+    """Undone: checksums, then a compression, then what only moves bytes."""
+    ranks = [0 if k in _steps.CHECKS else 2 if k == _steps.SHUFFLE else 1 for k in kinds]
+    return ranks == sorted(ranks)
 
 
 def _step(each: Filter, itemsize: int) -> tuple[int, int, int]:

@@ -15,9 +15,12 @@ import os
 import secrets
 import time
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+import numpy as np
 
 from nearfield.reductions.index import columns
 from nearfield.reductions.index.files import file_id, may_be_kept, unchanged
@@ -26,6 +29,7 @@ from nearfield.reductions.stack import Stack
 
 MAX_ENTRY = 256_000_000
 MAX_TOTAL = 1_000_000_000
+T = TypeVar("T")
 _DAMAGED = (OSError, ValueError, KeyError, TypeError, IndexError, EOFError, zipfile.BadZipFile)
 
 
@@ -35,24 +39,46 @@ def key(path: str, name: str | None, frame_ndim: int | None) -> str:
     return hashlib.sha256(asked.encode("utf-8", "surrogateescape")).hexdigest()
 
 
+def key_of(*asked: object) -> str:
+    """The same of anything else whose ``repr`` tells it from all others."""
+    return hashlib.sha256(
+        repr((columns.VERSION, asked)).encode("utf-8", "surrogateescape")
+    ).hexdigest()
+
+
 def load(entry: str) -> Stack | None:
     """The stack, if its files are as they were."""
+    if (found := _load(entry, columns.read)) is None:
+        return None
+    stack, more = found
+    return stack if _still(stack, more["absent"], more["cwd"]) else None
+
+
+def load_arrays(entry: str) -> columns.Arrays | None:
+    """What was kept by ``save_arrays``: whoever asks compares what it rests on."""
+    return _load(entry, _arrays)
+
+
+def _arrays(file: BinaryIO) -> columns.Arrays:
+    with np.load(file, allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+def _load(entry: str, read: Callable[[BinaryIO], T]) -> T | None:
     if (folder := _folder(make=False)) is None:
         return None
     path = folder / entry
     try:
         with path.open("rb") as file:
-            stack, more = columns.read(file)
+            found = read(file)
     except FileNotFoundError:
         return None
     except _DAMAGED:
         _remove(path)
         return None
-    if not _still(stack, more["absent"], more["cwd"]):
-        return None
     with suppress(OSError):
         os.utime(path)
-    return stack
+    return found
 
 
 def _still(stack: Stack, absent: Iterable[str], cwd: str | None) -> bool:
@@ -71,15 +97,28 @@ def save(entry: str, stack: Stack, absent: Iterable[str]) -> None:
     now = time.time()
     if stack.partial or not all(may_be_kept(file, now) for file in stack.files):
         return
+    tried = sorted(absent)
+
+    def write(file: BinaryIO) -> None:
+        where = os.getcwd() if tried else None  # noqa: PTH109
+        columns.write(file, stack, {"absent": tried, "cwd": where})
+
+    _save(entry, write)
+
+
+def save_arrays(entry: str, arrays: columns.Arrays) -> None:
+    """Keep arrays that rest on no young file: whoever gives them has looked."""
+    _save(entry, lambda file: np.savez(file, allow_pickle=False, **arrays))
+
+
+def _save(entry: str, write: Callable[[BinaryIO], None]) -> None:
     if (folder := _folder(make=True)) is None:
         return
-    tried = sorted(absent)
     made = folder / f".{entry}.{secrets.token_hex(8)}"
     try:
         fd = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with os.fdopen(fd, "wb") as file:
-            where = os.getcwd() if tried else None  # noqa: PTH109
-            columns.write(file, stack, {"absent": tried, "cwd": where})
+            write(file)
         if made.stat().st_size <= MAX_ENTRY:
             made.replace(folder / entry)
             _shrink(folder)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nearfield.reductions.stack import FileId, Filter, Held, Part, Stack, Stored
 
-VERSION = 2
+VERSION = 3
 
 Arrays = dict[str, NDArray[Any]]
 _TABLE = {"offset": "u8", "size": "u8", "mask": "u4", "file": "u4"}
@@ -37,6 +37,7 @@ def write(to: BinaryIO, stack: Stack, more: Mapping[str, Any]) -> None:
         "attributes": stack.attributes,
         "held": [(h.path, h.name, h.frames) for h in stack.held],
         "refused": stack.refused,
+        "plotted": stack.plotted,
         "own": len(stack.files),
         "paths": [f.path for f in known],
         "stored": [
@@ -108,6 +109,7 @@ def read(source: BinaryIO) -> tuple[Stack, dict[str, Any]]:
         tuple(header["outer"]),
         tuple(Held(*held) for held in header["held"]),
         header["refused"],
+        plotted=header["plotted"],
     )
     return stack, header["more"]
 

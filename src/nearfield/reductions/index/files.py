@@ -42,12 +42,17 @@ def settled(
     """The file as it is once the tick of its last change is over. Raises OSError."""
     for _ in range(3):
         found = file_id(path, fd)
-        tick = 1.0 if found.ctime_ns % _COARSE == 0 else _TICK
+        tick = tick_of(found.ctime_ns)
         age = time.time() - found.ctime_ns / 1e9
         if not 0 <= age < tick:
             break
         sleep(tick - age)
     return found
+
+
+def tick_of(stamp: int) -> float:
+    """For how many seconds the clock stood still that gave a stamp."""
+    return 1.0 if stamp % _COARSE == 0 else _TICK
 
 
 def fresh(file: FileId, now: float | None = None) -> bool:

@@ -6,6 +6,7 @@ and the base classes NXdata and NXdetector.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import h5py
@@ -14,13 +15,14 @@ from h5py import h5d
 from nearfield.catalogue.metadata.axes import axes_of
 from nearfield.catalogue.metadata.values import text_of
 from nearfield.catalogue.metadata.walk import Group, attribute
-from nearfield.errors import DataFileError
+from nearfield.errors import DataFileError, UsageError
 from nearfield.querying.units import converted
 from nearfield.reductions.index import links
 from nearfield.reductions.index.refusing import Absent, NotUnderstood
 from nearfield.reductions.index.sources import READ_ERRORS, Opened, Sources
+from nearfield.reductions.stack import Shape
 
-_INTERPRETED = {"scalar": 0, "scaler": 0, "spectrum": 1, "vertex": 1, "image": 2, "rgb-image": 3}
+INTERPRETED = {"scalar": 0, "scaler": 0, "spectrum": 1, "vertex": 1, "image": 2, "rgb-image": 3}
 _PIXELS = {"pixel", "pixels", "px"}
 
 
@@ -53,8 +55,17 @@ def frame_axes(sources: Sources, root: Opened, name: str, dataset: Any) -> int:
     return 2 if rank == 2 and _is_image(group, signal) else min(2, rank - 1)
 
 
+def checked(shape: Shape, wanted: int, path: str, name: str) -> int:
+    """``wanted``. Raises UsageError where an array of that shape has no such frames."""
+    if not 0 <= wanted <= len(shape):
+        raise UsageError(f"{path!r}: {name} has {len(shape)} axes, no frames of {wanted}")
+    if math.prod(shape[len(shape) - wanted :]) == 0:
+        raise UsageError(f"{path!r}: {name} has frames without a pixel, {shape}")
+    return wanted
+
+
 def _said(handle: Any) -> int | None:
-    return _INTERPRETED.get(text_of(attribute(handle, "interpretation")) or "")
+    return INTERPRETED.get(text_of(attribute(handle, "interpretation")) or "")
 
 
 def _around(sources: Sources, root: Opened, name: str) -> tuple[h5py.Group, str] | None:

@@ -13,13 +13,14 @@ import math
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from nearfield.errors import DataFileError, UsageError
 from nearfield.reductions.by_library import IMAGES, Image, opened_images
+from nearfield.reductions.index import cache
 from nearfield.reductions.index.files import fresh, settled
 from nearfield.reductions.index.refusing import NotUnderstood
 from nearfield.reductions.stack import Asked, FileId, Held, Part, Shape, Stack, Stored
@@ -56,6 +57,18 @@ def open_images(path: str, name: str | None = None, frame_ndim: int | None = Non
     if frame_ndim not in {None, 2}:
         raise UsageError(f"{path!r}: a frame of an image file has 2 axes, not {frame_ndim}")
     paths = numbered(path)
+    asked = Asked(path, name, None)
+    key = cache.key_of("images", path, name)
+    kept = cache.load(key)
+    # A pattern may mean other files by now.
+    if kept is not None and [file.path for file in kept.files] == paths:
+        return replace(kept, asked=asked)
+    stack = _indexed(paths, name, asked)
+    cache.save(key, stack, ())
+    return stack
+
+
+def _indexed(paths: list[str], name: str | None, asked: Asked) -> Stack:
     runs: list[_Run] = []
     held: list[Held] = []
     first: Image | None = None
@@ -79,8 +92,8 @@ def open_images(path: str, name: str | None = None, frame_ndim: int | None = Non
     if refused is None:
         stored = _stored(first.shape, first.dtype, runs)
         refused = _differs(stored, held)
-        parts = () if refused else (Part(0, stored.shape[0], stored, box=first.shape),)
-    return _stack(first.shape, first.dtype, parts, files, held, refused, Asked(path, name, None))
+        parts = () if refused else (_part(stored),)
+    return _stack(first.shape, first.dtype, parts, files, held, refused, asked)
 
 
 def open_raw(
@@ -122,7 +135,7 @@ def open_raw(
         runs.append(_Run(file, starts.astype(np.uint64)))
         held.append(Held(each, "", count))
     stored = _stored(frame, kind, runs)
-    parts = (Part(0, stored.shape[0], stored, box=frame),)
+    parts = (_part(stored),)
     return _stack(frame, kind, parts, [run.file for run in runs], held, None, None)
 
 
@@ -178,6 +191,12 @@ def _stored(frame: Shape, dtype: np.dtype[np.generic], runs: list[_Run]) -> Stor
         np.full_like(offset, math.prod(frame) * dtype.itemsize),
         np.zeros(offset.shape, np.uint32),
     )
+
+
+def _part(stored: Stored) -> Part:
+    count, *frame = stored.shape
+    corner = (0,) * len(frame)
+    return Part(0, count, stored, at=corner, of=corner, box=tuple(frame))
 
 
 def _differs(stored: Stored, held: list[Held]) -> str | None:

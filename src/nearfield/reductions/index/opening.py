@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,7 +14,7 @@ from nearfield.catalogue.metadata.values import text_of
 from nearfield.catalogue.metadata.walk import attribute
 from nearfield.errors import DataFileError, UsageError
 from nearfield.reductions.index import cache, images, links, numbered, openpmd
-from nearfield.reductions.index.frame_axes import frame_axes
+from nearfield.reductions.index.frame_axes import checked, frame_axes
 from nearfield.reductions.index.growing import cut_to_written
 from nearfield.reductions.index.merging import parts_of
 from nearfield.reductions.index.pieces import Piece, Resolved, count_of
@@ -23,6 +22,7 @@ from nearfield.reductions.index.refusing import Absent, NotUnderstood
 from nearfield.reductions.index.signal import default_name
 from nearfield.reductions.index.sources import READ_ERRORS, Opened, Sources, reason
 from nearfield.reductions.index.virtual import resolve
+from nearfield.reductions.index.zarrs.opening import open_zarr
 from nearfield.reductions.stack import Asked, Held, Part, Shape, Stack
 
 _ATTEMPTS = 3
@@ -33,7 +33,7 @@ MAX_VALUES = 16
 def open_stack(
     path: str | os.PathLike[str], name: str | None = None, *, frame_ndim: int | None = None
 ) -> Stack:
-    """What a dataset of an HDF5 file, or images (``images.open_images``), are as bytes of files.
+    """What a dataset of an HDF5 file, a Zarr array (``zarrs``) or images (``images``) are as bytes.
 
     Args:
         path: The file; a master is found to be one.
@@ -52,13 +52,15 @@ def open_stack(
         DataFileError: a file cannot be read, or changes while it is being indexed.
     """
     whole = os.path.abspath(os.fspath(path))  # noqa: PTH100
+    if os.path.isdir(whole):  # noqa: PTH112
+        return open_zarr(whole, name, frame_ndim)
     if images.is_images(whole):
         return images.open_images(whole, name, frame_ndim)
     asked = Asked(whole, name, frame_ndim)
     changed = whole
     for _ in range(_ATTEMPTS):
         key = cache.key(whole, name, frame_ndim)
-        if (kept := cache.load(key)) is not None:
+        if (kept := cache.load(key)) is not None and _of_now(kept, whole):
             return replace(kept, asked=asked)
         with Sources() as sources:
             stack = _index(sources, whole, name, frame_ndim)
@@ -80,19 +82,35 @@ class _Run:
     held: Held
 
 
+def _of_now(kept: Stack, path: str) -> bool:
+    """Does a pattern mean the files that it meant?"""
+    if not openpmd.is_pattern(path):
+        return True
+    return set(openpmd.members(path)) <= {file.path for file in kept.files}
+
+
 def _index(sources: Sources, path: str, name: str | None, frame_ndim: int | None) -> Stack:
+    files = openpmd.files_of(path)
     try:
-        root = sources.open(path, named=True)
+        root = sources.open(files[0], named=True)
     except Absent:
         raise DataFileError(path, "there is no such file") from None
     try:
-        return _stack(sources, root, name, frame_ndim)
+        return _stack(sources, root, (path, files), name, frame_ndim)
     except READ_ERRORS as error:
         raise DataFileError(path, f"it cannot be indexed: {reason(error)}") from error
 
 
-def _stack(sources: Sources, root: Opened, name: str | None, frame_ndim: int | None) -> Stack:
-    asked = name or _plotted(root)
+def _stack(
+    sources: Sources,
+    root: Opened,
+    which: tuple[str, list[str]],
+    name: str | None,
+    frame_ndim: int | None,
+) -> Stack:
+    path, files = which
+    plotted = None if name else default_name(h5py.File(root.id), root.path)
+    asked = openpmd.named(path, name or _frames_of(plotted or ""))
     series = openpmd.is_series(asked)
     runs: list[_Run] = []
     attributes: dict[str, object] = {}
@@ -100,16 +118,21 @@ def _stack(sources: Sources, root: Opened, name: str | None, frame_ndim: int | N
     frame: Shape = ()
     dtype: np.dtype[np.generic] = np.dtype("u1")
     wanted = cut = 0
-    for opened, dataset in _datasets(sources, root, asked):
-        at = os.fsdecode(h5i.get_name(dataset) or b"")
+    every = openpmd.datasets(sources, files, asked) if series else _datasets(sources, root, asked)
+    for opened, dataset in every:
+        single = isinstance(dataset, openpmd.Constant)
+        at = dataset.name if single else os.fsdecode(h5i.get_name(dataset) or b"")
         shape, kind = dataset.shape, dataset.dtype
         if not runs:
-            attributes = _attributes(dataset)
+            attributes = _attributes(dataset.group if single else h5py.Dataset(dataset))
+            attributes |= openpmd.about(sources, opened, at)
             if not shape or kind.kind not in "uifb":
                 raise UsageError(f"{opened.path!r}: {at} is no array of numbers")
             given = len(shape) if series and frame_ndim is None else frame_ndim
-            given = frame_axes(sources, root, asked, dataset) if given is None else given
-            wanted = _checked(dataset, given, opened.path, at)
+            if given is None:
+                plain = min(2, len(shape) - 1)
+                given = plain if single else frame_axes(sources, root, asked, dataset)
+            wanted = checked(shape, given, opened.path, at)
             dtype = kind.newbyteorder("=")
             cut = len(shape) - wanted
             outer, frame = shape[:cut], shape[cut:]
@@ -136,25 +159,26 @@ def _stack(sources: Sources, root: Opened, name: str | None, frame_ndim: int | N
         outer,
         tuple(run.held for run in runs),
         refused,
+        plotted=plotted,
     )
     return cut_to_written(stack) if sources.writing else stack
 
 
-def _plotted(root: Opened) -> str:
-    name = default_name(h5py.File(root.id), root.path)
+def _frames_of(name: str) -> str:
+    """The dataset, or the group of numbered ones of which it is one."""
     group, _, last = name.rpartition("/")
     return group if numbered.is_numbered(last) else name
 
 
 def _datasets(sources: Sources, root: Opened, name: str) -> Any:
     """The datasets that hold the frames, one after the other."""
-    if openpmd.is_series(name):
-        yield from openpmd.datasets(sources, root, name)
-        return
     try:
         opened, here = links.locate(sources, root, name)
         if isinstance(here, h5d.DatasetID):
             yield opened, here
+            return
+        if (single := openpmd.constant(here)) is not None:
+            yield opened, single
             return
         signal = text_of(attribute(h5py.Group(here), "signal")) or "data"
         names = numbered.numbered(here)
@@ -182,6 +206,8 @@ def _datasets(sources: Sources, root: Opened, name: str) -> Any:
 def _resolved(
     sources: Sources, opened: Opened, dataset: Any, frame_ndim: int
 ) -> Resolved | NotUnderstood:
+    if isinstance(dataset, openpmd.Constant):
+        return dataset.resolved(frame_ndim)
     try:
         return resolve(sources, opened, dataset, frame_ndim)
     except NotUnderstood as why:
@@ -212,19 +238,8 @@ def _later(laid: Any, by: int) -> Any:
     )
 
 
-def _checked(dataset: Any, wanted: int, path: str, name: str) -> int:
-    """The axes of a frame. Raises UsageError where the dataset has no such frames."""
-    shape = dataset.shape
-    if not 0 <= wanted <= len(shape):
-        raise UsageError(f"{path!r}: {name} has {len(shape)} axes, no frames of {wanted}")
-    if math.prod(shape[len(shape) - wanted :]) == 0:
-        raise UsageError(f"{path!r}: {name} has frames without a pixel, {shape}")
-    return wanted
-
-
-def _attributes(dataset: Any) -> dict[str, object]:
+def _attributes(handle: Any) -> dict[str, object]:
     """Texts and numbers, as plain Python has them."""
-    handle = h5py.Dataset(dataset)
     found: dict[str, object] = {}
     for name in list(handle.attrs)[:MAX_ATTRIBUTES]:
         value = attribute(handle, name)

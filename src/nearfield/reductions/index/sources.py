@@ -7,6 +7,7 @@ readers); its superblock says when a program writes so.
 from __future__ import annotations
 
 import os
+import stat
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from functools import cache
@@ -37,6 +38,8 @@ class Opened:
     said: FileId
     writing: bool
     """Somebody has it open for writing; then ``said.growing`` says whether by SWMR."""
+    closed: bool = False
+    """Its superblock says that nobody has."""
 
 
 @dataclass(eq=False)
@@ -89,7 +92,8 @@ class Sources:
             self._close(opened)
             raise DataFileError(path, "it changes while it is being indexed")
         self.writing |= opened.writing
-        self.fresh |= fresh(opened.said)
+        # Of most files only their age says whether somebody writes to them.
+        self.fresh |= fresh(opened.said) and not opened.closed
         self._open[path] = opened
         while len(self._open) > MAX_OPEN:
             self._close(self._open.popitem(last=False)[1])
@@ -168,13 +172,16 @@ def _open_as(raw: bytes, flags: int, named: bool) -> Any:
 def _opened(path: str, named: bool) -> Opened:
     raw = os.fsencode(path)
     flags = h5f.ACC_RDONLY
-    marks = 0
+    marks: int | None = None
+    if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116
+        # To open a pipe waits for who writes to it, for ever, and HDF5 with it.
+        raise DataFileError(path, "it is a folder, a device or a pipe, and no file")
     try:
         found = _open_as(raw, flags, named)
     except OSError as error:
         if isinstance(error, FileNotFoundError):
             raise
-        marks = writer_marks(path)
+        marks = writer_marks(path) or 0
         if marks & _WRITING and not marks & _SWMR:
             raise DataFileError(
                 path,
@@ -188,14 +195,16 @@ def _opened(path: str, named: bool) -> Opened:
     if intent & h5f.ACC_RDWR:  # open for writing in this very process
         h5f.flush(found)
     writing = bool(marks or intent & h5f.ACC_RDWR)
-    growing = bool(marks & _SWMR or intent & h5f.ACC_SWMR_WRITE)
+    growing = bool((marks or 0) & _SWMR or intent & h5f.ACC_SWMR_WRITE)
     fd = found.get_vfd_handle()
     said = file_id(path, fd, growing=growing) if writing else settled(path, fd)
-    return Opened(path, found, said, writing)
+    # Read after the stamps: who begins to write later changes them.
+    closed = not writing and writer_marks(path) == 0
+    return Opened(path, found, said, writing, closed)
 
 
-def writer_marks(path: str) -> int:
-    """The consistency flags of an HDF5 file's superblock (version 3); 0 where there are none.
+def writer_marks(path: str) -> int | None:
+    """The consistency flags of an HDF5 file's superblock; ``None`` before version 3, without them.
 
     From the HDF5 file format specification, section II.A: bit 0, open for writing; bit 2, by SWMR.
     """
@@ -205,11 +214,11 @@ def writer_marks(path: str) -> int:
             while (head := file.read(12))[:8] != _SIGNATURE:
                 at = 512 if at == 0 else 2 * at
                 if len(head) < 12:
-                    return 0
+                    return None
                 file.seek(at)
-            return head[11] if head[8] >= 3 else 0
+            return head[11] if head[8] >= 3 else None
     except OSError:
-        return 0
+        return None
 
 
 def reason(error: BaseException) -> str:

@@ -27,18 +27,25 @@ _USER_BLOCKS = h5py.version.hdf5_version_tuple >= (2, 0, 0)
 """Do places count from the file's start where a user block comes first? Tried with HDF5 2 alone."""
 _SHUFFLE = 2
 """Of bytes within a number: where a number is a byte it does nothing."""
+_BITSHUFFLE = 32008
 _TRIED = 16
 """Chunks that are compared with what HDF5 reads."""
+_VALUES = 100_000
+"""Frames of one value in one piece that are worth a row each of a table."""
 _LOOSE = 65536
 """Bytes by which a chunk that does not compress may be larger than what it holds."""
 
 
 def dtype_of(dataset: Any) -> np.dtype[np.generic]:
-    """Of a dataset of plain numbers. Raises NotUnderstood."""
+    """Of a dataset of plain numbers or truth values. Raises NotUnderstood.
+
+    Truth is stored as h5py does, as an enumeration of 0 and 1. Other enumerations are left to HDF5,
+    which in a virtual dataset goes by their names.
+    """
     kind: np.dtype[np.generic] = dataset.dtype
-    if kind.kind not in "uif" or kind.itemsize not in {1, 2, 4, 8}:
+    if kind.kind not in "uifb" or kind.itemsize not in {1, 2, 4, 8}:
         raise NotUnderstood(f"its values are {kind}")
-    if h5t.py_create(kind) != dataset.get_type():
+    if h5t.py_create(kind, logical=kind.kind == "b") != dataset.get_type():
         raise NotUnderstood("its numbers have spare bits or a layout of their own")
     return kind
 
@@ -99,6 +106,8 @@ def _contiguous(
 ) -> tuple[Stored, Numbers]:
     outer, frame = axes
     frames = count_of(outer)
+    if not frame and frames > _VALUES:
+        raise NotUnderstood("its frames are single values in one piece: HDF5 reads many at once")
     _limit(frames)
     each = math.prod(frame) * kind.itemsize
     begin = dataset.get_offset()
@@ -151,7 +160,9 @@ def _chunked(
     filters = _filters(plist)
     bytes_each = count_of(chunk) * kind.itemsize
     ragged = any(n % c for n, c in zip(shape, chunk, strict=True))
-    if ragged and any(step.id != _SHUFFLE or kind.itemsize > 1 for step in filters):
+    if _senseless(filters):
+        offset[at] = DAMAGED
+    elif ragged and any(step.id != _SHUFFLE or kind.itemsize > 1 for step in filters):
         mask[at[_bare_edges(dataset, opened, chunk, rows, bytes_each)]] = (1 << len(filters)) - 1
     split = len(outer)
     inner = count_of(chunk[:split])
@@ -166,10 +177,10 @@ def _chunked(
         opened.said,
         table,
     )
-    return stored, _order(outer, chunk[:split], grid[:split])
+    return stored, order_of_frames(outer, chunk[:split], grid[:split])
 
 
-def _order(outer: Shape, chunk: Shape, grid: Shape) -> Numbers:
+def order_of_frames(outer: Shape, chunk: Shape, grid: Shape) -> Numbers:
     """Each frame's number in the chunks: row of chunks, place in its chunk."""
     if len(outer) <= 1:
         return range(count_of(outer))
@@ -190,6 +201,16 @@ def _order(outer: Shape, chunk: Shape, grid: Shape) -> Numbers:
 def _filters(plist: Any) -> tuple[Filter, ...]:
     found = (plist.get_filter(i) for i in range(plist.get_nfilters()))
     return tuple(Filter(code, tuple(options)) for code, _flags, options, _name in found)
+
+
+def _senseless(filters: tuple[Filter, ...]) -> bool:
+    """Do the filters' own numbers say elements of no bytes? HDF5's bitshuffle divides by them, and
+    ends the whole process."""
+    return any(
+        (each.id == _SHUFFLE and not any(each.options[:1]))
+        or (each.id == _BITSHUFFLE and not any(each.options[2:3]))
+        for each in filters
+    )
 
 
 def _bare_edges(
@@ -240,7 +261,7 @@ def _checked(
     # A growing file has grown since it was opened.
     end = np.uint64(os.fstat(opened.id.get_vfd_handle()).st_size)
     there = offset != ABSENT
-    odd = size != exact if exact is not None else size > 2 * most + _LOOSE
+    odd = size != exact if exact is not None else size > most_bytes(most)
     odd |= (offset > end) | (size > end - np.minimum(offset, end)) | (size == 0)
     odd &= there
     offset[odd], size[odd] = DAMAGED, 0
@@ -271,6 +292,11 @@ def _stored(
         size.reshape(grid),
         mask.reshape(grid),
     )
+
+
+def most_bytes(decoded: int) -> int:
+    """That a chunk may have as it is stored; more is damage."""
+    return 2 * decoded + _LOOSE
 
 
 def _limit(chunks: int) -> None:

@@ -49,6 +49,15 @@ class Frames:
     coordinates: Mapping[str, Array] = field(default_factory=dict)
     """Per frame: energy, delay, ...."""
     units: str | None = None
+    axes: Mapping[str, tuple[Array, Mapping[str, Any]]] = field(default_factory=dict)
+    """Of each dimension that has one its own coordinate, of numbers, and its attributes."""
+
+    def along(self, dim: str) -> tuple[Array, Mapping[str, Any]]:
+        """Where each frame or pixel is: by the coordinate, else by its number."""
+        if dim in self.axes:
+            return self.axes[dim]
+        length = self.count if dim == self.frame_dim else self.shape[self.dims.index(dim)]
+        return np.arange(float(length)), {"units": "pixels"} if dim in self.dims else {}
 
     @property
     def pixels(self) -> int:

@@ -2,6 +2,7 @@
 
 import os
 import select
+import shutil
 import signal
 import time
 from typing import Dict, List
@@ -70,13 +71,38 @@ class Signals:
         if pid:
             os.close(end)
             return pid
+        # Whatever happens here, it must not go on as its parent would.
+        try:
+            self._be_canary(end)
+        finally:
+            os._exit(0)
+
+    def _be_canary(self, end: int) -> None:
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGUSR2, signal.SIG_IGN)
         os.close(self._leash)
-        os.read(end, 1)  # until our parent is gone
-        os._exit(0)
+        told = b""
+        while not told.endswith(b"end\n"):
+            more = os.read(end, 512)
+            if not more:  # our parent was killed: nobody else ends what it had started
+                end_orphans(told.decode("utf-8", "surrogateescape").split("\n"))
+                return
+            told += more
+
+    def look_after(self, child: int, folder: str) -> None:
+        """Should this process be killed: ``child`` and its family are ended, ``folder`` removed.
+
+        Not every site's Slurm finds the processes of a job whose first one is gone.
+        """
+        self._tell_canary(os.fsencode("%d %s\n" % (child, folder)))
+
+    def _tell_canary(self, words: bytes) -> None:
+        try:
+            os.write(self._leash, words)
+        except BrokenPipeError:
+            pass  # a signal to everybody has ended it
 
     def everybody_got_it(self) -> bool:
         time.sleep(0.1)
@@ -86,7 +112,26 @@ class Signals:
             return True
 
     def end(self) -> None:
+        self._tell_canary(b"end\n")
         os.close(self._leash)
+
+
+def end_orphans(lines: List[str]) -> None:
+    """The families and folders that ``look_after`` was told of: TERM, and after 5 s KILL."""
+    told = [line.split(" ", 1) for line in lines if " " in line]
+    left = family_of([int(child) for child, _ in told if os.path.exists("/proc/" + child)])
+    for number, seconds in ((signal.SIGTERM, 5.0), (signal.SIGKILL, 1.0)):
+        for pid in left:
+            try:
+                os.kill(pid, number)
+            except OSError:
+                pass
+        until = time.monotonic() + seconds
+        while left and time.monotonic() < until:
+            time.sleep(0.05)
+            left = [pid for pid in left if os.path.exists("/proc/%d" % pid)]
+    for _, folder in told:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def become_reaper() -> None:

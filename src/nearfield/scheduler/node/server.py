@@ -53,14 +53,16 @@ def listen(
 
 
 def wait_for_end(
-    child: "subprocess.Popen[bytes]", signals: Signals, limit: Optional[Limit] = None
+    child: "subprocess.Popen[bytes]",
+    signals: Signals,
+    limit: Optional[Limit] = None,
+    grace: float = GRACE_SECONDS,
 ) -> int:
-    """The server's exit code. A TERM to us is passed on once; then grace; then KILL."""
+    """The child's exit code. A TERM to us is passed on once; then grace; then KILL."""
     while child.poll() is None and not signals.asked:
         if limit is not None:
             limit.warn(time.time())
         signals.sleep(3600 if limit is None else limit.sleep_for(time.time()))
-    grace = GRACE_SECONDS
     if child.poll() is None:
         if signals.time_up and limit is not None:
             limit.reached(time.time())
@@ -73,7 +75,7 @@ def wait_for_end(
         while child.poll() is None and time.monotonic() < until:
             signals.sleep(until - time.monotonic())
         if child.poll() is None:
-            say("the server did not end within %d s" % grace)
+            say("it did not end within %d s" % grace)
             child.kill()
     code = child.wait()
     return 128 - code if code < 0 else code
@@ -127,6 +129,7 @@ def serve(
     signals: Signals,
     home: str,
     limit: Limit,
+    scratch: str,
     image: Optional[Examined] = None,
 ) -> int:
     """Start the server on a free port and stay with it. Its exit code."""
@@ -140,6 +143,7 @@ def serve(
         inside = task["image"] and task["server"] == "image"
         tell_stage(task, env, "container" if inside else "server")
         child = start(argv, env, home, image)
+        signals.look_after(child.pid, scratch)
         entered = partial(tell_stage, task, env, "server") if inside else None
         if listen(child, port, signals, entered):
             return attend(child, task["callback_url"], port, env, signals, image, limit)

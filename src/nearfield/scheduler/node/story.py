@@ -62,7 +62,7 @@ def run_session(folder: str, session: Dict[str, Any], environment: Dict[str, str
         if signals.asked:
             return 128 + signals.asked
         jobs = listen_for_jobs(folder, session, env, scratch, limit, image, signals)
-        code = serve(session, argv, env, signals, home, limit, image)
+        code = serve(session, argv, env, signals, home, limit, scratch, image)
         return EXIT_TIME_LIMIT if signals.time_up else code
     finally:
         if jobs is not None:

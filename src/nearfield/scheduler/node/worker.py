@@ -34,6 +34,9 @@ DEATH_SECONDS = 60
 """So long a worker waits for a scheduler that does not answer."""
 LEAVE_SECONDS = 60
 """So long before the job's limit the worker gives what it holds to others and ends."""
+END_GRACE = 3.0
+"""Dask ends at once, unless a task holds it up; then Slurm must not be the one that kills us, or
+scratch and the key in it would stay on the node."""
 ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 TLS_FOLDER = "nearfield-tls"
 
@@ -63,7 +66,9 @@ def run_worker(folder: str, session: Dict[str, Any], secrets: Dict[str, str]) ->
         argv = worker_argv(session, mounts, scratch, home, image, limit.ends)
         if signals.asked:
             return 128 + signals.asked
-        code = wait_for_end(start(argv, env, home, image), signals, limit)
+        child = start(argv, env, home, image)
+        signals.look_after(child.pid, scratch)
+        code = wait_for_end(child, signals, grace=END_GRACE)
         return EXIT_TIME_LIMIT if signals.time_up else code
     finally:
         signals.end()

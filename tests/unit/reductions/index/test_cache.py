@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from nearfield.reductions.index import cache, columns, files, open_stack, opening
+from nearfield.reductions.labels import labels_of
 from nearfield.reductions.stack import Stack
 from stacklab.assembling import assembled
 
@@ -58,6 +59,26 @@ def master(folder: Path) -> Path:
     with h5py.File(folder / "m.h5", "w") as file:
         file.create_virtual_dataset("d", layout, fillvalue=8)
     return folder / "m.h5"
+
+
+def test_the_second_time_the_array_is_not_looked_for(
+    kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A walk over a master of thousands of links, by the labels too."""
+    write(tmp_path / "a.h5")
+    walks = [0]
+
+    def counted(*where: object) -> str:
+        walks[0] += 1
+        return default_name(*where)  # type: ignore[arg-type]
+
+    default_name = opening.default_name
+    monkeypatch.setattr(opening, "default_name", counted)
+    for _ in range(2):
+        stack = open_stack(tmp_path / "a.h5")
+        assert stack.plotted == "/d"
+        assert labels_of(stack).name == "d"
+        assert walks == [1]
 
 
 def test_the_second_time_nothing_is_opened(kept: Path, indexed: list[str], tmp_path: Path) -> None:

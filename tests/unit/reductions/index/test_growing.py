@@ -169,3 +169,23 @@ def test_another_file_is_not_the_same(tmp_path: Path) -> None:
             file.flush()
             os.utime(path, ns=(said.mtime_ns, said.mtime_ns))
             assert not same_file(file.fileno(), said)
+
+
+@pytest.mark.parametrize(("libver", "partial"), [("latest", False), ("earliest", True)])
+def test_a_young_file_is_whole_where_its_superblock_says_that_it_is_closed(
+    libver: str, partial: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w", libver=libver) as file:
+        file["d"] = np.zeros((3, 4, 5))
+    assert open_stack(path, "d").partial is partial
+    assert not (tmp_path / "cache").exists()  # it can change and look the same
+    with h5py.File(path, "r+", libver=libver) as file:
+        file["e"] = 1
+        file.flush()
+        assert open_stack(path, "d").partial
+    with h5py.File(tmp_path / "b.h5", "w", libver="earliest") as file:
+        file["d"] = h5py.ExternalLink("a.h5", "d")
+    os.utime(tmp_path / "b.h5", (1e9, 1e9))
+    assert open_stack(tmp_path / "b.h5", "d").partial is partial

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import fabio
 import numpy as np
@@ -13,7 +14,7 @@ import xarray as xr
 import nearfield
 from nearfield.errors import DataFileError, UsageError
 from nearfield.reductions.asking import reduce_stack
-from nearfield.reductions.index import open_raw, open_stack
+from nearfield.reductions.index import files, images, open_raw, open_stack
 from nearfield.reductions.stack import Stack
 
 DATA = np.random.default_rng(2).integers(0, 60000, (12, 17, 23)).astype("u2")
@@ -162,3 +163,36 @@ def test_reduce_takes_a_pattern_and_raw_frames(tmp_path: Path) -> None:
     (tmp_path / "a.bin").write_bytes(DATA.tobytes())
     raw = nearfield.reduce(open_raw(tmp_path / "a.bin", (17, 23), "u2"), sum=True)["sum"]
     np.testing.assert_array_equal(raw, DATA.astype("u8").sum(0))
+
+
+@pytest.mark.parametrize("kind", ["numbered TIFF", "numbered, deflate", "numbered EDF", "pages"])
+def test_an_index_is_kept_while_its_files_are_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(files, "FRESH", 0.0)
+    path = write(tmp_path, kind)
+    opened: list[str] = []
+    inner = images.opened_images
+
+    def counted(path: str, series: str | None = None) -> Any:
+        opened.append(path)
+        return inner(path, series)
+
+    monkeypatch.setattr(images, "opened_images", counted)
+    first = open_stack(path)
+    assert opened
+    opened.clear()
+    again = open_stack(path)
+    assert not opened
+    assert (again.refused, again.asked, again.held) == (first.refused, first.asked, first.held)
+    np.testing.assert_array_equal(reduce_stack(again, sum=True)["sum"], DATA.sum(0))
+    one = Path(again.files[-1].path)
+    raw = one.read_bytes()
+    one.unlink()
+    if "*" in path:  # the pattern means one file less, and then one more
+        assert open_stack(path).shape[0] == len(DATA) - 1
+    one.write_bytes(raw)
+    opened.clear()
+    np.testing.assert_array_equal(reduce_stack(open_stack(path), sum=True)["sum"], DATA.sum(0))
+    assert opened

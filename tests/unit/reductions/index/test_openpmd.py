@@ -34,12 +34,12 @@ def test_iterations_are_frames_by_number(
 ) -> None:
     data = series(tmp_path / "a.h5", shape, **stored)
     name = "/data/%T/meshes/E/x"
-    found = xr.open_dataset(tmp_path / "a.h5", engine="nearfield", array=name)["x"]
+    found = xr.open_dataset(tmp_path / "a.h5", engine="nearfield", array=name)["E_x"]
     assert found.dims[0] == "iteration"
     np.testing.assert_array_equal(found, data)
     assert found["iteration"].values.tolist() == list(NUMBERS)
     np.testing.assert_allclose(found["time"], np.array(NUMBERS) * 2e-15)
-    again = xr.open_dataset(tmp_path / "a.h5", engine="nearfield", array=name)["x"]
+    again = xr.open_dataset(tmp_path / "a.h5", engine="nearfield", array=name)["E_x"]
     mean = again[1:].nearfield.reduce(mean=True)["mean"]
     np.testing.assert_allclose(mean, data[1:].mean(0))
     both = reduce_stack(open_stack(tmp_path / "a.h5", name), max=True)
@@ -54,5 +54,6 @@ def test_what_is_no_series_is_told(tmp_path: Path) -> None:
         open_stack(tmp_path / "a.h5", "dat/%T/meshes/E/x")
     with h5py.File(tmp_path / "a.h5", "a") as file:
         file["data/2000/meshes/E/x"] = np.zeros((6, 8))
+        file["data/2000/meshes/E/x"].attrs["unitSI"] = 1.0
     with pytest.raises(DataFileError, match="its frames are not as those before it"):
         open_stack(tmp_path / "a.h5", "/data/%T/meshes/E/x")
