@@ -76,7 +76,7 @@ def labels_of(stack: Stack) -> Labels:
         name = openpmd.named(asked.path, name)
         if openpmd.is_series(name) or openpmd.is_openpmd(root):
             if openpmd.is_series(name):
-                mesh = openpmd_labels.series(sources, files, name, plain, shape)
+                mesh = openpmd_labels.series(stack, sources, files, name, plain)
             else:
                 mesh = openpmd_labels.single(sources, root, name, plain, shape)
             return Labels(mesh.name, mesh.dims, mesh.coords)

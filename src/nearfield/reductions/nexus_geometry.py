@@ -9,6 +9,7 @@ result says which centre was taken, and ``beam`` overrides it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -60,6 +61,11 @@ def with_geometry(asked: Any, stack: Stack) -> Any:
         if said := sorted(set(asked) & set(OVERRIDES)):
             raise UsageError(f"azimuthal: {', '.join(said)} goes with geometry 'file'")
         return asked
+    if stack.asked is not None and os.path.isdir(stack.asked.path):  # noqa: PTH112
+        raise UsageError(
+            f"{stack.asked.path!r}: a Zarr array says nothing of its detector's place",
+            hint="azimuthal= takes a .poni file or an integrator of pyFAI",
+        )
     given = {name: asked[name] for name in OVERRIDES if asked.get(name) is not None}
     rest = {name: value for name, value in asked.items() if name not in OVERRIDES}
     return {**rest, "geometry": of_stack(stack, given)}

@@ -7,7 +7,6 @@ Systems and Dimensionality", "Mesh Based Records". Of an axis the point *i* is a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,11 +16,12 @@ import numpy as np
 from nearfield.catalogue.metadata.values import number_of, text_of, texts_of
 from nearfield.catalogue.metadata.walk import READ_ERRORS, attribute
 from nearfield.errors import UsageError
-from nearfield.reductions.index import links, openpmd
+from nearfield.reductions.index import cache, links, openpmd
+from nearfield.reductions.index.files import may_be_kept
 from nearfield.reductions.index.refusing import Absent
 from nearfield.reductions.index.sources import Opened, Sources
 from nearfield.reductions.kernels._protocol import Array
-from nearfield.reductions.stack import Shape
+from nearfield.reductions.stack import Shape, Stack
 
 Coordinate = tuple[tuple[str, ...], Array, dict[str, object]]
 ITERATION = "iteration"
@@ -65,17 +65,20 @@ def _numbers(value: Any, rank: int) -> Array | None:
     return found if np.isfinite(found).all() else None
 
 
-def coordinates(grids: Iterable[Grid], shape: Shape) -> dict[str, Coordinate]:
+def coordinates(
+    labels: tuple[str, ...], first: Array, step: Array, units: str | None, shape: Shape
+) -> dict[str, Coordinate]:
     """Of a component, or of one in all iterations of a series.
 
     An axis that lies elsewhere in each iteration, as in a moving window, has no values of its own;
     ``LABEL_position`` has them for each iteration.
+
+    Args:
+        first, step: ``(iterations, axes)``.
     """
-    every = list(grids)
     found: dict[str, Coordinate] = {}
-    first, step = np.array([g.first for g in every]), np.array([g.step for g in every])
-    for axis, label in enumerate(every[0].labels):
-        attrs: dict[str, object] = {"units": every[0].units} if every[0].units else {}
+    for axis, label in enumerate(labels):
+        attrs: dict[str, object] = {"units": units} if units else {}
         index = np.arange(shape[axis])
         a, b = first[:, axis], step[:, axis]
         if (a == a[0]).all() and (b == b[0]).all():
@@ -97,9 +100,36 @@ class Named:
 
 
 def series(
-    sources: Sources, files: list[str], name: str, plain: tuple[str, ...], shape: Shape
+    stack: Stack, sources: Sources, files: list[str], name: str, plain: tuple[str, ...]
 ) -> Named:
-    """Of a stack whose frames are iterations: their numbers, times in seconds, and the grid."""
+    """Of a stack whose frames are iterations: their numbers, times in seconds, and the grid.
+
+    What the iterations say is kept beside the stack's index, and read again when a file changes.
+    """
+    rank = len(stack.frame_shape)
+    stamps = np.array([(f.inode, f.size, f.mtime_ns, f.ctime_ns) for f in stack.files], "u8")
+    entry = cache.key_of("openPMD series", files[0], name, rank)
+    kept = cache.load_arrays(entry)
+    if kept is None or not np.array_equal(kept.get("stamps", ()), stamps):
+        kept = {**_read(sources, files, name, rank), "stamps": stamps}
+        if not stack.partial and all(may_be_kept(file) for file in stack.files):
+            cache.save_arrays(entry, kept)
+    label, units, *labels = kept["texts"].tolist()
+    numbers, times = kept["numbers"], kept["times"]
+    if plain[0] != "frame" or len(numbers) != stack.shape[0]:
+        return Named(label, plain, {})
+    coords: dict[str, Coordinate] = {ITERATION: ((ITERATION,), numbers, {})}
+    if not np.isnan(times).any():
+        coords["time"] = (ITERATION,), times, {"units": "s"}
+    if not labels or "time" in labels:
+        return Named(label, (ITERATION, *plain[1:]), coords)
+    axes = tuple(labels)
+    found = coordinates(axes, kept["first"], kept["step"], units or None, stack.frame_shape)
+    return Named(label, (ITERATION, *axes), {**coords, **found})
+
+
+def _read(sources: Sources, files: list[str], name: str, rank: int) -> dict[str, Array]:
+    """Of all iterations; without names of axes where they do not all have the same ones."""
     numbers, times, grids = [], [], []
     label = ""
     depth = f"/{name.strip('/')}".split("/").index(openpmd.ANY) + 1
@@ -110,17 +140,17 @@ def series(
         record, component = openpmd.record_of(sources, root, path)
         label = label or _label(path, record is component)
         times.append(_time(iteration, record))
-        grids.append(grid_of(record, component, len(shape) - 1))
-    if plain[0] != "frame" or len(numbers) != shape[0]:
-        return Named(label, plain, {})
-    coords: dict[str, Coordinate] = {ITERATION: ((ITERATION,), np.array(numbers), {})}
-    if not np.isnan(times).any():
-        coords["time"] = (ITERATION,), np.array(times), {"units": "s"}
+        grids.append(grid_of(record, component, rank))
     there = [grid for grid in grids if grid is not None]
-    labels = {grid.labels for grid in there}
-    if len(there) != len(numbers) or len(labels) != 1 or "time" in there[0].labels:
-        return Named(label, (ITERATION, *plain[1:]), coords)
-    return Named(label, (ITERATION, *there[0].labels), {**coords, **coordinates(there, shape[1:])})
+    alike = len({(grid.labels, grid.units) for grid in there}) == 1 and len(there) == len(grids)
+    axes = (there[0].units or "", *there[0].labels) if alike else ("",)
+    return {
+        "texts": np.array([label, *axes]),
+        "numbers": np.array(numbers),
+        "times": np.array(times),
+        "first": np.array([grid.first for grid in there]),
+        "step": np.array([grid.step for grid in there]),
+    }
 
 
 def single(
@@ -134,7 +164,8 @@ def single(
     label, grid = _label(name, record is component), grid_of(record, component, len(shape))
     if grid is None:
         return Named(label, plain, {})
-    return Named(label, grid.labels, coordinates([grid], shape))
+    found = coordinates(grid.labels, grid.first[None], grid.step[None], grid.units, shape)
+    return Named(label, grid.labels, found)
 
 
 def _label(path: str, scalar: bool) -> str:

@@ -46,6 +46,26 @@ def test_filters_that_only_hdf5_knows(tmp_path: Path, way: str) -> None:
     np.testing.assert_array_equal(frames(some, 2, 9), DATA[6:13, 3:23, 5:12])
 
 
+@pytest.mark.parametrize(
+    "order",
+    [("fletcher32", "deflate"), ("deflate", "shuffle"), ("shuffle", "fletcher32", "deflate")],
+)
+def test_filters_in_an_order_of_their_own(tmp_path: Path, order: tuple[str, ...]) -> None:
+    """A checksum before the compression; bytes shuffled after it."""
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        plist.set_chunk((1, 30, 40))
+        for each in order:
+            getattr(plist, f"set_{each}")(*([4] if each == "deflate" else []))
+        space = h5py.h5s.create_simple(DATA.shape)
+        made = h5py.h5d.create(file.id, b"data", h5py.h5t.NATIVE_UINT16, space, plist)
+        h5py.Dataset(made)[:] = DATA
+    stack = open_stack(tmp_path / "a.h5", "data")
+    with pytest.raises(NotUnderstood, match="order of their own"):
+        chunks.Decoder(stack.parts[0].stored)
+    np.testing.assert_array_equal(frames(stack, 0, 23), DATA)
+
+
 def test_a_stack_that_the_index_refuses(tmp_path: Path) -> None:
     """Every second row of a frame; a scan of two axes."""
     with h5py.File(tmp_path / "a.h5", "w") as file:

@@ -84,6 +84,15 @@ def test_files_of_one_iteration_each_are_one_stack(
     np.testing.assert_array_equal(open_stack(tmp_path / asked).shape, DATA.shape)
 
 
+class Counted:
+    def __init__(self, inner: Any) -> None:
+        self.inner, self.calls = inner, 0
+
+    def __call__(self, *arguments: Any) -> Any:
+        self.calls += 1
+        return self.inner(*arguments)
+
+
 def test_a_file_more_is_seen_beside_a_kept_index(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,8 +109,20 @@ def test_a_file_more_is_seen_beside_a_kept_index(
         return inner(*asked)
 
     monkeypatch.setattr(openpmd, "datasets", counted)
-    assert open_stack(path, NAME).shape[0] == 12
+    monkeypatch.setattr(openpmd, "record_of", counted_records := Counted(openpmd.record_of))
+    first = xr.open_dataset(path, engine="nearfield", array=NAME)
     assert not indexed
+    assert counted_records.calls == 12
+    second = xr.open_dataset(path, engine="nearfield", array=NAME)
+    assert counted_records.calls == 12
+    xr.testing.assert_identical(first.coords.to_dataset(), second.coords.to_dataset())
+    monkeypatch.undo()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(files, "FRESH", -1.0)
+    with h5py.File(tmp_path / "data000010.h5", "a") as file:
+        file["data/10"].attrs["time"] = 77.0
+    third = xr.open_dataset(path, engine="nearfield", array=NAME)
+    assert third["time"].values[1] == 77.5 * 1e-15
     iteration(tmp_path / "data000500.h5", 500, DATA[0])
     assert open_stack(path, NAME).shape[0] == 13
     (tmp_path / "data000500.h5").unlink()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -151,3 +152,21 @@ def test_what_holds_no_numbers_is_told(tmp_path: Path) -> None:
                           overwrite=True)  # fmt: skip
         with pytest.raises(UsageError, match=words):
             open_stack(tmp_path)
+
+
+def test_a_pipe_in_place_of_a_document_or_chunk_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "zarr.json")
+    with pytest.raises(DataFileError, match="no file"):
+        open_stack(tmp_path)
+    (tmp_path / "zarr.json").unlink()
+    zarr.create_array(tmp_path, data=DATA, chunks=(1, 8, 9), overwrite=True)
+    (tmp_path / "c/3/0/0").unlink()
+    os.mkfifo(tmp_path / "c/3/0/0")
+    with pytest.raises(DataFileError, match=r"c/3/0/0.*frame 3"):
+        reduce_stack(open_stack(tmp_path), sum=True).load()
+
+
+def test_it_has_no_geometry_of_its_own(tmp_path: Path) -> None:
+    zarr.create_array(tmp_path / "a.zarr", **SMALL)
+    with pytest.raises(UsageError, match="nothing of its detector's place"):
+        reduce_stack(open_stack(tmp_path / "a.zarr"), azimuthal="file")

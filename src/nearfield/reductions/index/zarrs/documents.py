@@ -74,6 +74,8 @@ def members(folder: str) -> list[str]:
 def _document(path: str) -> tuple[dict[str, Any], FileId] | None:
     try:
         before = settled(path)
+        if not os.path.isfile(path):  # noqa: PTH113 - a pipe would be waited for
+            raise DataFileError(path, "it is no file")
         if before.size > MAX_DOCUMENT:
             raise DataFileError(path, f"it has {before.size:,} bytes: that is no document of Zarr")
         raw = Path(path).read_bytes()
