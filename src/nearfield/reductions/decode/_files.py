@@ -38,27 +38,6 @@ def read_at(system, fd, at, size, offset):  # type: ignore[no-untyped-def]
 
 
 @jit()
-def _read_chunks(system, steps, fds, offsets, sizes, masks, buffers, out, inflater):  # type: ignore[no-untyped-def]
-    for i in range(offsets.size):
-        plain = steps.shape[0] == 0
-        if plain and sizes[i] != out.shape[1]:
-            return np.int64(i), np.int64(DAMAGED)
-        target = out[i] if plain else buffers[0]
-        got = read_at(system, fds[i], np.int64(target.ctypes.data), sizes[i], offsets[i])
-        if got < 0:
-            return i, got
-        if got < sizes[i]:
-            return i, np.int64(SHORT)
-        if not plain:
-            code = undo(
-                steps, masks[i], buffers[0], np.int64(sizes[i]), out[i], buffers[1], inflater
-            )
-            if code != OK:
-                return i, np.int64(code)
-    return np.int64(offsets.size), np.int64(OK)
-
-
-@jit()
 def read_chunks(system, steps, fds, offsets, sizes, masks, buffers, out):  # type: ignore[no-untyped-def]
     """Chunk *i* of a file into ``out[i]``; stops at the first that fails.
 
@@ -77,7 +56,23 @@ def read_chunks(system, steps, fds, offsets, sizes, masks, buffers, out):  # typ
         inflater = call(system[2], ())
         if inflater == 0:
             return np.int64(0), np.int64(-_ENOMEM)
-    found = _read_chunks(system, steps, fds, offsets, sizes, masks, buffers, out, inflater)
+    done, code, plain = np.int64(0), np.int64(OK), steps.shape[0] == 0
+    while done < offsets.size:
+        size, target = np.int64(sizes[done]), out[done] if plain else buffers[0]
+        if plain and size != out.shape[1]:
+            code = np.int64(DAMAGED)
+            break
+        got = read_at(system, fds[done], np.int64(target.ctypes.data), size, offsets[done])
+        if got < size:
+            code = got if got < 0 else np.int64(SHORT)
+            break
+        if not plain:
+            code = np.int64(
+                undo(steps, masks[done], buffers[0], size, out[done], buffers[1], inflater)
+            )
+            if code != OK:
+                break
+        done += 1
     if inflater != 0:
         call(system[3], (inflater,))
-    return found
+    return done, code

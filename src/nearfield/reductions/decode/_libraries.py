@@ -84,5 +84,19 @@ def _int32_at(typing_context: Any, pointer: Any) -> Any:
 int32_at: Any = _int32_at
 call: Any = _call  # Numba leaves out the first argument
 
-jit: Any = functools.partial(numba.njit, nogil=True, cache=True)
-"""How every loop here is compiled: without the GIL, kept on disk for the next process."""
+
+def jit() -> Any:
+    """How every loop here is compiled: without the GIL, kept on disk for the next process.
+
+    It is kept in ``NUMBA_CACHE_DIR``, beside the source, or in the user's cache. In an image
+    without a home none of them can be written to: then each process compiles for itself, which
+    takes some seconds.
+    """
+
+    def compiled(function: Any) -> Any:
+        try:
+            return numba.njit(nogil=True, cache=True)(function)
+        except RuntimeError:  # Numba's "no locator available"
+            return numba.njit(nogil=True)(function)
+
+    return compiled

@@ -36,6 +36,13 @@ def _be32(data, at):  # type: ignore[no-untyped-def]
 
 
 @jit()
+def _copy(data, at, out, to, count):  # type: ignore[no-untyped-def]
+    """As slices do it, whose compiling takes a second."""
+    for i in range(count):
+        out[to + i] = data[at + i]
+
+
+@jit()
 def _bitshuffle_block(data, size, total, itemsize):  # type: ignore[no-untyped-def]
     """Elements a block, or -1 where the blocks do not fill the chunk exactly.
 
@@ -96,7 +103,7 @@ def _lz4_blocks(decoder, data, size, out):  # type: ignore[no-untyped-def]
         if length <= 0 or at + length > size:
             return DAMAGED
         if length == wanted:
-            out[done : done + wanted] = data[at : at + length]
+            _copy(data, at, out, done, wanted)
         else:
             source, target = np.int64(data.ctypes.data) + at, np.int64(out.ctypes.data) + done
             if np.int32(call(decoder, (source, target, length, wanted))) != wanted:
@@ -264,7 +271,7 @@ def undo(steps, mask, data, size, out, spare, inflater):  # type: ignore[no-unty
             args = (source, into, np.int64(whole), np.int64(itemsize), np.int64(0))
             if call(decoder, args) < 0:
                 return DAMAGED
-            target[whole * itemsize :] = data[whole * itemsize : out.size]
+            _copy(data, whole * itemsize, target, whole * itemsize, out.size - whole * itemsize)
         elif kind == BITSHUFFLE_BLOCKS:
             code = _bitshuffle_blocks(decoder, data, size, target, itemsize)
         elif kind == LZ4:
@@ -281,5 +288,5 @@ def undo(steps, mask, data, size, out, spare, inflater):  # type: ignore[no-unty
     if last < 0:
         if size != out.size:
             return DAMAGED
-        out[:] = data[: out.size]
+        _copy(data, 0, out, 0, out.size)
     return OK
