@@ -17,6 +17,7 @@ import numpy as np
 from h5py import h5o
 
 from nearfield.errors import DataFileError
+from nearfield.reductions.h5py_faults import absent_filters, short_files
 from nearfield.reductions.index import openpmd
 from nearfield.reductions.index.files import file_id, unchanged
 from nearfield.reductions.index.overlaps import OVERLAP
@@ -85,7 +86,10 @@ def _of_one(
             return
         cut = dataset.ndim - len(stack.frame_shape)
         outer: Shape = dataset.shape[:cut]
-        bad = _broken(sources, dataset, one.path, outer, start - first, stop - first)
+        span = start - first, stop - first
+        bad = _broken(sources, dataset, one.path, outer, *span)
+        bad += short_files(dataset, one.path, cut, *span)
+        absent = absent_filters(dataset)
         holes = [(low + first, high + first, path, words) for low, high, path, words in bad]
         for hole in holes:
             noted.add(*hole)
@@ -107,7 +111,8 @@ def _of_one(
                 end = min(high, at + size)
                 if end < high and (end - first) // chunk * chunk > at - first:
                     end = first + (end - first) // chunk * chunk
-                yield from _window(read, at, window[: end - at], noted, one.path, block)
+                some = window[: end - at]
+                yield from _window(read, at, some, noted, one.path, block, absent)
                 at = end
 
 
@@ -127,7 +132,13 @@ def _dataset(sources: Sources, one: Held) -> Any:
 
 
 def _window(
-    read: Callable[[int, Array], None], at: int, window: Array, noted: Noted, path: str, block: int
+    read: Callable[[int, Array], None],
+    at: int,
+    window: Array,
+    noted: Noted,
+    path: str,
+    block: int,
+    absent: str | None,
 ) -> Iterator[tuple[int, Array]]:
     holes = []
     try:
@@ -137,7 +148,7 @@ def _window(
             try:
                 read(at + i, window[i : i + 1])
             except READ_ERRORS as error:
-                noted.add(at + i, at + i + 1, path, reason(error))
+                noted.add(at + i, at + i + 1, path, absent or reason(error))
                 holes.append((i, i + 1))
     flat = window.reshape(len(window), -1)
     for low, high in without(0, len(window), holes):
