@@ -28,7 +28,7 @@ class ProfileConfig(ConfigModel):
     """Storages bound into the session; None binds all that are near the cluster."""
     per_user: int | None = Field(default=None, ge=1)
     """Sessions of this profile that one user may have at a time; None: no limit of its own."""
-    workers: int = Field(default=8, ge=0, le=1000)
+    workers: int = Field(default=8, ge=0, le=500)
     """Worker jobs that a session may have at a time, for ``nearfield.cluster()``; 0: none."""
     idle_minutes: int | None = Field(default=None, ge=5)
     """Overrides ``sessions.idle_minutes``."""

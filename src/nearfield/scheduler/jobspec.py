@@ -149,7 +149,7 @@ class SessionTask(_Model):
     """The first and the last port that it may listen on."""
     slurm: AbsolutePath | None = None
     """Folder of Slurm's commands on the node, for worker jobs; None where there is no Slurm."""
-    workers: Annotated[int, Field(ge=0, le=1000)] = 0
+    workers: Annotated[int, Field(ge=0, le=500)] = 0
     """Worker jobs that the session may have at a time."""
 
 

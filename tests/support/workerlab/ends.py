@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 NODES = ("na1", "na2")
+DASK = "distributed.cli.dask_worker"
 Found = TypeVar("Found")
 
 
@@ -37,11 +38,11 @@ def log_of(folder: Path) -> str:
     return (folder / "log").read_text()
 
 
-def processes(cluster: Any, pattern: str) -> list[tuple[str, int]]:
+def processes(cluster: Any, pattern: str, nodes: tuple[str, ...] = NODES) -> list[tuple[str, int]]:
     """(node, pid) of alice's processes whose command line matches."""
     return [
         (node, int(line))
-        for node in NODES
+        for node in nodes
         for line in cluster.exec_on(node, ["pgrep", "-u", "alice", "-f", pattern]).stdout.split()
     ]
 
@@ -52,7 +53,7 @@ def leftovers(cluster: Any, seconds: float = 15) -> list[str]:
 
     def look() -> list[str]:
         found = [f"job {number}: {log_of(path)}" for number, path in worker_jobs(cluster).items()]
-        found += [f"process {p}" for p in processes(cluster, "distributed.cli.dask_worker")]
+        found += [f"process {p}" for p in processes(cluster, DASK)]
         return found + [p for n in NODES for p in cluster.exec_on(n, keys).stdout.splitlines()]
 
     return until(look, lambda found: not found, seconds)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from workerlab.asking import ASK, SCHEDULER
-from workerlab.ends import leftovers, log_of, processes, until, worker_jobs
+from workerlab.ends import DASK, leftovers, log_of, processes, until, worker_jobs
 
 pytestmark = pytest.mark.system
 
@@ -64,9 +64,10 @@ client.gather(client.map(time.sleep, [%s] * 1000, pure=False))
 
 @pytest.fixture
 def working(request: pytest.FixtureRequest, idle: Any, in_session: InSession) -> Iterator[None]:
-    """A session of profile ``inside``, in which two workers are at work, in tasks of so long."""
+    """A session of that profile, in which two workers are at work, in tasks of so many seconds."""
+    profile, seconds = request.param
     beside = ThreadPoolExecutor(1)
-    asked = beside.submit(in_session, "inside", WORKING % request.param, 120)
+    asked = beside.submit(in_session, profile, WORKING % seconds, 120)
 
     def connected() -> int:
         return sum("Registered to" in log_of(path) for path in worker_jobs(idle).values())
@@ -77,13 +78,13 @@ def working(request: pytest.FixtureRequest, idle: Any, in_session: InSession) ->
     beside.shutdown(wait=False)
 
 
-@pytest.mark.parametrize("working", [300], indirect=True)
+@pytest.mark.parametrize("working", [("inside", 300)], indirect=True)
 def test_the_session_ends(idle: Any, hub: Any, working: None) -> None:
     hub.stop_server("alice", name="inside")
     assert leftovers(idle) == []
 
 
-@pytest.mark.parametrize("working", [0.1], indirect=True)
+@pytest.mark.parametrize("working", [("inside", 0.1)], indirect=True)
 def test_the_program_of_the_session_is_killed(idle: Any, working: None) -> None:
     """Nothing can be cancelled any more: workers end because their scheduler does."""
     # Its canary, a fork of it, is younger.
@@ -92,3 +93,21 @@ def test_the_program_of_the_session_is_killed(idle: Any, working: None) -> None:
     assert leftovers(idle) == []
     kernels = until(lambda: processes(idle, "ipykernel_launcher"), lambda found: not found, 15)
     assert kernels == []
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("working", [("spread", 0.1)], indirect=True)
+def test_the_node_of_the_session_loses_power(idle: Any, working: None) -> None:
+    """No connection is closed by anybody: a worker on another node must find out by itself."""
+    nodes = sorted(log_of(path).split(" on ")[1][:3] for path in worker_jobs(idle).values())
+    assert nodes == ["na1", "na2"]
+    idle.kill_node("na1")
+    try:
+        # TCP gives up after 30 s without an answer.
+        left = until(lambda: processes(idle, DASK, ("na2",)), lambda found: not found, 60)
+        assert left == []
+        keys = ["sh", "-c", "ls -d /tmp/nearfield-*"]
+        scratch = until(lambda: idle.exec_on("na2", keys).stdout, lambda found: not found, 10)
+        assert scratch == ""
+    finally:
+        idle.boot_node("na1")

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from nearfield.scheduler.node import jobs as jobs_module
+from nearfield.scheduler.node import ledger as ledgers
 from nearfield.scheduler.node.jobs import Jobs
 from standins.node_slurm import SlurmOfNode, ledger_of
 
@@ -51,7 +52,8 @@ def slurm(tmp_path: Path) -> SlurmOfNode:
 
 
 @pytest.fixture
-def jobs(slurm: SlurmOfNode, tmp_path: Path) -> Iterator[Jobs]:
+def jobs(slurm: SlurmOfNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Jobs]:
+    monkeypatch.setattr(ledgers, "LOOK_SECONDS", 0.0)
     ledger = ledger_of(slurm, tmp_path / "sessions")
     # Longer than the address of a socket can be.
     scratch = tmp_path / ("s" * 100)
@@ -120,12 +122,39 @@ def test_a_job_from_its_start_to_its_end(kernel: Kernel, slurm: SlurmOfNode) -> 
         "name": "w-1", "scheduler": GOOD["scheduler"], "python": GOOD["python"], "threads": 4,
     }  # fmt: skip
     (folder / "log").write_text("one\ntwo\n")
+    running = kernel.ask("status", log=1)["result"]["jobs"]["101"]
+    assert (running["state"], running["node"], running["log"]) == ("running", "na1", "two")
+    assert running["failure"] is None
+    slurm.says("queue", "101|FAILED|na1|N/A|N/A|NonZeroExitCode")
     (folder / "failure.json").write_text('{"reason": "mount", "message": "no mount", "path": "/"}')
-    job = kernel.ask("status", log=1)["result"]["jobs"]["101"]
-    assert (job["state"], job["node"], job["log"]) == ("running", "na1", "two")
-    assert job["failure"] == {"reason": "mount", "message": "no mount"}
-    assert kernel.ask("cancel", jobs=["101"])["result"] == {"cancelled": ["101"]}
-    assert slurm.told("cancelled") == ["101"]
+    failed = kernel.ask("status")["result"]["jobs"]["101"]
+    assert (failed["state"], failed["log"]) == ("failed", "")
+    assert failed["failure"] == {"reason": "mount", "message": "no mount"}
+    assert kernel.ask("cancel", jobs=["101"])["result"] == {"cancelled": []}
+    assert slurm.told("cancelled") == []
+
+
+def test_a_job_is_cancelled(kernel: Kernel, slurm: SlurmOfNode) -> None:
+    for name in ("a", "b"):
+        kernel.ask("start", **(GOOD | {"name": name}))
+    assert kernel.ask("cancel", jobs=["102"])["result"] == {"cancelled": ["102"]}
+    assert slurm.told("cancelled") == ["102"]
+
+
+@pytest.mark.parametrize("number", [1, 8, 500])
+def test_an_answer_is_never_longer_than_a_line(tmp_path: Path, number: int) -> None:
+    """Of as many jobs as a profile may allow, with long texts of long signs."""
+    words = "\N{GRINNING FACE}" * 2_500
+    (tmp_path / "log").write_text("\n".join(words[:299] for _ in range(100)))
+    failure = json.dumps({"reason": words, "message": words})
+    (tmp_path / "failure.json").write_text(failure)
+    job = ledgers.WorkerJob("nearfield-worker-0123456789abcdef-01234567", str(tmp_path), None)
+    job.over_at = 1.0
+    job.known.update(reason="x" * 60, node="n" * 63, start=1795324277.0, ends=1795324277.0)
+    shown = jobs_module.shown_job(job, 100, jobs_module.text_for_each(number))
+    assert shown["log"] and shown["failure"]["message"]
+    told = {"id": 7, "ok": True, "result": {"jobs": {str(n): shown for n in range(number)}}}
+    assert len(json.dumps(told, ensure_ascii=False).encode()) < jobs_module.MAX_LINE
 
 
 def test_estimate(kernel: Kernel, slurm: SlurmOfNode) -> None:

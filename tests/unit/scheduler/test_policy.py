@@ -226,7 +226,7 @@ def test_a_slug_twice_is_refused() -> None:
         ("mounts", []),
         ("bind_address", "::"),
         ("slurm", "/tmp/mine"),
-        ("workers", 1000),
+        ("workers", 500),
     ],
 )
 def test_every_other_field_is_the_profiles(field: str, value: Any) -> None:

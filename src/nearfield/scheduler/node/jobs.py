@@ -29,6 +29,8 @@ from nearfield.scheduler.node.slurm import SlurmSaid
 JOBS_VERSION = 1
 JOBS_FOLDER = "nearfield-jobs"
 MAX_LINE = 256 * 1024
+JOB_BYTES = 400
+"""Of an answer, for what is told of each job besides texts."""
 MAX_CONNECTIONS = 16
 END_SECONDS = 10.0
 WORKER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
@@ -108,7 +110,8 @@ class Jobs:
             if not line.endswith(b"\n"):
                 return
             answer = self.answer(connection, line)
-            connection.sendall(json.dumps(answer).encode() + b"\n")
+            words = json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace")
+            connection.sendall(words + b"\n")
 
     def answer(self, owner: object, line: bytes) -> Dict[str, Any]:
         """The answer to one request."""
@@ -207,7 +210,8 @@ class Jobs:
         lines = a_number(told, "log", 100, 0) or 0
         chosen = self._chosen(owner, told)
         self._ledger.look()
-        return {"jobs": {number: shown_job(job, lines) for number, job in chosen.items()}}
+        most = text_for_each(len(chosen))
+        return {"jobs": {number: shown_job(job, lines, most) for number, job in chosen.items()}}
 
     def _cancel(self, owner: object, told: Dict[str, Any]) -> Dict[str, Any]:
         return {"cancelled": self._ledger.end(list(self._chosen(owner, told).values()))}
@@ -220,10 +224,16 @@ class Jobs:
         return {"start": self._ledger.slurm.estimate(options)}
 
 
-def shown_job(job: WorkerJob, lines: int) -> Dict[str, Any]:
-    failure = read_told(job.folder, "failure.json")
-    words = {k: str(failure.get(k, ""))[:1000] for k in ("reason", "message")} if failure else None
-    log = last_of_log(job.folder, lines)
+def text_for_each(jobs: int) -> int:
+    """Characters of three texts of each job, of four bytes at most, so that a line holds all."""
+    return max(10, (MAX_LINE // max(1, jobs) - JOB_BYTES) // 12)
+
+
+def shown_job(job: WorkerJob, lines: int, most: int) -> Dict[str, Any]:
+    """``most``: characters of each text."""
+    failure = read_told(job.folder, "failure.json") if job.over() else {}
+    words = {k: str(failure.get(k, ""))[:most] for k in ("reason", "message")} if failure else None
+    log = last_of_log(job.folder, lines)[-most:] if lines else ""
     return dict(job.known, job_name=job.name, failure=words, log=log)
 
 

@@ -48,6 +48,7 @@ class WorkerJob:
         self.known = {"state": "unknown", "reason": "not asked yet", "node": None, "start": None,
                       "ends": None, "exit_code": None}  # type: Dict[str, Any]  # fmt: skip
         self.over_at = 0.0
+        self.cancelled = False
 
     def over(self) -> bool:
         return self.over_at > 0
@@ -73,6 +74,7 @@ class Ledger:
         self._jobs = []  # type: List[WorkerJob]
         self._starting = threading.Lock()
         self._looking = threading.Lock()
+        self._cancelling = threading.Lock()
         self._looked = 0.0
         self._ending = False
 
@@ -195,6 +197,8 @@ class Ledger:
         if left:
             self.slurm.cancel([job.number for job in left])
             say("ended worker jobs " + " ".join(job.number for job in left))
+        for job in left:
+            job.cancelled = True
         return [job.number for job in left]
 
     def end_of(self, owner: object) -> None:
@@ -210,7 +214,9 @@ class Ledger:
 
     def _end_quietly(self, jobs: List[WorkerJob]) -> None:
         try:
-            self.end(jobs)
+            # A kernel and its session often end at the same moment.
+            with self._cancelling:
+                self.end([job for job in jobs if not job.cancelled])
         except SlurmSaid as error:
             say("worker jobs could not be ended (%s); they end without their scheduler" % error)
 

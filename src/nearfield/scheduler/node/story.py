@@ -114,13 +114,14 @@ def listen_for_jobs(
     if not task.get("slurm"):
         return None
     hardware = session["hardware"]
+    address = address_for_workers(task["bind_address"])
     facts = {
         "session": session["name"],
         "profile": session["profile"],
         "environment": task["environment_name"],
         "node": os.environ.get("SLURMD_NODENAME") or socket.gethostname(),
-        "address": address_for_workers(task["bind_address"]),
-        "bind": task["bind_address"],
+        "address": address,
+        "bind": address if "{node}" in task["bind_address"] else task["bind_address"],
         "ports": task["ports"],
         "image": task["image"] or "",
         "ends": limit.ends,
