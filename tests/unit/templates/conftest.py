@@ -1,4 +1,4 @@
-"""Template folders made for a test, and the template frames-projection without a kernel."""
+"""Template folders made for a test, and our own templates without a kernel."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nearfield.datasets import ArrayInfo, Dataset
 from nearfield.reductions import plan
 from nearfield.templates.notebook import read_notebook, source, tags
 
-NOTEBOOK = Path(__file__).resolve().parents[3] / "notebooks/frames-projection/template.ipynb"
+NOTEBOOKS = Path(__file__).resolve().parents[3] / "notebooks"
 
 
 def code(source: str, *tags: str) -> dict[str, Any]:
@@ -63,6 +63,7 @@ class Notebook:
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folder, self.monkeypatch = folder, monkeypatch
+        self.template = "frames-projection"
 
     def run(
         self, file: Path, *arrays: ArrayInfo, block: int = 0, plots: bool = False, **given: Any
@@ -73,7 +74,7 @@ class Notebook:
         dataset = Dataset(pid="p-1", title="A $5 title", arrays=arrays)
         self.monkeypatch.setattr(nearfield, "dataset", lambda pid: dataset, raising=False)
         names: dict[str, Any] = {}
-        for cell in read_notebook(NOTEBOOK)["cells"]:
+        for cell in read_notebook(NOTEBOOKS / self.template / "template.ipynb")["cells"]:
             if cell["cell_type"] != "code":
                 continue
             code = source(cell)
