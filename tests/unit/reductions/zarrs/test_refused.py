@@ -26,7 +26,6 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "twice compressed": ({"codecs": [BytesCodec(), GzipCodec(), ZstdCodec()]}, "more than one"),
     "compressed shards": ({"codecs": [ShardingCodec(chunk_shape=(2, 4, 4)), GzipCodec()]}, "again"),
     "shards of shards": ({"codecs": [NESTED]}, "its shards hold shards"),
-    "truth": ({"dtype": "bool"}, "its values are 'bool'"),
     "Fortran's order": ({"zarr_format": 2, "order": "F"}, "in the order 'F'"),
 }
 
@@ -97,6 +96,8 @@ ODD: list[dict[str, Any]] = [
     {"fill_value": [1]},
     {"data_type": "float32", "fill_value": "0x7fc0000000"},
     {"data_type": "float32", "fill_value": "0xyz"},
+    {"data_type": "bool", "fill_value": 2},
+    {"data_type": "bool", "fill_value": "true"},
     {"data_type": "float32", "fill_value": 10**400},
     {"codecs": []},
     {"codecs": None},

@@ -22,6 +22,7 @@ from nearfield.reductions.index.zarrs.documents import Node
 from nearfield.reductions.stack import Shape
 
 _TYPES = {
+    "bool": "?",
     **{f"{sign}int{8 * n}": f"{sign or 'i'}{n}" for sign in ("", "u") for n in (1, 2, 4, 8)},
     **{f"float{8 * n}": f"f{n}" for n in (2, 4, 8)},
 }
@@ -113,7 +114,7 @@ def _version_2(said: Mapping[str, Any]) -> Layout:
         kind = np.dtype(said["dtype"]) if isinstance(said.get("dtype"), str) else np.dtype("V1")
     except TypeError:
         kind = np.dtype("V1")
-    if kind.kind not in "uif" or kind.itemsize not in (1, 2, 4, 8):
+    if kind.kind not in "uifb" or kind.itemsize not in (1, 2, 4, 8):
         raise NotUnderstood(f"its values are {said.get('dtype')!r}"[:200])
     if said.get("order") != "C" and len(shape) > 1:
         raise NotUnderstood(f"its chunks are stored in the order {said.get('order')!r}")
@@ -130,7 +131,9 @@ def _fill(value: Any, kind: np.dtype[np.generic]) -> np.generic:
     """What is read where there is no chunk, in this machine's byte order."""
     native: Any = kind.newbyteorder("=")
     wrong = NotUnderstood(f"its fill value is {value!r}"[:200])
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    if kind.kind == "b" and value in (False, True):
+        return np.bool_(value)
+    if kind.kind == "b" or isinstance(value, bool) or not isinstance(value, int | float | str):
         raise wrong
     if kind.kind in "ui":
         if not isinstance(value, int):
