@@ -1,7 +1,7 @@
 # Everything a fresh clone needs is made by these targets; each may be run again at any time.
 #   make demo [HEADLESS=1]   the whole thing on this machine
 #   make test                set up what the tests need, then run all of them
-#   make lint | bench | soak | env | cluster-up | cluster-down | clean
+#   make lint | bench | bench-charts | soak | env | cluster-up | cluster-down | clean
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
@@ -27,7 +27,7 @@ pip = $(BIN)/python -m pip install --disable-pip-version-check --progress-bar of
 	/^Installing collected/{print "    installing"; fflush()}' >&2 || { tail -n 5 build/pip.log >&2; \
 	echo "pip failed; the whole log is build/pip.log. Does this machine reach a package index?" >&2; exit 1; }
 
-.PHONY: help env js demo test unit contract system browser lint bench soak soak-hub5 cluster-up cluster-down clean
+.PHONY: help env js demo test unit contract system browser lint bench bench-charts soak soak-hub5 cluster-up cluster-down clean
 
 help:
 	@sed -n '2,4p' Makefile | sed 's/^# *//'
@@ -71,6 +71,10 @@ lint: env
 bench: env
 	@mkdir -p benchmarks/results
 	@rc=0; for b in benchmarks/*.py; do echo "==> $$b"; $(BIN)/python $$b || rc=1; done; exit $$rc
+
+# Draws what the benchmarks of reductions measured last, for the documentation.
+bench-charts: env
+	@cd benchmarks && ../$(BIN)/python -m benchkit.charts
 
 soak: env
 	@bash tests/run soak hub5

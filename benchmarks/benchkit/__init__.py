@@ -10,6 +10,7 @@
 ``libertem``   reductions by LiberTEM, in its own interpreter (``libertem_peer``)
 ``processes``  two processes beside one
 ``memory``     the peak of a reduction
+``charts``     pictures of the results, for the documentation
 ``report``     results as JSON and Markdown, with the machine they were taken on
 =============  ==================================================================
 """
