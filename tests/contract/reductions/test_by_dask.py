@@ -59,10 +59,32 @@ def same(one: xr.Dataset, other: xr.Dataset) -> None:
     xr.testing.assert_identical(one, other)
 
 
+@nearfield.reduction(start=lambda shape: np.full(shape, np.nan), merge=lambda a, b: a + 0.1 * b)
+def fading(frame: Any, state: Any) -> None:
+    """Depends on the order of frames, and on which runs of them are merged with which."""
+    state[:] = np.where(np.isnan(state), frame, 0.9 * state + frame)
+
+
+@nearfield.reduction
+def scaled(frame: Any, number: int, factor: float) -> Any:
+    return frame[0] * factor + number
+
+
+WRITTEN: dict[str, Any] = {
+    "user": {"fading": fading, "lines": scaled.using(factor=0.3)},
+    "rebin": (7, 2, 3), "thumbnail": 4, "count": True, "invalid": [3], "dark": FLAT,
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "asked",
-    [ASKED, {**ASKED, "by": {"shot": np.arange(300) % 3}}, {"sum": True, "frames": slice(1, 3)}],
-    ids=["all", "groups", "one-task"],
+    [
+        ASKED,
+        WRITTEN,
+        {**ASKED, "by": {"shot": np.arange(300) % 3}},
+        {"sum": True, "frames": slice(1, 3)},
+    ],
+    ids=["all", "written", "groups", "one-task"],
 )
 def test_the_result_is_that_of_threads(path: Path, client: Client, asked: dict[str, Any]) -> None:
     by_threads = nearfield.reduce(path, **asked).nearfield.compute(progress=False)

@@ -150,6 +150,8 @@ def asks(draw: st.DrawFn, count: int, shape: Shape) -> dict[str, Any]:
     }
     written = st.sampled_from([{"ends": ends}, {"seen": seen}, {"ends": ends, "seen": seen}])
     kinds["user"] = written
+    if len(shape) == 2:
+        kinds["thumbnail"] = st.integers(1, max(shape) + 1)
     kinds["rebin"] = st.tuples(*[st.integers(1, n + 1) for n in shape])
     chosen = draw(st.sets(st.sampled_from(sorted(kinds)), min_size=1))
     found = {name: draw(kinds[name]) for name in sorted(chosen)}

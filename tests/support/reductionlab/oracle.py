@@ -177,6 +177,8 @@ def _over(asked: Mapping[str, Any]) -> dict[str, Callable[[Array], Right]]:
         "count": _count,
         "histogram": lambda v: _histogram(v, np.asarray(asked["histogram"], "f8")),
     }
+    if asked.get("thumbnail") is not None:
+        known["thumbnail"] = lambda v: _thumbnail(v, asked["thumbnail"])
     written = asked.get("user", {})
     known["seen"] = _seen
     return {n: made for n, made in known.items() if asked.get(n) is not None or n in written}
@@ -260,6 +262,21 @@ def _blocks(values: Array, steps: tuple[int, ...]) -> dict[str, Right]:
     off = np.array([np.broadcast_to(one.off, (1,)) for one in totals], "f8").reshape(shape)
     value = np.array([one.value for one in totals]).reshape(shape)
     return {"rebin": Right(value, off), "rebin_count": _joined(counts, shape)}
+
+
+def _thumbnail(values: Array, edge: int) -> Right:
+    """Means of blocks of all frames; the two largest numbers of an unsigned type are none."""
+    wide = values.astype("f8")
+    if values.dtype.kind == "u" and values.dtype.itemsize > 1:
+        wide[values >= np.iinfo(values.dtype).max - 1] = np.nan
+    step = -(-max(values.shape[1:]) // edge)
+    with np.errstate(all="ignore"):
+        made = _blocks(wide, (max(1, len(wide)), step, step)) if len(wide) else {}
+        if not made:
+            return Right(np.full([-(-n // step) for n in values.shape[1:]], np.nan))
+        total, count = made["rebin"], made["rebin_count"].value[0].astype("f8")
+        mean = total.value[0] / count
+        return Right(mean, (total.off[0] + 4 * EPS * np.abs(total.value[0])) / count)
 
 
 def _joined(counts: list[Right], shape: list[int]) -> Right:

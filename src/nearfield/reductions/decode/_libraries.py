@@ -12,7 +12,7 @@ from __future__ import annotations
 import ctypes
 import functools
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numba
 from numba import types
@@ -85,18 +85,21 @@ int32_at: Any = _int32_at
 call: Any = _call  # Numba leaves out the first argument
 
 
-def jit() -> Any:
+def jit(error_model: Literal["python", "numpy"] = "python") -> Any:
     """How every loop here is compiled: without the GIL, kept on disk for the next process.
 
     It is kept in ``NUMBA_CACHE_DIR``, beside the source, or in the user's cache. In an image
     without a home none of them can be written to: then each process compiles for itself, which
     takes some seconds.
+
+    Args:
+        error_model: By ``"numpy"`` a division by 0 is no error, and so is done in vectors.
     """
 
     def compiled(function: Any) -> Any:
         try:
-            return numba.njit(nogil=True, cache=True)(function)
+            return numba.njit(nogil=True, error_model=error_model, cache=True)(function)
         except RuntimeError:  # Numba's "no locator available"
-            return numba.njit(nogil=True)(function)
+            return numba.njit(nogil=True, error_model=error_model)(function)
 
     return compiled

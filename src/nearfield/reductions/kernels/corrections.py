@@ -20,33 +20,48 @@ from nearfield.reductions.decode._libraries import jit
 from nearfield.reductions.kernels._protocol import Array
 from nearfield.reductions.stack import Shape
 
+_STRIP = 4096
+"""Pixels that are corrected at a time. A loop is done in vectors only where its arrays are seen to
+lie apart, and arrays of no elements are taken for as long as the others: so they must be short."""
+
+
+@jit(error_model="numpy")
+def _calculated(frame, made, dark, flat, bad, limit, scale):  # type: ignore[no-untyped-def]
+    for i in range(frame.size):
+        value = np.float64(frame[i])
+        if limit.size:
+            value = np.float64(np.nan) if value >= limit[0] else value
+        if dark.size:
+            value -= dark[i]
+        if flat.size:
+            value /= flat[i]
+        if bad.size:
+            value = np.float64(np.nan) if bad[i] else value
+        made[i] = value / scale
+
+
+@jit()
+def _left_out(frame, made, marks, negative):  # type: ignore[no-untyped-def]
+    """By the raw values, before they were rounded to float64."""
+    if negative:
+        for i in range(frame.size):
+            made[i] = np.nan if frame[i] < 0 else made[i]
+    for mark in marks:
+        for i in range(frame.size):
+            made[i] = np.nan if frame[i] == mark else made[i]
+
 
 @jit()
 def _correct(block, first, dark, flat, bad, limit, monitor, marks, negative, out):  # type: ignore[no-untyped-def]
     """An array of no elements is a correction that was not asked for."""
     for k in range(block.shape[0]):
-        frame, made = block[k], out[k]
-        scale = 1.0
-        if monitor.size:
-            scale = monitor[first + k]
-            if scale == 0:
-                scale = np.nan
-        for i in range(frame.size):
-            value = np.float64(frame[i])
-            if limit.size and value >= limit[0]:
-                value = np.float64(np.nan)
-            if negative and frame[i] < 0:
-                value = np.float64(np.nan)
-            for mark in marks:  # before it is rounded to float64
-                if frame[i] == mark:
-                    value = np.float64(np.nan)
-            if dark.size:
-                value -= dark[i]
-            if flat.size:
-                value = value / flat[i] if flat[i] != 0 else np.float64(np.nan)
-            if bad.size and bad[i]:
-                value = np.float64(np.nan)
-            made[i] = value / scale
+        scale = monitor[first + k] if monitor.size else 1.0
+        for low in range(0, block.shape[1], _STRIP):
+            high = low + _STRIP
+            frame, made = block[k, low:high], out[k, low:high]
+            asked = dark[low:high], flat[low:high], bad[low:high]
+            _calculated(frame, made, *asked, limit, scale)
+            _left_out(frame, made, marks, negative)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,10 +69,10 @@ class Corrections:
     """Corrections of a stack's frames; an array without elements is none.
 
     Attributes:
-        dark, flat: ``(pixels,)`` float64.
+        dark, flat: ``(pixels,)`` float64, the flat field NaN instead of 0.
         bad: ``(pixels,)`` bool: pixels that are left out.
         limit: ``(1,)``: raw values from here on are saturated.
-        monitor: ``(frames,)`` float64.
+        monitor: ``(frames,)`` float64, NaN instead of 0.
         marks: Raw values that stand for no value, of the frames' type.
         negative: Do all below 0 stand for none?
     """
@@ -103,8 +118,8 @@ class Corrections:
             made[name] = np.ascontiguousarray(given).ravel()
         bad = made["bad"] != 0
         floats = {n: np.asarray(v, "f8") for n, v in made.items() if n != "bad"}
-        saturation, monitor = floats["saturation"], floats["monitor"]
-        return cls(floats["dark"], floats["flat"], bad, saturation, monitor, marks, negative)
+        flat, monitor = (np.where(floats[n] == 0, np.nan, floats[n]) for n in ("flat", "monitor"))
+        return cls(floats["dark"], flat, bad, floats["saturation"], monitor, marks, negative)
 
     def apply(self, block: Array, first: int, out: Array) -> None:
         """The block's values, corrected, as float64.

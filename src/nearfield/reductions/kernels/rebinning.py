@@ -31,17 +31,31 @@ def _bin(block, rows, target, step, out):  # type: ignore[no-untyped-def]
     wide = -(-width // step)
     line = np.zeros(width, np.int64)
     for k in range(block.shape[0]):
-        frame, into = block[k], out[rows[k]]
         for r in range(lines):
+            part = block[k, r * width : (r + 1) * width]
             for x in range(width):
-                line[x] += frame[r * width + x]
+                line[x] += part[x]
             if r + 1 == lines or target[r + 1] != target[r]:
-                for i in range(wide):
-                    total = np.int64(0)
-                    for x in range(i * step, min(width, (i + 1) * step)):
-                        total += line[x]
-                    into[target[r] * wide + i] += total
+                into = out[rows[k], target[r] * wide : (target[r] + 1) * wide]
+                _fold(line, step, into)
                 line[:] = 0
+
+
+@jit()
+def _fold(line, step, into):  # type: ignore[no-untyped-def]
+    """Each ``step`` values of a line into one; pairs, which are frequent, in vectors."""
+    full = line.size // step
+    if step == 2:
+        for i in range(full):
+            into[i] += line[2 * i] + line[2 * i + 1]
+    else:
+        for i in range(full):
+            total = line[i * step]
+            for x in range(i * step + 1, (i + 1) * step):
+                total += line[x]
+            into[i] += total
+    for x in range(full * step, line.size):
+        into[full] += line[x]
 
 
 @jit()
@@ -65,20 +79,16 @@ def _bin_valid(block, rows, target, step, out, valid):  # type: ignore[no-untype
     wide = -(-width // step)
     line, there = np.zeros(width), np.zeros(width, np.int64)
     for k in range(block.shape[0]):
-        frame = block[k]
         for r in range(lines):
+            part = block[k, r * width : (r + 1) * width]
             for x in range(width):
-                value = np.float64(frame[r * width + x])
+                value = np.float64(part[x])
                 line[x] += value if value == value else 0.0
                 there[x] += 1 if value == value else 0
             if r + 1 == lines or target[r + 1] != target[r]:
-                for i in range(wide):
-                    total, number = 0.0, 0
-                    for x in range(i * step, min(width, (i + 1) * step)):
-                        total += line[x]
-                        number += there[x]
-                    out[rows[k], target[r] * wide + i] += total
-                    valid[rows[k], target[r] * wide + i] += number
+                low, high = target[r] * wide, (target[r] + 1) * wide
+                _fold(line, step, out[rows[k], low:high])
+                _fold(there, step, valid[rows[k], low:high])
                 line[:] = 0
                 there[:] = 0
 
