@@ -15,6 +15,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+import xarray as xr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +23,7 @@ from nearfield.errors import DataFileError, NearfieldError
 from nearfield.reductions import kinds, nexus_geometry, plan, reading
 from nearfield.reductions.asking import reduce_stack
 from nearfield.reductions.collecting import UnreadableFramesWarning
+from nearfield.reductions.in_memory import stack_in_memory
 from nearfield.reductions.index import files, open_stack
 from nearfield.reductions.stack import Stack
 from reductionlab.asking import asks
@@ -101,6 +103,12 @@ def compare_one(
         one.check(found[name].values, name, found[name].attrs.get("missing_value"))
         # Bit by bit, whatever the number of threads.
         assert found[name].values.tobytes() == again[name].values.tobytes(), name
+    if not lost.any():
+        dims = [f"axis {number}" for number in range(whole.ndim)]
+        memory = stack_in_memory(xr.DataArray(whole, dims=dims), whole.ndim - 1)
+        there = reduce_stack(memory, workers=workers, **asked).load()
+        for name, one in expected.items():
+            one.check(there[name].values, name, there[name].attrs.get("missing_value"))
     if "errors" in asked:
         assert (found["unreadable"].values == lost[some]).all()
         outcomes["some lost"] += bool(lost[some].any())
