@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import nearfield
-from nearfield.errors import NearfieldError
+from nearfield.errors import NearfieldError, UsageError
 from nearfield.reductions.collecting import UnreadableFramesWarning
 
 LARGE = 2**62 + 1  # no float64 is that
@@ -100,3 +100,29 @@ def test_no_time_is_no_group(tmp_path: Path) -> None:
     found = nearfield.reduce(stored(tmp_path, "u2"), sum=True, by={"day": at})
     assert found["frames_read"].values.tolist() == [2, 1]
     assert found["sum"][:, 0, 1].values.tolist() == [2, 3]
+
+
+def test_bins_of_large_integers_are_exact(tmp_path: Path) -> None:
+    """Nanoseconds since 1970: as float64 they are 256 apart."""
+    at = 1_700_000_000_000_000_000
+    stamps = at + np.array([-1, 0, 1, 9, 10, 11])
+    bins = [at, at + 1, at + 10]
+    found = nearfield.reduce(stored(tmp_path, "u2"), sum=True, by={"t": stamps}, bins=bins)
+    assert found["frames_read"].values.tolist() == [1, 3]
+    assert found["sum"][:, 0, 1].values.tolist() == [1, 2 + 3 + 4]
+    assert found["t_low"].values.tolist() == bins[:2]
+    times = {"t": stamps.view("M8[ns]")}
+    found = nearfield.reduce(
+        stored(tmp_path, "u2"), sum=True, by=times, bins=np.array(bins, "M8[ns]")
+    )
+    assert found["frames_read"].values.tolist() == [1, 3]
+    assert found["t"].dtype == "M8[ns]"
+    with pytest.raises(UsageError, match="bins of 't' are int64, and its values datetime64"):
+        nearfield.reduce(stored(tmp_path, "u2"), sum=True, by=times, bins=bins)
+
+
+def test_a_time_that_is_none_is_in_no_bin(tmp_path: Path) -> None:
+    at = np.array(["NaT", "2026-01-01", "2026-01-02", "NaT", "2026-01-03", "2026-02-01"], "M8[D]")
+    bins = np.array(["2026-01-01", "2026-01-03"], "M8[h]")
+    found = nearfield.reduce(stored(tmp_path, "u2"), sum=True, by={"day": at}, bins=bins)
+    assert found["frames_read"].values.tolist() == [3]

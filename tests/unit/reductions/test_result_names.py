@@ -61,8 +61,15 @@ def test_groups_called_as_something_else(path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "asked", [{"var": {"ddof": 0.5}}, {"std": {"ddof": "1"}}, {"var": {"dof": 1}}, {"workers": -1}]
+    "asked",
+    [
+        {"var": {"ddof": 0.5}},
+        {"std": {"ddof": "1"}},
+        {"var": {"dof": 1}},
+        {"workers": -1},
+        {"saturation": np.nan},
+    ],
 )
 def test_numbers_that_are_none_of_these(path: Path, asked: dict[str, object]) -> None:
-    with pytest.raises(UsageError, match=r"not understood|at least"):
+    with pytest.raises(UsageError, match=r"not understood|at least|is NaN"):
         nearfield.reduce(path, sum=True, **asked)

@@ -116,6 +116,8 @@ class Corrections:
             if given.dtype.kind not in "biuf":
                 raise UsageError(f"{name} holds no numbers")
             made[name] = np.ascontiguousarray(given).ravel()
+        if np.isnan(made["saturation"].astype("f8")).any():
+            raise UsageError("saturation is NaN: no value is larger than that")
         bad = made["bad"] != 0
         floats = {n: np.asarray(v, "f8") for n, v in made.items() if n != "bad"}
         flat, monitor = (np.where(floats[n] == 0, np.nan, floats[n]) for n in ("flat", "monitor"))

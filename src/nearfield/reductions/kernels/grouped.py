@@ -63,18 +63,33 @@ class Groups:
         """Bins ``edges[i] <= value < edges[i + 1]``, the last with its upper edge.
 
         As ``numpy.histogram``; note that ``xarray.Dataset.groupby_bins`` closes its bins at the
-        right. A value outside is in no group.
+        right. A value outside is in no group. Integers, and times, are compared as such if the
+        edges are, too: numbers of pulses and nanoseconds are larger than float64 holds.
 
         Raises:
-            UsageError: the edges do not grow.
+            UsageError: the edges do not grow, or are no times and the values are.
         """
-        edges, values = np.asarray(edges, "f8"), np.asarray(values, "f8")
-        if edges.ndim != 1 or edges.size < 2 or not (np.diff(edges) > 0).all():
+        kind = _comparable(np.asarray(values).dtype, np.asarray(edges).dtype, dim)
+        edges, values = np.asarray(edges, kind), np.asarray(values, kind)
+        if edges.ndim != 1 or edges.size < 2 or not (edges[1:] > edges[:-1]).all():
             raise UsageError(f"bins of {dim!r}: the edges must grow, and be two at least")
         label = np.searchsorted(edges, values, side="right") - 1
         label[values == edges[-1]] = edges.size - 2
-        label[(label >= edges.size - 1) | np.isnan(values)] = -1
-        return cls(dim, label, (edges[1:] + edges[:-1]) / 2, edges, attrs or {})
+        label[(label >= edges.size - 1) | (values != values)] = -1  # NaN and NaT
+        if kind.kind in "iu" and (edges.astype("f8").astype(object) == edges.astype(object)).all():
+            edges = edges.astype("f8")
+        middle = edges[:-1] + (edges[1:] - edges[:-1]) / 2
+        return cls(dim, label, middle, edges, attrs or {})
+
+
+def _comparable(
+    values: np.dtype[np.generic], edges: np.dtype[np.generic], dim: str
+) -> np.dtype[np.generic]:
+    """The type in which both are compared: integers or times if both are, else float64."""
+    if (values.kind in "mM" or edges.kind in "mM") and values.kind != edges.kind:
+        raise UsageError(f"bins of {dim!r} are {edges}, and its values {values}")
+    common = np.result_type(values, edges) if values.kind in "iumM" else np.dtype("f8")
+    return common if common.kind in "iumM" else np.dtype("f8")
 
 
 @dataclass(frozen=True, eq=False)
