@@ -97,9 +97,11 @@ def _bin_valid(block, rows, target, step, out, valid):  # type: ignore[no-untype
 class Rebin:
     """Sums over blocks. NaN counts as no value; a block without any gives NaN.
 
-    A last block that is not full is summed as far as it goes. A partial begins with the number of
-    its first block of frames, and how many frames each was given; then the sums, and for floats how
-    many values they are of, for 64-bit integers the sums of their upper halves.
+    A last block that is not full is summed as far as it goes. A partial is the pieces of the runs
+    of frames that it was joined of, which are put together at the end, as they are large. A piece
+    has the number of its first block of frames and how many arrays it is; how many frames each was
+    given; the sums; for floats how many values they are of, for 64-bit integers the sums of their
+    upper halves.
 
     Attributes:
         shape: Of a frame.
@@ -148,12 +150,11 @@ class Rebin:
         begin = first // self.frames
         groups = (first + count - 1) // self.frames + 1 - begin
         shape = groups, math.prod(self._blocks)
-        told = np.array([begin]), np.zeros(groups, "i8")
-        if frames.dtype.kind == "f":
-            return (*told, np.zeros(shape), np.zeros(shape, "i8"))
-        if frames.dtype.itemsize == 8:
-            return (*told, np.zeros(shape, "i8"), np.zeros(shape, "i8"))
-        return (*told, np.zeros(shape, "i8"))
+        kinds = ["i8"]
+        if frames.dtype.kind == "f" or frames.dtype.itemsize == 8:
+            kinds = ["f8" if frames.dtype.kind == "f" else "i8", "i8"]
+        sums = [np.zeros(shape, kind) for kind in kinds]
+        return np.array([begin, 2 + len(sums)]), np.zeros(groups, "i8"), *sums
 
     def add(self, state: State, block: Array, first: int, at: int) -> None:
         begin, read, *sums = state
@@ -163,16 +164,18 @@ class Rebin:
         add(block, rows, self._target, self.steps[-1], *sums)
 
     def join(self, left: State, right: State) -> State:
-        both = left[0][0] + len(left[1]) - 1 == right[0][0]  # a block of frames that both have
-        joined = [left[0]]
-        for mine, other in zip(left[1:], right[1:], strict=True):
-            if both:
-                mine[-1] += other[0]
-            joined.append(np.concatenate((mine, other[1:] if both else other)))
-        return tuple(joined)
+        many = left[0][1]
+        (begin, *mine), (after, *other) = left[-many:], right[:many]
+        if begin[0] + len(mine[0]) - 1 < after[0]:
+            return left + right
+        for sums, more in zip(mine, other, strict=True):  # a block of frames that both have
+            sums[-1] += more[0]
+        rest = (after + np.array([1, 0]), *(more[1:] for more in other))
+        return left + (rest if len(other[0]) > 1 else ()) + right[many:]
 
     def finish(self, name: str, frames: Frames, state: State) -> Mapping[str, Array]:
-        _, read, total, *more = state
+        many = state[0][1]
+        read, total, *more = (np.concatenate(state[i::many]) for i in range(1, many))
         told = self.outputs(name, frames)
         kind = sum_dtype(frames.dtype)
         if frames.dtype.kind == "f":
