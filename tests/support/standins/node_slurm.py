@@ -30,7 +30,10 @@ echo asked >>{log}/looks
 cat {log}/queue
 """
 _SACCT = "cat {log}/accounting 2>/dev/null"
-_SCANCEL = r"""printf '%s\n' "$@" >>{log}/cancelled"""
+_SCANCEL = r"""
+[ ! -e {log}/down ] || {{ echo 'scancel: error: Unable to contact slurm controller' >&2; exit 1; }}
+printf '%s\n' "$@" >>{log}/cancelled
+"""
 
 
 class SlurmOfNode:
@@ -52,6 +55,11 @@ class SlurmOfNode:
         """``options``, ``script``, ``environment``, ``cancelled`` or ``looks``: its lines."""
         path = self.log / name
         return path.read_text().splitlines() if path.exists() else []
+
+    def hangs(self, command: str) -> None:
+        """That command never answers; it is a script, as at sites that wrap theirs."""
+        body = f"#!/bin/sh\nsleep 3600 &\necho $! >{self.log}/sleeps\nwait\n"
+        (self.folder / command).write_text(body)
 
     def says(self, name: str, *lines: str) -> None:
         """What ``queue`` and ``accounting`` hold; ``sbatch-fails``, ``down`` make commands fail."""

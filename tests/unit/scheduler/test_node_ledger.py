@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,9 @@ def test_a_job_is_queued_like_the_sessions_own(
     assert "\npass\nNEARFIELD_NODE_PROGRAM" in script
     environment = dict(line.split("=", 1) for line in slurm.told("environment") if "=" in line)
     assert environment["SLURM_CONF"] == "/etc/x.conf"
-    assert not {"SLURM_MEM_PER_NODE", "SBATCH_PARTITION", "SLURM_JOB_ID"} & set(environment)
+    others = {"SLURM_MEM_PER_NODE", "SBATCH_PARTITION", "SLURM_JOB_ID", "SLURM_TIME_FORMAT"}
+    assert not others & set(environment)
+    assert environment.get("TZ") == os.environ.get("TZ"), "a worker's times are the session's"
 
 
 def test_secrets_are_in_a_private_file_alone(slurm: SlurmOfNode, ledger: Ledger) -> None:

@@ -50,6 +50,7 @@ class Jobs:
         says whether the session was asked to end."""
         self._ledger, self._facts, self._worker, self._asked = ledger, facts, worker, asked
         self._connections: List[socket.socket] = []
+        self._ender = None  # type: Optional[threading.Thread]
         self._closed = False
         folder = os.path.join(scratch, JOBS_FOLDER)
         os.mkdir(folder, 0o700)
@@ -67,30 +68,52 @@ class Jobs:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
-        """The session ends, and with it all worker jobs."""
+        """The session ends, and with it all worker jobs.
+
+        Neither a Slurm nor a home that hangs may hold it up: Slurm kills what is slow to end.
+        """
         self._closed = True
-        self._ledger.end_all(END_SECONDS)
+        self._end_jobs().join(END_SECONDS)
         self._socket.close()
         for connection in list(self._connections):
             hang_up(connection)
 
+    def _end_jobs(self) -> threading.Thread:
+        if self._ender is None or not self._ender.is_alive():
+            self._ender = threading.Thread(
+                target=self._ledger.end_all, args=(END_SECONDS,), daemon=True
+            )
+            self._ender.start()
+        return self._ender
+
     def _accept(self) -> None:
         while not self._closed:
             try:
-                connection, _ = self._socket.accept()
-            except socket.timeout:
                 if self._asked():  # the server has its grace; the workers are not needed for it
-                    self._ledger.end_all(END_SECONDS)
+                    self._end_jobs()
                     return
-                continue
-            except OSError:
-                return
-            if peer_uid(connection) != os.getuid() or len(self._connections) >= MAX_CONNECTIONS:
-                connection.close()
-                continue
-            connection.settimeout(None)
-            self._connections.append(connection)
+                self._take(self._socket.accept()[0])
+            except socket.timeout:
+                if self._ledger.may_end_again():
+                    threading.Thread(target=self._ledger.end_again, daemon=True).start()
+            except (OSError, RuntimeError) as error:
+                # No file or thread is left; that passes, and without us nothing would be ended.
+                if not self._closed:
+                    say("a connection for worker jobs failed: %s" % error)
+                    time.sleep(1.0)
+
+    def _take(self, connection: socket.socket) -> None:
+        if peer_uid(connection) != os.getuid() or len(self._connections) >= MAX_CONNECTIONS:
+            connection.close()
+            return
+        connection.settimeout(None)
+        self._connections.append(connection)
+        try:
             threading.Thread(target=self._attend, args=(connection,), daemon=True).start()
+        except RuntimeError:
+            self._connections.remove(connection)
+            connection.close()
+            raise
 
     def _attend(self, connection: socket.socket) -> None:
         """One connection, from its first request to its end and that of its jobs."""
@@ -100,9 +123,9 @@ class Jobs:
         except (OSError, ValueError):
             pass  # it has closed in the middle of something
         finally:
-            self._ledger.end_of(connection)
             self._connections.remove(connection)
             connection.close()
+            self._ledger.end_of(connection)
 
     def _converse(self, connection: socket.socket, lines: BinaryIO) -> None:
         while True:

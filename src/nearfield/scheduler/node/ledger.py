@@ -22,6 +22,11 @@ LOOK_SECONDS = 1.0
 """squeue is not asked more often than this, however often we are."""
 SETTLE_SECONDS = 10.0
 """So long after its end a job's exit code is asked for."""
+ABSENT_SECONDS = 600.0
+"""A job that Slurm, answering, does not list for so long is none: it forgets a job some minutes
+after its end, and not every site has an accounting."""
+AGAIN_SECONDS = 30.0
+"""From one try to end jobs to the next, where Slurm does not answer."""
 LOG_BYTES = 64 * 1024
 LOG_LINE = 300
 WORKER_GRACE = 30
@@ -48,7 +53,10 @@ class WorkerJob:
         self.known = {"state": "unknown", "reason": "not asked yet", "node": None, "start": None,
                       "ends": None, "exit_code": None}  # type: Dict[str, Any]  # fmt: skip
         self.over_at = 0.0
+        self.absent_since = 0.0
         self.cancelled = False
+        self.wanted = True
+        """False once its connection has closed."""
 
     def over(self) -> bool:
         return self.over_at > 0
@@ -76,6 +84,7 @@ class Ledger:
         self._looking = threading.Lock()
         self._cancelling = threading.Lock()
         self._looked = 0.0
+        self._tried = 0.0
         self._ending = False
 
     def why_none(self) -> str:
@@ -124,6 +133,9 @@ class Ledger:
                 shutil.rmtree(folder, ignore_errors=True)
                 raise NotDone("refused", str(error)) from None
             self._jobs.append(job)
+        if self._ending:  # whoever ends all jobs did not wait for so long
+            self.end_again()
+            raise NotDone("ending", "this session is ending")
         say("worker job %s (%s) is queued" % (job.number, name))
         return job
 
@@ -172,7 +184,7 @@ class Ledger:
     ) -> None:  # fmt: skip
         over = ended is not None and ended["state"] in OVER
         if live is not None:
-            job.known = dict(live)
+            job.known, job.absent_since = dict(live), 0.0
             if live["state"] in OVER and over and ended is not None:
                 job.known.update(exit_code=ended["exit_code"])
         elif over and ended is not None:
@@ -184,7 +196,10 @@ class Ledger:
                 state = "failed" if told["exit_code"] else "completed"
                 job.known.update(state=state, exit_code=told["exit_code"], reason="")
             else:
-                job.known.update(state="unknown", reason="in neither queue nor accounting")
+                job.absent_since = job.absent_since or now
+                lost = now - job.absent_since >= ABSENT_SECONDS
+                word = "failed" if lost else "unknown"
+                job.known.update(state=word, reason="in neither queue nor accounting")
         if job.known["state"] in OVER and not job.over():
             job.over_at = now
             withdraw_worker(job.folder)
@@ -203,16 +218,31 @@ class Ledger:
 
     def end_of(self, owner: object) -> None:
         """The end of all jobs of a connection that has closed."""
-        self._end_quietly([job for job in self._jobs if job.owner is owner])
+        for job in self._jobs:
+            job.wanted = job.wanted and job.owner is not owner
+        self._end_quietly(self._unwanted())
+
+    def _unwanted(self) -> List[WorkerJob]:
+        left = [job for job in self._jobs if not (job.cancelled or job.over())]
+        return left if self._ending else [job for job in left if not job.wanted]
+
+    def may_end_again(self) -> bool:
+        """Did Slurm not answer when jobs were to end, some time ago? They count for the limit, and
+        those in the queue would wait there for nobody."""
+        return time.monotonic() - self._tried >= AGAIN_SECONDS and bool(self._unwanted())
+
+    def end_again(self) -> None:
+        self._end_quietly(self._unwanted())
 
     def end_all(self, seconds: float) -> None:
         """No job is started any more, and all are asked to end. Waits for a submit on its way."""
         self._ending = True
         if self._starting.acquire(timeout=seconds):
             self._starting.release()
-        self._end_quietly(list(self._jobs))
+        self.end_again()
 
     def _end_quietly(self, jobs: List[WorkerJob]) -> None:
+        self._tried = time.monotonic()
         try:
             # A kernel and its session often end at the same moment.
             with self._cancelling:

@@ -7,6 +7,7 @@ as :mod:`nearfield.scheduler.slurm_output` does on a host where Nearfield is ins
 import calendar
 import os
 import re
+import signal
 import subprocess
 import time
 from typing import Any, Dict, List, Optional, Tuple
@@ -40,6 +41,7 @@ class NodeSlurm:
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
+        self._account = own_account()  # once: a directory service may fail later
 
     def why_none(self) -> str:
         """Why no job can be queued from this node; "" if one can."""
@@ -50,7 +52,7 @@ class NodeSlurm:
 
     def submit(self, options: List[str], script: str) -> str:
         """Queue a job; its number."""
-        done = self._run("sbatch", options, SUBMIT_SECONDS, script)
+        done = self._run("sbatch", options, SUBMIT_SECONDS, script, job=True)
         # A site's submit plugin may print before it.
         for line in reversed(done[1].strip().split("\n")):
             number = line.strip().split(";", 1)[0]
@@ -69,7 +71,7 @@ class NodeSlurm:
 
     def queued(self, numbers: List[str]) -> Dict[str, Dict[str, Any]]:
         """What squeue lists of these jobs, by number."""
-        options = ["-h", "-t", "all", "-u", own_account().pw_name, "-j", ",".join(numbers)]
+        options = ["-h", "-t", "all", "-u", self._account.pw_name, "-j", ",".join(numbers)]
         done = self._run("squeue", [*options, "-o", SQUEUE_COLUMNS], QUERY_SECONDS)
         # A single job that squeue does not know is an error to it, one among several is not.
         if done[0] != 0 and "Invalid job id" not in done[2]:
@@ -97,50 +99,70 @@ class NodeSlurm:
 
     def cancel(self, numbers: List[str], name: str = "") -> None:
         """End jobs by number, or those of a name. One that is over is no error."""
-        chosen = ["-u", own_account().pw_name, "-n", name] if name else numbers
+        chosen = ["-u", self._account.pw_name, "-n", name] if name else numbers
         done = self._run("scancel", chosen, QUERY_SECONDS)
         if done[0] != 0 and not re.search("Invalid job id|already completing", done[2]):
             raise complaint_of("scancel", done)
 
     def _run(
-        self, command: str, options: List[str], seconds: float, given: str = ""
+        self, command: str, options: List[str], seconds: float, given: str = "", job: bool = False
     ) -> Tuple[int, str, str]:
         """Exit code and what was printed. Nothing of this job's own environment goes there: sbatch
-        would take its limits from it."""
+        would take its limits from it. ``job``: it hands its environment on to one."""
         try:
-            done = subprocess.run(
+            child = subprocess.Popen(
                 [os.path.join(self.folder, command), *options],
-                env=slurm_environment(),
-                input=given.encode(),
+                env=self._environment(job),
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 cwd="/",
-                timeout=seconds,
-                check=False,
+                start_new_session=True,
             )
-        except subprocess.TimeoutExpired:
-            raise SlurmSaid("%s did not answer within %d s" % (command, seconds), True) from None
         except OSError as error:
             raise SlurmSaid("%s cannot be run: %s" % (command, error.strerror), True) from None
-        words = done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
-        return done.returncode, words[0], words[1]
+        try:
+            told = child.communicate(given.encode(), seconds)
+        except subprocess.TimeoutExpired:
+            end_group(child)
+            raise SlurmSaid("%s did not answer within %d s" % (command, seconds), True) from None
+        return (
+            child.returncode,
+            told[0].decode("utf-8", "replace"),
+            told[1].decode("utf-8", "replace"),
+        )
+
+    def _environment(self, job: bool) -> Dict[str, str]:
+        env = {
+            "HOME": os.environ.get("HOME") or self._account.pw_dir,
+            "USER": self._account.pw_name,
+            "LOGNAME": self._account.pw_name,
+            "SHELL": self._account.pw_shell or "/bin/sh",
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "LANG": "C.UTF-8",
+        }
+        if not job:
+            env.update(TZ="UTC", SLURM_TIME_FORMAT="standard")
+        elif os.environ.get("TZ"):
+            env["TZ"] = os.environ["TZ"]
+        if os.environ.get("SLURM_CONF"):
+            env["SLURM_CONF"] = os.environ["SLURM_CONF"]
+        return env
 
 
-def slurm_environment() -> Dict[str, str]:
-    account = own_account()
-    env = {
-        "HOME": os.environ.get("HOME") or account.pw_dir,
-        "USER": account.pw_name,
-        "LOGNAME": account.pw_name,
-        "SHELL": account.pw_shell or "/bin/sh",
-        "PATH": "/usr/local/bin:/usr/bin:/bin",
-        "LANG": "C.UTF-8",
-        "TZ": "UTC",
-        "SLURM_TIME_FORMAT": "standard",
-    }
-    if os.environ.get("SLURM_CONF"):
-        env["SLURM_CONF"] = os.environ["SLURM_CONF"]
-    return env
+def end_group(child: "subprocess.Popen[bytes]") -> None:
+    """A site's command may be a script: what it has started would hold its pipes, and us."""
+    try:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait(1.0)
+    except (OSError, subprocess.TimeoutExpired):
+        pass  # in a dead file system even KILL waits
+    for pipe in (child.stdin, child.stdout, child.stderr):
+        try:
+            if pipe is not None:
+                pipe.close()
+        except OSError:
+            pass
 
 
 def complaint_of(command: str, done: Tuple[int, str, str]) -> SlurmSaid:

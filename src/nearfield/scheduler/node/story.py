@@ -66,7 +66,7 @@ def run_session(folder: str, session: Dict[str, Any], environment: Dict[str, str
         return EXIT_TIME_LIMIT if signals.time_up else code
     finally:
         if jobs is not None:
-            jobs.close()
+            close_jobs(jobs)
         signals.end()
         end_leftovers()
         shutil.rmtree(scratch, ignore_errors=True)
@@ -143,6 +143,14 @@ def listen_for_jobs(
     inside = task["image"] and task["server"] == "image"
     env["NEARFIELD_JOBS"] = JOBS_INSIDE if inside else jobs.path
     return jobs
+
+
+def close_jobs(jobs: Jobs) -> None:
+    """Whatever happens there: what else has to be done at the end is done."""
+    try:
+        jobs.close()
+    except Exception as error:
+        say("worker jobs could not be ended: %s: %s" % (type(error).__name__, error))
 
 
 def run_job(folder: str) -> int:
