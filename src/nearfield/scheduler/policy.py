@@ -182,8 +182,9 @@ def _differences(expected: JobSpec, got: JobSpec) -> Iterator[tuple[str, object,
         )
     for name in SessionTask.model_fields:
         # Secrets: never in a message. They were taken from the spec, so they cannot differ.
-        # Sources: a session is told those of this file, whatever the hub says.
-        if name not in {"environment", "sources"}:
+        # Sources: a session is told those of this file, whatever the hub says. So with the folder
+        # of Slurm's commands: a hub without Slurm need not know it.
+        if name not in {"environment", "sources", "slurm"}:
             wanted, sent = getattr(expected.task, name), getattr(got.task, name)
             yield from _differs(f"task.{name}", wanted, sent)
 

@@ -20,7 +20,7 @@ from nearfield.config import (
 )
 from nearfield.datasets import Principal
 from nearfield.errors import SpecRefusedError
-from nearfield.scheduler import JobSpec
+from nearfield.scheduler import JobSpec, SessionTask
 from nearfield.scheduler.jobspec import Chosen
 from nearfield.scheduler.policy import ENVIRONMENT, check
 from nearfield.scheduler.sessions import session_spec
@@ -225,13 +225,18 @@ def test_a_slug_twice_is_refused() -> None:
         ("signature", {"rule": "warn", "keyring": "/tmp/mine"}),
         ("mounts", []),
         ("bind_address", "::"),
-        ("slurm", "/tmp/mine"),
         ("workers", 500),
     ],
 )
 def test_every_other_field_is_the_profiles(field: str, value: Any) -> None:
     with pytest.raises(SpecRefusedError, match=rf"task\.{field} is .*profile 'open' says"):
         check(changed(spec(), **{field: value}), CONFIG, ALICE)
+
+
+def test_slurms_folder_is_this_hosts_whatever_a_hub_without_slurm_says() -> None:
+    task = check(changed(spec(), slurm="/nosuch"), CONFIG, ALICE).task
+    assert isinstance(task, SessionTask)
+    assert task.slurm == "/usr/bin"
 
 
 def test_everything_of_the_hardware_is_the_profiles() -> None:

@@ -43,7 +43,8 @@ def listen(
         if entered is not None and in_container(child):
             entered()
             entered = None
-        if is_ours(port, child.pid):
+        # One that ended while it was looked at has descriptors that nobody may read.
+        if is_ours(port, child.pid) and child.poll() is None:
             return True
         if time.monotonic() > until:
             say("the server did not listen within %d s" % LISTEN_SECONDS)
