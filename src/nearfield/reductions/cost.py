@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -62,10 +62,14 @@ class Cost:
 
 def cost_of(plan: Plan, workers: int) -> Cost:
     """Of a plan in so many threads; no more of them work than there are tasks."""
-    decoded = plan.frames.count * plan.stack.frame_bytes
+    # Events are read from two arrays side by side.
+    beside = [each for one in plan.reductions.values() for each in getattr(one, "beside", ())]
+    plans = [plan, *(replace(plan, stack=each) for each in beside)]
+    read = sum(stored_bytes(each) for each in plans)
+    decoded = plan.frames.count * sum(each.stack.frame_bytes for each in plans)
     rate = _rates.get(_key(plan))
     seconds = _one_after_another(plan, 0, workers) / (rate or ASSUMED)
-    return Cost(stored_bytes(plan), decoded, plan.tasks, workers, seconds, rate is not None)
+    return Cost(read, decoded, plan.tasks, workers, seconds, rate is not None)
 
 
 def stored_bytes(plan: Plan) -> int:

@@ -146,6 +146,8 @@ def test_the_result_says_what_it_is(tmp_path: Path) -> None:
     assert found["x_pixel_offset"].dims == ("x",)
     assert {"polar_angle", "distance"}.isdisjoint(found.coords)
     assert "6 bins, 0 to 60000 us" in found.attrs["asked"]
+    assert found.nearfield.cost.bytes_decoded == 60 * (4 + 4)
+    assert found.nearfield.cost.bytes_read == 60 * (4 + 4)
     assert found.attrs["source_dataset"] == "/entry/bank/events/event_time_offset"
 
 

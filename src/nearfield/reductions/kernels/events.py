@@ -105,6 +105,11 @@ class Events:
         return f"{len(self.shown) - 1} bins, {low:g} to {high:g} {self.units}"
 
     @property
+    def beside(self) -> tuple[Stack, ...]:
+        """What is read beside the frames, as many as they are."""
+        return (self.pixels,)
+
+    @property
     def _shape(self) -> Shape:
         return self.numbers.size, self.edges.size - 1
 
