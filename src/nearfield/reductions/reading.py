@@ -22,8 +22,9 @@ from nearfield.reductions.unreadable import Noted, without
 
 BLOCK = 1 << 21
 """Bytes of a block: it stays in a processor's cache, and what Python does for it does not count."""
-HELD = 128 << 20
-"""Bytes of frames that all threads together may hold while they put them together."""
+HELD = 152 << 20
+"""Bytes of frames that all threads together may hold while they put them together; the chunks that
+they decode for it are a quarter of that."""
 
 
 def blocks(
@@ -81,7 +82,7 @@ def blocks(
             for i in here:
                 if i not in layers:
                     reader = readers[id(parts[i].stored)]
-                    layers[i] = Layer(parts[i], reader, _held() // (2 * len(here)))
+                    layers[i] = Layer(parts[i], reader, _held() // (4 * len(here)))
             over = [layers[i] for i in here]
             first = begin + -(begin - start) % step if skips else begin
             wanted = range(first, end, step if skips else 1)
@@ -180,9 +181,9 @@ def _assembled(
     begin = 0
     while begin < len(wanted):
         end = min(len(wanted), begin + frames)
-        if parts and 1 < chunk <= frames and end < len(wanted):  # end where a row of chunks does
-            end -= (parts[0].first + wanted.start + end - parts[0].start) % chunk
-            end = end if end > begin else min(len(wanted), begin + frames)
+        if parts and chunk > 1 and end < len(wanted):  # end where a row of chunks does
+            over = (parts[0].first + wanted.start + end - parts[0].start) % chunk
+            end = end - over if end - over > begin else end
         here, these = window[: end - begin], wanted[begin:end]
         here[:] = stack.fill
         holes: list[tuple[int, int]] = []

@@ -100,3 +100,25 @@ def test_a_mask_of_a_large_frame_takes_a_few_bytes_for_each_pixel() -> None:
     assert made.runs[0, 0] == 5 * 2000
     assert np.diff(made.runs).sum() == mask.sum()
     assert peak < 4 * mask.size
+
+
+@pytest.mark.parametrize(("held", "windows"), [(8, 7), (13, 4), (25, 2), (60, 1)])
+def test_chunks_are_decoded_no_more_often_than_memory_makes_it(
+    deep: Stack, monkeypatch: pytest.MonkeyPatch, held: int, windows: int
+) -> None:
+    """Two rows of chunks of 100 frames, of 0.5 MB each: a window never lies on both."""
+    monkeypatch.setattr(reading, "_held", lambda: held * MB)
+    read, decoded = Chunks.read, [0]
+
+    def counted(self: Chunks, rows: np.ndarray, *more: object, **how: object) -> object:
+        decoded[0] += len(rows)
+        return read(self, rows, *more, **how)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Chunks, "read", counted)
+    [part] = deep.parts
+    stored = part.stored
+    columns = {n: np.repeat(getattr(stored, n), 2, 0) for n in ("file", "offset", "size", "mask")}
+    longer = replace(stored, shape=(200, 512, 512), **columns)
+    twice = replace(deep, shape=(200, 512, 512), parts=(replace(part, count=200, stored=longer),))
+    list(blocks(twice, 0, 200))
+    assert decoded == [2 * 64 * windows]
