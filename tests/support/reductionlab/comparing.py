@@ -131,11 +131,19 @@ def prepare(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
     outcomes.clear()
 
 
-def compare(count: int, monkeypatch: pytest.MonkeyPatch, cache: Path) -> Counter[str]:
-    """``count`` cases; gives how they ended."""
+def compare(
+    count: int, monkeypatch: pytest.MonkeyPatch, cache: Path, *, same: bool = False
+) -> Counter[str]:
+    """``count`` cases, the ``same`` ones each time if asked; gives how they ended."""
     prepare(monkeypatch, cache)
 
-    @settings(max_examples=count, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=count,
+        deadline=None,
+        derandomize=same,
+        database=None,  # a kept failure is drawn first, and counts below would be of its kin
+        suppress_health_check=list(HealthCheck),
+    )
     @given(cases(), st.data())
     def check(case: Case, data: st.DataObject) -> None:
         _check(case, data, monkeypatch)
