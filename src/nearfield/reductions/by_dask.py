@@ -77,7 +77,7 @@ def compute(plan: Plan, client: Any, watch: Watch | None = None) -> dict[str, Ar
 def client_of(given: Any) -> Client:
     """Raises UsageError."""
     if not isinstance(given, Client) and hasattr(given, "get_client"):
-        given = given.get_client()
+        given = given.get_client()  # the same one each time
     if not isinstance(given, Client) or given.asynchronous:
         raise UsageError(
             f"client={given!r} is no client of a Dask cluster",

@@ -271,6 +271,11 @@ class JobsCluster(JobQueueCluster):
         await asyncio.gather(*tasks, return_exceptions=True)
         self._supervisor = None
         self._wanted = 0
+        with suppress(SchedulerError):  # all at once; the lease ends what this could not
+            running = [job for job in self._jobs if not job.over]
+            await self._broker.ask("cancel", jobs=[job.job_id for job in running])
+            for job in running:
+                job.state = "cancelled"
         self.worker_spec.clear()
         await super()._close()
         self._broker.close()

@@ -44,8 +44,8 @@ class LocalBroker:
     """Instead of a worker."""
     pending: bool = False
     """Jobs wait in the queue."""
-    lives: float | None = None
-    """Seconds that a job runs at most, as it says."""
+    lives: dict[str, float] = field(default_factory=dict)
+    """By worker, seconds that its job runs at most, as it says."""
     jobs: dict[str, Job] = field(default_factory=dict)
     started: list[dict[str, Any]] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
@@ -139,8 +139,9 @@ class LocalBroker:
         if not self.pending:
             with (folder / "log").open("wb") as log:
                 process = subprocess.Popen(command, stdout=log, stderr=log)
-        ends = None if self.lives is None else time.time() + self.lives
-        self.jobs[number] = Job(asked["name"], process, folder / "log", ends=ends)
+        name = asked["name"]
+        ends = time.time() + self.lives[name] if name in self.lives else None
+        self.jobs[number] = Job(name, process, folder / "log", ends=ends)
         return {"job": number, "job_name": f"nearfield-worker-{number}"}
 
     def _status(self, asked: dict[str, Any]) -> dict[str, Any]:
