@@ -18,6 +18,7 @@ from typing import Any
 import dask.config
 
 from nearfield.errors import BlockedError
+from nearfield.extras import install_extra
 from nearfield.workers.broker import Offer
 
 PAGES = "127.0.0.1:0"
@@ -51,10 +52,7 @@ def pages(dashboard: bool) -> Iterator[None]:
             yield
         return
     if find_spec("bokeh") is None:
-        raise BlockedError(
-            "the dashboard needs the package bokeh",
-            hint="install Nearfield with the extra 'cluster'",
-        )
+        raise BlockedError("the dashboard needs the package bokeh", hint=install_extra("dashboard"))
     dask.config.set({"distributed.dashboard.link": link()})
     yield
 
