@@ -8,10 +8,12 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 import nearfield
 from nearfield.workers import listening
+from panels.server import lab_server
 from workerlab.broker import LocalBroker
 
 
@@ -58,6 +60,20 @@ def test_the_dashboard_is_below_the_users_own_server(
         assert f'href="{cluster.dashboard_link}"' in cluster._repr_html_()
         assert status(port, "/status") == 200
         assert not elsewhere(port)
+
+
+def test_it_is_reached_through_the_server_and_with_its_token_alone(
+    broker: LocalBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", "/")
+    with (
+        nearfield.cluster(jobs=1, dashboard=True) as cluster,
+        lab_server(tmp_path / "lab", {}) as server,
+    ):
+        page = server.url + cluster.dashboard_link
+        known = httpx.get(page, headers={"Authorization": f"token {server.token}"}, timeout=30)
+        assert (known.status_code, "Dask" in known.text) == (200, True)
+        assert httpx.get(page, timeout=30).status_code in {302, 403}
 
 
 def test_outside_of_a_hub_it_is_this_machines(monkeypatch: pytest.MonkeyPatch) -> None:
