@@ -9,14 +9,14 @@ from hublab.site import site_config
 
 WORKERS: dict[str, dict[str, Any]] = {
     "inside": {"environment": "image", "workers": 4},
-    "kernel": {"environment": "kernel", "workers": 4},
+    "kernel": {"environment": "alone", "workers": 4},
     "venv": {"environment": "venv", "workers": 4},
     "single": {"environment": "image", "workers": 1},
     "none": {"environment": "image", "workers": 0},
     "spread": {"environment": "image", "workers": 4, "hardware": "half"},
 }
-"""Profiles: the server inside the image, a kernel alone in it, no image; one worker, none. Of
-``spread`` two jobs fill a node: the session and a worker na1, two more na2."""
+"""Profiles: the server inside the image, a kernel alone in it with a user layer, no image; one
+worker, none. Of ``spread`` two jobs fill a node: the session and a worker na1, two more na2."""
 
 
 def workers_config(cluster: Any, folder: Path, url: str) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def workers_config(cluster: Any, folder: Path, url: str) -> dict[str, Any]:
     kernel = [f"{venv}/bin/python", "-m", "ipykernel_launcher"]
     config["runtime"] = {"venv": venv}
     config["environments"] |= {
-        "kernel": alone | {"server": "site", "kernel": kernel},
+        "alone": alone | {"server": "site", "kernel": kernel, "layer": True},
         "venv": {"venv": venv},
     }
     config["hardware"]["worker"] = {

@@ -64,6 +64,7 @@ def check(cluster: Any, profile: str, told: dict[str, Any]) -> None:
         assert sorted(seen["scratch"]) == ["dask-scratch-space", "nearfield-tls"]
         assert "BEGIN" not in seen["argv"]
     assert (told["here"][1] is None) == (profile == "venv")
+    assert ("/nearfield/layers/alone/" in told["here"][0]) == (profile == "kernel")
     sessions = cluster.home("alice") / ".local/share/nearfield/sessions"
     for number in jobs:
         job = told["status"][number]
