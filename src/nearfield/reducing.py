@@ -79,7 +79,8 @@ def reduce(
             weights. The weighted sum of each frame: ``(frame, mask)``.
         azimuthal: The path of a ``.poni`` file, an integrator of pyFAI, ``"file"`` (what stands in
             the NeXus file), or a mapping with ``geometry``, ``bins``, …: ``(frame, q)``.
-        histogram: The edges of bins of values; counts for each pixel.
+        histogram: The edges of bins; how many values of all pixels and frames are in each:
+            ``(histogram_value,)``.
         rebin: Sums over blocks of pixels, a smaller stack: ``2``, ``(2, 4)``, or by name and along
             the frames too, ``{"y": 2, "x": 4, "frame": 10}``; with ``"mean": True`` their means.
             ``(frame, rebin_y, rebin_x)``, in memory, of at most 2 GB.

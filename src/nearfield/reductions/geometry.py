@@ -21,6 +21,8 @@ _UNITS = {
     "2th_rad": ("two_theta", "rad", "scattering angle"),
     "r_mm": ("r", "mm", "distance from the beam"),
 }
+_MOST_BINS = 100_000
+"""More than any detector has pixels from its centre to a corner."""
 _KEYS = {
     "geometry",
     "bins",
@@ -67,15 +69,16 @@ def azimuthal_of(asked: Any, shape: Shape) -> Azimuthal:
     bad = asked.get("mask")
     if bad is not None and np.shape(bad) != shape:
         raise UsageError(f"azimuthal: mask is {np.shape(bad)}, a frame {shape}")
+    bins, span = _bins(asked.get("bins", 500)), _span(asked.get("range"))
     geometry, about = _geometry(asked.get("geometry"))
     from pyFAI.units import to_unit
 
     dim, units, words = _UNITS[unit]
     matrix = geometry.setup_sparse_integrator(
         shape,
-        int(asked.get("bins", 500)),
+        bins,
         mask=None if bad is None else np.asarray(bad, "i1"),
-        pos0_range=asked.get("range"),
+        pos0_range=span,
         unit=unit,
         split=asked.get("split", "bbox"),
         algo="CSR",
@@ -99,6 +102,30 @@ def azimuthal_of(asked: Any, shape: Shape) -> Azimuthal:
         error == "poisson",
         about,
     )
+
+
+def _bins(given: Any) -> int:
+    """Told before pyFAI allocates what they need."""
+    if isinstance(given, bool) or not isinstance(given, int | np.integer):
+        raise UsageError(f"azimuthal: bins={given!r} is no number of bins", hint="e.g. bins=500")
+    if not 1 <= given <= _MOST_BINS:
+        raise UsageError(f"azimuthal: bins={given}: it takes 1 to {_MOST_BINS:,}")
+    return int(given)
+
+
+def _span(given: Any) -> tuple[float, float] | None:
+    if given is None:
+        return None
+    try:
+        low, high = (float(end) for end in given)
+    except (TypeError, ValueError):
+        low = high = np.nan
+    if not low < high:
+        raise UsageError(
+            f"azimuthal: range={given!r} is not a lower and a higher radial value",
+            hint="in the unit of the result, e.g. range=(0.1, 2.5)",
+        )
+    return low, high
 
 
 def _geometry(given: Any) -> tuple[Any, str | None]:

@@ -28,6 +28,8 @@ _PIXELS = ("pixel", "pixels", "px")
 _TURNED = ("polar_angle", "rotation_angle", "tilt_angle", "aequatorial_angle")
 _HC = 12.398419843320026
 """keV times angstrom, of the exact SI values of h, c and e."""
+_LEAST = {"distance": (1.0, "mm"), "pixel": (1e-3, "mm"), "wavelength": (1e-3, "angstrom")}
+"""What is given as less is in metres: no detector stands so near, or sees such hard X-rays."""
 _APART = 1e-3
 """Wavelengths of one file that differ more than this are two."""
 
@@ -266,7 +268,16 @@ class _Reading:
         return any("neutron" in (text_of(p[()]) or "").lower() for p in probes if p is not None)
 
     def _override(self, name: str, unit: float, count: int) -> list[float] | None:
-        return [n * unit for n in self._numbers(name, count)] if name in self._given else None
+        if name not in self._given:
+            return None
+        values = self._numbers(name, count)
+        least, units = _LEAST[name]
+        if 0 < min(values) < least:
+            raise UsageError(
+                f"azimuthal: {name}={self._given[name]!r} is less than {least:g} {units}",
+                hint=f"{name} is in {units}, not in metres; a .poni file may have any value",
+            )
+        return [n * unit for n in values]
 
     def _numbers(self, name: str, count: int) -> list[float]:
         """Raises UsageError for what is not so many numbers; one number stands for x and y."""

@@ -80,6 +80,11 @@ def test_a_pixel_without_a_value_is_left_out_of_its_bin() -> None:
         ({"error": "gauss"}, "error='gauss' is not understood"),
         ({"mask": np.ones(3)}, r"mask is \(3,\), a frame \(120, 130\)"),
         ({"geometry": 7}, "int is no geometry of pyFAI"),
+        ({"bins": "many"}, "bins='many' is no number of bins"),
+        ({"bins": 0}, "bins=0: it takes 1 to 100,000"),
+        ({"bins": 10**9}, "bins=1000000000: it takes 1 to 100,000"),
+        ({"range": (5, 1)}, r"range=\(5, 1\) is not a lower and a higher radial value"),
+        ({"range": 5}, "range=5 is not a lower"),
     ],
 )
 def test_what_is_not_understood_is_refused(asked: dict[str, Any], words: str) -> None:

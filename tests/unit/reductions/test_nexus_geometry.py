@@ -56,6 +56,22 @@ def test_a_wavelength_of_the_energy(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"distance": 0.23}, "distance=0.23 is less than 1 mm"),
+        ({"wavelength": 1e-10}, "wavelength=1e-10 is less than 0.001 angstrom"),
+        ({"pixel": (172e-6, 172e-6)}, "is less than 0.001 mm"),
+    ],
+)
+def test_metres_are_not_taken_for_other_units(
+    tmp_path: Path, given: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(UsageError, match=words) as caught:
+        read(tmp_path, {}, **given)
+    assert "not in metres" in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("change", "words"),
     [
         ({"det/distance": None}, "distance is missing"),
