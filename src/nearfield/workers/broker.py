@@ -11,6 +11,7 @@ import asyncio
 import json
 import os
 import socket
+import struct
 import weakref
 from contextlib import suppress
 from dataclasses import dataclass, fields
@@ -93,6 +94,7 @@ class Broker:
         connected.settimeout(10)
         try:
             _connect(connected, path)
+            _must_be_our_own(connected, path)
             connected.sendall(b'{"id": 0, "verb": "hello", "version": 1}\n')
             offer = _offer(_result(json.loads(_line(connected))))
         except (OSError, ValueError, TypeError, Refused) as error:
@@ -153,6 +155,17 @@ def _connect(connected: socket.socket, path: str) -> None:
         connected.connect(str(Path(f"/proc/self/fd/{fd}", name)))
     finally:
         os.close(fd)
+
+
+def _must_be_our_own(connected: socket.socket, path: str) -> None:
+    """It is about to be told a key with which anything can be run as this account.
+
+    The path is private in the session alone. A job that inherits the variable has another
+    ``/tmp``, where anybody may listen.
+    """
+    told = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    if struct.unpack("3i", told)[1] != os.getuid():
+        raise OSError(f"{path} belongs to another account; ${SOCKET} is not of this session")
 
 
 def _line(connected: socket.socket) -> bytes:

@@ -15,6 +15,7 @@ from distributed.security import Security
 
 from nearfield.errors import SchedulerError, SchedulerUnavailableError
 from nearfield.workers.broker import Broker, Refused
+from nearfield.workers.listening import in_url
 from nearfield.workers.supervising import OVER, REFUSED, UNAVAILABLE, Seen
 
 
@@ -134,7 +135,7 @@ class WorkerJob(Job):
 
     async def start(self) -> None:
         # A scheduler that listens on all addresses does not know by which one others reach it.
-        scheduler = f"tls://{self._address}:{urlsplit(self.scheduler).port}"
+        scheduler = f"tls://{in_url(self._address)}:{urlsplit(self.scheduler).port}"
         of = self._credentials.get_tls_config_for_role("worker")
         asked = {
             "name": self.name,

@@ -61,6 +61,7 @@ class JobsCluster(JobQueueCluster):
         minutes: int | None = None,
         dashboard: bool = False,
     ) -> None:
+        security = Security.temporary()
         self._broker, self.offer = Broker.connect()
         self.ended: str | None = None
         self._memory, self._words = Memory(), ""
@@ -69,7 +70,6 @@ class JobsCluster(JobQueueCluster):
         self._supervisor: asyncio.Task[None] | None = None
         self._retiring: set[asyncio.Task[None]] = set()
         self._length = 60.0 * min(minutes or self.offer.minutes, self.offer.minutes)
-        security = Security.temporary()
         try:
             self._wanted = self._checked(jobs)
             with listening.pages(dashboard):

@@ -32,11 +32,15 @@ def options(offer: Offer, dashboard: bool) -> dict[str, Any]:
     """
     return {
         "protocol": "tls://",
-        "host": offer.bind,
+        "host": in_url(offer.bind),
         "port": 0 if offer.ports is None else _free(offer.bind, *offer.ports),
         "dashboard": dashboard,
         "dashboard_address": PAGES,
     }
+
+
+def in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 @contextmanager
@@ -48,7 +52,8 @@ def pages(dashboard: bool) -> Iterator[None]:
     """
     if not dashboard:
         # Its web server has further pages, which tell names of tasks to everybody on the node.
-        with dask.config.set({"distributed.scheduler.http.routes": []}):
+        routes = ("distributed.scheduler.http.routes", "distributed.worker.http.routes")
+        with dask.config.set({name: [] for name in routes}):
             yield
         return
     if find_spec("bokeh") is None:
@@ -74,7 +79,7 @@ def _free(host: str, least: int, most: int) -> int:
     first = random.randrange(count)  # noqa: S311 - no secret
     for number in range(count):
         port = least + (first + number) % count
-        with socket.socket() as tried:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as tried:
             tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 tried.bind((host, port))

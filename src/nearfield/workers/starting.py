@@ -37,6 +37,7 @@ def _here(threads: int, dashboard: bool) -> LocalCluster:
             protocol="inproc://",
             memory_limit=0,  # the session's own limit holds
             dashboard_address=listening.PAGES,
+            worker_dashboard_address=listening.PAGES,
             scheduler_kwargs={"dashboard": dashboard},
             silence_logs=logging.ERROR,
         )

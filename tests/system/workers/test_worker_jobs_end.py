@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from workerlab.asking import ASK, SCHEDULER
-from workerlab.ends import DASK, leftovers, log_of, processes, until, worker_jobs
+from workerlab.ends import DASK, NODES, leftovers, log_of, processes, until, worker_jobs
 
 pytestmark = pytest.mark.system
 
@@ -53,6 +53,8 @@ except OSError:
     print(b"")
 """
 
+PROGRAM = "PROGRAM = .*/sessions/nearfield-[0-9a-f]{16}$"
+"""The host side of a session's job; its canary, a fork of it, is younger."""
 WORKING = (
     SCHEDULER
     + """
@@ -87,8 +89,7 @@ def test_the_session_ends(idle: Any, hub: Any, working: None) -> None:
 @pytest.mark.parametrize("working", [("inside", 0.1)], indirect=True)
 def test_the_program_of_the_session_is_killed(idle: Any, working: None) -> None:
     """Nothing can be cancelled any more: workers end because their scheduler does."""
-    # Its canary, a fork of it, is younger.
-    node, pid = min(processes(idle, "PROGRAM = .*/sessions/nearfield-[0-9a-f]{16}$"))
+    node, pid = min(processes(idle, PROGRAM))
     idle.exec_on(node, ["kill", "-KILL", str(pid)])
     assert leftovers(idle) == []
     kernels = until(lambda: processes(idle, "ipykernel_launcher"), lambda found: not found, 15)
@@ -111,3 +112,22 @@ def test_the_node_of_the_session_loses_power(idle: Any, working: None) -> None:
         assert scratch == ""
     finally:
         idle.boot_node("na1")
+
+
+@pytest.mark.parametrize("working", [("inside", 0.1)], indirect=True)
+def test_the_session_ends_while_slurm_hangs(idle: Any, working: None) -> None:
+    """No scancel is answered. Slurm would kill after 30 s what is not over by then."""
+    node, pid = min(processes(idle, PROGRAM))
+    idle.set_patience(150)
+    idle.freeze_daemon("slurmctld")
+    try:
+        idle.exec_on(node, ["kill", "-TERM", str(pid)])
+        program = until(lambda: processes(idle, PROGRAM, (node,)), lambda found: not found, 25)
+        workers = until(lambda: processes(idle, DASK), lambda found: not found, 20)
+        keys = ["sh", "-c", "ls -d /tmp/nearfield-*"]
+        scratch = [line for n in NODES for line in idle.exec_on(n, keys).stdout.splitlines()]
+        assert (program, workers, scratch) == ([], [], [])
+    finally:
+        idle.thaw_daemon("slurmctld")
+        idle.set_patience()
+    assert leftovers(idle) == []
