@@ -54,6 +54,8 @@ _DIMS = {1: ("detector_number",), 2: ("y", "x"), 3: ("module", "y", "x")}
 _MOST = 10_000_000
 """Pixels, where no detector tells their numbers."""
 _NAME = "time_of_flight"
+_ROUNDED = 1e-15
+"""By how much of itself an edge may be off after it was written down and multiplied."""
 
 
 @dataclass(frozen=True)
@@ -251,14 +253,22 @@ def _events_of(pulses: slice | None, fields: _Fields, count: int) -> range:
         return range(count)
     if fields.index is None:
         raise UsageError(f"{fields.group} has no event_index: its pulses are not known")
+    if fields.index.ndim != 1 or fields.index.dtype.kind not in "ui":
+        raise UsageError(f"{fields.group}: its event_index is no list of numbers of events")
+    if (fields.index[1:] < fields.index[:-1]).any() or (fields.index[:1] < 0).any():
+        raise UsageError(
+            f"{fields.group}: its event_index does not rise, so that nobody knows which events are "
+            "of which pulse",
+            hint="without frames= all events are counted",
+        )
     try:
         taken = range(len(fields.index))[pulses]
     except (TypeError, ValueError) as error:
         raise UsageError(f"frames={pulses!r}: {error}") from error
     if taken.step != 1 or not taken:
         raise UsageError(f"frames={pulses!r}: some pulses in a row, of {len(fields.index)}")
-    ends = np.append(fields.index.astype("i8"), count)
-    found = range(int(ends[taken.start]), min(count, int(ends[taken.stop])))
+    ends = np.append(np.minimum(fields.index, count).astype("i8"), count)
+    found = range(int(ends[taken.start]), int(ends[taken.stop]))
     if not found:
         raise UsageError(f"frames={pulses!r}: these pulses have no events")
     return found
@@ -285,9 +295,11 @@ def _edges(given: Any, fields: _Fields) -> tuple[Array, Array, str]:
         raise UsageError(
             f"time_of_flight in {units}: the file has {fields.units or 'no unit of times'}"
         )
-    if there < 1:
-        return shown, shown / _exact(back), str(units)
-    return shown, shown * _exact(there), str(units)
+    edges = shown / _exact(back) if there < 1 else shown * _exact(there)
+    # 1.1e-07 s are 110 ns and not 110.00000000000001: files count whole ones, at the edges too.
+    whole = np.round(edges)
+    near = np.abs(edges - whole) <= _ROUNDED * np.abs(whole)
+    return shown, np.where(near, whole, edges), str(units)
 
 
 def _exact(factor: float) -> float:

@@ -198,6 +198,12 @@ def reduction_of(name: str, user: UserReduction, frames: Frames) -> Reduction:
     if empty.dtype.kind not in KINDS:
         raise UsageError(f"user reduction {name!r}: start gives {empty.dtype}, no numbers")
     state, merge = np.atleast_1d(empty), user.merge or "add"
+    if isinstance(merge, str) and merge == "add" and (state != 0).any():
+        raise UsageError(
+            f"user reduction {name!r}: start gives {state.flat[np.flatnonzero(state)[0]]}, which "
+            'merge="add" would add once for each run of frames',
+            hint="start with 0, and add the rest in finish=",
+        )
     _compile(name, user.function, function, frame, state, *values)
     if not isinstance(merge, str):
         merge, written = _ready(merge, user.checked), merge

@@ -126,3 +126,21 @@ def test_a_time_that_is_none_is_in_no_bin(tmp_path: Path) -> None:
     bins = np.array(["2026-01-01", "2026-01-03"], "M8[h]")
     found = nearfield.reduce(stored(tmp_path, "u2"), sum=True, by={"day": at}, bins=bins)
     assert found["frames_read"].values.tolist() == [3]
+
+
+def test_bins_of_integers_with_and_without_a_sign_are_exact(tmp_path: Path) -> None:
+    """numpy's type for both of them is float64, for which the first three are one number."""
+    most = 2**63 - 1
+    values = {"v": np.array([most, most - 1, most - 2, -1, 0, 1], "i8")}
+    bins = np.array([0, most, 2**64 - 1], "u8")
+    found = nearfield.reduce(stored(tmp_path, "u2"), sum=True, by=values, bins=bins)
+    assert found["frames_read"].values.tolist() == [4, 1]
+    assert found["v_low"].dtype == "f8"
+
+
+@pytest.mark.parametrize("bins", [["1600-01-01", "2200-01-01"], ["2000-01-01", "2600-01-01"]])
+def test_times_that_nanoseconds_do_not_reach_are_refused(tmp_path: Path, bins: list[str]) -> None:
+    """numpy turns 1600 into 2184."""
+    times = {"t": np.arange(6).astype("M8[ns]")}
+    with pytest.raises(UsageError, match="further away than"):
+        nearfield.reduce(stored(tmp_path, "u2"), sum=True, by=times, bins=np.array(bins, "M8[D]"))

@@ -146,3 +146,19 @@ def test_a_result_that_is_too_large_is_told_before(
     with pytest.raises(UsageError, match=r"2.56e-06 GB: 20 by 4 by 4 values\n  larger blocks"):
         nearfield.reduce(path, rebin=1)
     assert nearfield.reduce(path, rebin=2)["rebin"].shape == (20, 2, 2)
+
+
+@pytest.mark.parametrize("kind", ["u8", "i8"])
+def test_means_of_large_integers_whose_sum_does_not_fit(tmp_path: Path, kind: str) -> None:
+    limits = np.iinfo(kind)
+    data = RANDOM.integers(limits.max - 2**60, limits.max, (5, 4, 4), kind)
+    asked = {"y": 2, "x": 4, "time": 3, "mean": True}
+    found = nearfield.reduce(stored(tmp_path, data), rebin=asked)["rebin"]
+    np.testing.assert_allclose(found, right(data, 3, 2, 4, "mean"), rtol=1e-15)
+
+
+def test_frames_of_one_value(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        file["d"] = np.arange(10)
+    found = nearfield.reduce(tmp_path / "b.h5", array="d", frame_ndim=0, rebin={"frame": 4})
+    assert found["rebin"].values.tolist() == [6, 22, 17]

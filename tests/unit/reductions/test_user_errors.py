@@ -141,3 +141,13 @@ def test_an_axis_of_the_name_of_a_result_gives_way(path: Path) -> None:
     found = nearfield.reduce(path, user=made, mean=True)
     assert found["mean"].dims == ("y_axis", "x")
     assert found["y"].dims == ("frame",)
+
+
+def test_what_would_be_added_once_for_each_run_of_frames(path: Path) -> None:
+    made = nearfield.reduction(bright, start=np.ones, merge="add")
+    with pytest.raises(UsageError, match=r"start gives 1\.0, which merge=\"add\" would add once"):
+        nearfield.reduce(path, array="d", user=made)
+
+
+def bright(frame: Any, state: Any) -> None:
+    state += frame

@@ -70,13 +70,15 @@ class Groups:
             UsageError: the edges do not grow, or are no times and the values are.
         """
         kind = _comparable(np.asarray(values).dtype, np.asarray(edges).dtype, dim)
-        edges, values = np.asarray(edges, kind), np.asarray(values, kind)
+        edges, values = _as(kind, np.asarray(edges), dim), _as(kind, np.asarray(values), dim)
         if edges.ndim != 1 or edges.size < 2 or not (edges[1:] > edges[:-1]).all():
             raise UsageError(f"bins of {dim!r}: the edges must grow, and be two at least")
         label = np.searchsorted(edges, values, side="right") - 1
         label[values == edges[-1]] = edges.size - 2
         label[(label >= edges.size - 1) | (values != values)] = -1  # NaN and NaT
         if kind.kind in "iu" and (edges.astype("f8").astype(object) == edges.astype(object)).all():
+            edges = edges.astype("f8")
+        if kind == np.longdouble:
             edges = edges.astype("f8")
         middle = edges[:-1] + (edges[1:] - edges[:-1]) / 2
         return cls(dim, label, middle, edges, attrs or {})
@@ -88,8 +90,25 @@ def _comparable(
     """The type in which both are compared: integers or times if both are, else float64."""
     if (values.kind in "mM" or edges.kind in "mM") and values.kind != edges.kind:
         raise UsageError(f"bins of {dim!r} are {edges}, and its values {values}")
-    common = np.result_type(values, edges) if values.kind in "iumM" else np.dtype("f8")
-    return common if common.kind in "iumM" else np.dtype("f8")
+    if values.kind in "iu" and edges.kind in "iu":
+        common = np.result_type(values, edges)
+        # No integer holds both int64 and uint64; 64 bits behind the point do.
+        return common if common.kind in "iu" else np.dtype(np.longdouble)
+    try:
+        return np.result_type(values, edges) if values.kind in "mM" else np.dtype("f8")
+    except TypeError:  # months and days
+        raise UsageError(f"bins of {dim!r} are {edges}, and its values {values}") from None
+
+
+def _as(kind: np.dtype[np.generic], given: Array, dim: str) -> Array:
+    """Raises UsageError for times that ``kind`` does not reach: numpy would give other ones."""
+    made = np.asarray(given, kind)
+    if kind.kind in "mM" and ((made.astype(given.dtype) != given) & ~np.isnat(given)).any():
+        raise UsageError(
+            f"bins of {dim!r}: some of its times or bins are further away than {kind} holds",
+            hint="nanoseconds reach from 1678 to 2262; give coarser ones",
+        )
+    return made
 
 
 @dataclass(frozen=True, eq=False)

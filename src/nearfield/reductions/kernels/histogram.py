@@ -68,6 +68,8 @@ class Histogram:
     edges: Array
 
     def __post_init__(self) -> None:
+        if np.asarray(self.edges).dtype.kind not in "iuf":
+            raise UsageError(f"the edges of a histogram are {np.asarray(self.edges).dtype}")
         edges = np.asarray(self.edges, "f8")
         if edges.ndim != 1 or edges.size < 2 or not np.isfinite(edges).all():
             raise UsageError("a histogram needs the finite edges of at least one bin")

@@ -161,7 +161,7 @@ class Rebin:
         rows = (first + np.arange(len(block))) // self.frames - begin[0]
         np.add.at(read, rows, 1)
         add = _bin if len(sums) == 1 else _bin_valid if block.dtype.kind == "f" else _bin_halves
-        add(block, rows, self._target, self.steps[-1], *sums)
+        add(block, rows, self._target, self.steps[-1] if self.steps else 1, *sums)
 
     def join(self, left: State, right: State) -> State:
         many = left[0][1]
@@ -183,7 +183,10 @@ class Rebin:
             sums = np.where(count > 0, total, np.nan)
         else:
             count = read[:, None] * blocks(np.ones(self.shape, "i8"), self.steps).ravel()
-            sums = of_halves(total, more[0], kind, name) if more else total.astype(kind)
+            if more and self.mean:
+                sums = more[0] * 2.0**32 + total
+            else:
+                sums = of_halves(total, more[0], kind, name) if more else total.astype(kind)
         if self.mean:
             with np.errstate(invalid="ignore", divide="ignore"):
                 sums = sums / count
