@@ -87,6 +87,8 @@ class JobsCluster(JobQueueCluster):
                 )
             self.sync(self._begin)
         except BaseException:
+            if getattr(self, "status", None) is Status.running:
+                self.close()
             self._broker.close()
             raise
         if self.ended is not None:

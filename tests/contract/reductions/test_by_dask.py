@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ from distributed import Client, LocalCluster
 
 import nearfield
 from nearfield.errors import DataFileError, ReductionCancelledError, UnknownNameError, UsageError
-from nearfield.reductions import by_dask, plan
+from nearfield.reductions import by_dask, plan, reading
+from nearfield.reductions.kernels.sums import Sum
 
 DATA = np.random.default_rng(4).integers(0, 9, (300, 6, 8)).astype("u2")
 FLAT = np.random.default_rng(1).random((6, 8)) + 0.1
@@ -168,6 +170,39 @@ def test_cancelled_and_begun_anew(path: Path, client: Client) -> None:
     with pytest.raises(ReductionCancelledError, match="was cancelled"):
         found.nearfield.compute(cancel, client=client)
     np.testing.assert_array_equal(found.nearfield.compute(False, client=client)["sum"], DATA.sum(0))
+
+
+def test_a_task_that_runs_ends_with_the_computation(
+    path: Path, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At its next block, not at its end: here a task has 300 blocks of 20 ms."""
+    added: list[int] = []
+
+    def slowly(self: Sum, state: Any, block: Any, first: int, at: int) -> None:
+        added.append(first)
+        time.sleep(0.02)
+
+    monkeypatch.setattr(plan, "TASK", DATA.nbytes)
+    monkeypatch.setattr(reading, "BLOCK", DATA[0].nbytes)
+    monkeypatch.setattr(Sum, "add", slowly)
+    found = nearfield.reduce(path, sum=True)
+
+    def cancel() -> None:
+        while len(added) < 5:
+            time.sleep(0.01)
+        found.nearfield.cancel()
+
+    other = threading.Thread(target=cancel)
+    other.start()
+    with pytest.raises(ReductionCancelledError):
+        found.nearfield.compute(False, client=client)
+    other.join()
+    for _ in range(20):  # the news has to come to the worker
+        before = len(added)
+        time.sleep(0.2)
+        if len(added) == before:
+            break
+    assert 5 <= len(added) < 200
 
 
 def test_nothing_of_a_computation_stays(path: Path, client: Client) -> None:

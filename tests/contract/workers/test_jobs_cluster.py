@@ -193,6 +193,27 @@ def test_a_job_that_is_refused(broker: LocalBroker) -> None:
         nearfield.cluster(jobs=1)
 
 
+def test_an_interrupted_start_leaves_nothing(
+    broker: LocalBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker.pending = True
+    made = JobsCluster._instances.copy()
+    monkeypatch.setattr(JobsCluster, "_begin", interrupted_after(JobsCluster._begin))
+    with pytest.raises(RuntimeError, match="interrupted"):
+        nearfield.cluster(jobs=2)
+    assert broker.released.wait(10)
+    assert broker.alive() == []
+    assert {one.status.name for one in JobsCluster._instances - made} <= {"closed"}
+
+
+def interrupted_after(begin: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    async def interrupted(self: Any) -> None:
+        await begin(self)
+        raise RuntimeError("interrupted")
+
+    return interrupted
+
+
 def test_more_than_the_profile_allows(broker: LocalBroker) -> None:
     with pytest.raises(UsageError, match="profile 'small' lets a session start 4"):
         nearfield.cluster(jobs=5)
