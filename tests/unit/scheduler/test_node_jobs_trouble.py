@@ -198,3 +198,29 @@ def ask_at(path: str) -> bytes:
             return asking.makefile("rb").readline()
         except OSError:
             return b""
+
+
+def test_who_asks_too_much_or_reads_nothing_disturbs_nobody(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs_module, "MAX_CONNECTIONS", 2)
+    made = Jobs(ledger, str(tmp_path), FACTS, {}, lambda: 0)
+    (tmp_path / "j").symlink_to(Path(made.path).parent)
+    path, deaf = str(tmp_path / "j/socket"), socket.socket(socket.AF_UNIX)
+    try:
+        deaf.connect(path)
+        deaf.setblocking(False)
+        with pytest.raises(BlockingIOError):  # neither side takes any more
+            for _ in range(100_000):
+                deaf.sendall(b'{"id": "%s"}\n' % (b"x" * 10_000))
+        with socket.socket(socket.AF_UNIX) as slow:
+            slow.connect(path)
+            slow.sendall(b'{"id": 1, "ver')
+            assert ask_at(path) == b"", "one more than there may be"
+        end, answer = time.monotonic() + 20, b""
+        while not answer and time.monotonic() < end:
+            answer = ask_at(path)
+        assert json.loads(answer)["ok"]
+    finally:
+        made.close()
+        deaf.close()
