@@ -21,6 +21,7 @@ _UNITS = {
     "2th_rad": ("two_theta", "rad", "scattering angle"),
     "r_mm": ("r", "mm", "distance from the beam"),
 }
+_SPLITS = ("bbox", "no", "full")
 _MOST_BINS = 100_000
 """More than any detector has pixels from its centre to a corner."""
 _KEYS = {
@@ -66,6 +67,7 @@ def azimuthal_of(asked: Any, shape: Shape) -> Azimuthal:
     error = asked.get("error")
     if error not in (None, "poisson"):
         raise UsageError(f"azimuthal: error={error!r} is not understood", hint="'poisson' or None")
+    _check_corrections(asked)
     bad = asked.get("mask")
     if bad is not None and np.shape(bad) != shape:
         raise UsageError(f"azimuthal: mask is {np.shape(bad)}, a frame {shape}")
@@ -84,6 +86,13 @@ def azimuthal_of(asked: Any, shape: Shape) -> Azimuthal:
         algo="CSR",
         scale=True,
     )
+    if not len(matrix.data):
+        raise UsageError(
+            f"azimuthal: no pixel is between {span[0]:g} and {span[1]:g} {units}"
+            if span
+            else "azimuthal: no pixel is in a bin",
+            hint="range= is in the unit of the result; without it all pixels are taken",
+        )
     norm = np.ones(shape)
     if asked.get("solid_angle", True):
         norm *= geometry.solidAngleArray(shape)
@@ -102,6 +111,19 @@ def azimuthal_of(asked: Any, shape: Shape) -> Azimuthal:
         error == "poisson",
         about,
     )
+
+
+def _check_corrections(asked: Mapping[str, Any]) -> None:
+    """pyFAI takes others too, and does something else."""
+    if (split := asked.get("split", "bbox")) not in _SPLITS:
+        raise UsageError(f"azimuthal: unknown split {split!r}", hint=f"one of {', '.join(_SPLITS)}")
+    if not isinstance(solid := asked.get("solid_angle", True), bool | np.bool_):
+        raise UsageError(f"azimuthal: solid_angle={solid!r}: it is True or False")
+    if (factor := asked.get("polarization")) is None:
+        return
+    number = isinstance(factor, int | float | np.number) and not isinstance(factor, bool)
+    if not number or not -1 <= factor <= 1:
+        raise UsageError(f"azimuthal: polarization={factor!r} is no factor from -1 to 1")
 
 
 def _bins(given: Any) -> int:
