@@ -59,8 +59,7 @@ def reduce_stack(
         told["errors"] = errors
     if written := asked_for(asked.get(USER)):
         told[USER] = written  # with their source
-    if workers is not None and workers < 1:
-        raise UsageError(f"workers={workers}: one thread at least has to do it")
+    threads.checked(workers)
     take = taken(frames, stack)
     names = (names or names_of(stack)).without(_TAKEN.union(written))
     if isinstance(by, str):

@@ -157,7 +157,9 @@ def _only(root: Opened) -> str:
         return found[0]
     raise UsageError(
         f"{root.path!r}: it has {len(found)} groups of events",
-        hint="name one with array=: " + ", ".join(found[:20]) if found else "",
+        hint="name one with array=: " + ", ".join(found[:20])
+        if found
+        else "NXevent_data; counts by time are a stack: leave time_of_flight= out",
     )
 
 

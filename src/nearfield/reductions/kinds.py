@@ -76,6 +76,8 @@ EDGE = 256
 """Pixels of the longer side of a thumbnail."""
 USER = "user"
 """The keyword of reductions that a person wrote."""
+_YES = {"sum", "mean", "min", "max", "count"}
+"""A person who gives more (an axis, say) means something else."""
 _SERIES = {"azimuthal", "roi", "masks", "rebin"}
 """A value for each frame: no groups of frames."""
 
@@ -96,10 +98,8 @@ def reductions_of(
     """
     found: dict[str, Reduction] = {}
     for name, value in asked.items():
-        if value is None or value is False or name == USER:
+        if name == USER or not _wanted(name, value):
             continue
-        if name not in KINDS:
-            raise UnknownNameError("reduction", name, KINDS)
         try:
             made = KINDS[name](value, frames)
         except (KeyError, TypeError, ValueError) as error:
@@ -123,6 +123,19 @@ def reductions_of(
             hint="by={'another name': values}",
         )
     return found
+
+
+def _wanted(name: str, value: Any) -> bool:
+    if value is None or (isinstance(value, bool | np.bool_) and not value):
+        return False
+    if name not in KINDS:
+        raise UnknownNameError("reduction", name, KINDS)
+    if name in _YES and not isinstance(value, bool | np.bool_):
+        raise UsageError(
+            f"{name}={value!r}: it is True or False",
+            hint="it goes over the frames: frames= takes some of them, by= groups them",
+        )
+    return True
 
 
 def made_by(

@@ -71,6 +71,11 @@ def masks(asked: Any, shape: Shape) -> dict[str, Array]:
     found = {}
     for name, given in asked.items():
         mask = np.asarray(given)
+        if mask.dtype.kind in "USO":
+            raise UsageError(
+                f"mask {str(name)!r} holds no numbers",
+                hint="give the array itself, not the name of a file",
+            )
         if mask.shape != shape:
             raise UsageError(f"mask {str(name)!r} is {mask.shape}, a frame {shape}")
         if mask.dtype.kind not in "biuf" or not np.isfinite(mask).all():

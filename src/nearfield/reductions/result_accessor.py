@@ -12,7 +12,7 @@ from nearfield.reductions.cost import Cost, cost_of
 from nearfield.reductions.lazy import RESULT, Compute, Result
 from nearfield.reductions.telling.pace import Pace
 from nearfield.reductions.telling.progress import shown
-from nearfield.reductions.threads import cores
+from nearfield.reductions.threads import checked, cores
 from nearfield.reductions.watching import Told
 
 
@@ -56,6 +56,9 @@ class ReductionAccessor:
             UsageError: the dataset is no result of ``nearfield.reduce``, or that is no client.
         """
         result = self._result
+        checked(workers)
+        if not isinstance(progress, bool) and not callable(progress):
+            raise UsageError(f"progress={progress!r}: True, False or a function (done, total)")
         if client is not None and workers is not None:
             raise UsageError("workers= is for threads: with client= the cluster has its own")
         if not result.computed:
@@ -128,8 +131,8 @@ class ReductionAccessor:
         found = self._dataset.encoding.get(RESULT)
         if not isinstance(found, Result):
             raise UsageError(
-                "this dataset is not what nearfield.reduce gave, but made of it",
-                hint="ask the dataset that it gave",
+                "this dataset is not what nearfield.reduce gave",
+                hint="ask the dataset that it gave, not what was made of it",
             )
         return found
 

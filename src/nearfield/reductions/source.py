@@ -9,7 +9,7 @@ from typing import Any
 import h5py
 
 from nearfield.datasets import Dataset
-from nearfield.errors import UsageError
+from nearfield.errors import NearfieldError, UsageError
 from nearfield.reductions.by_library import IMAGES
 from nearfield.reductions.index import open_stack
 from nearfield.reductions.index.zarrs.documents import is_zarr
@@ -33,6 +33,8 @@ def stack_of(
         DataFileError: the file cannot be read, or is not on this machine.
     """
     about: dict[str, str] = {}
+    if array is not None and not isinstance(array, str):
+        raise UsageError(f"array={array!r} is no name", hint="e.g. array='/entry/data/data'")
     if isinstance(source, Stack):
         return source, about
     if isinstance(source, h5py.Dataset):
@@ -44,16 +46,43 @@ def stack_of(
 def file_of(source: Any, local: Local) -> tuple[str, dict[str, str]]:
     """The file of a dataset, a PID or a path, and what a result says of it. Raises the same."""
     about: dict[str, str] = {}
-    if isinstance(source, Dataset) or (isinstance(source, str) and not is_path(source)):
+    if isinstance(source, str) and not source.strip():
+        raise UsageError("an empty text is no file and no PID")
+    if isinstance(source, Dataset):
         path, about = local(source)
+    elif isinstance(source, str) and not is_path(source):
+        try:
+            path, about = local(source)
+        except NearfieldError as error:
+            error.add_note(f"{source!r} was taken for a PID: there is no such file here")
+            raise
+    elif isinstance(source, str) and "://" in source:
+        raise UsageError(
+            f"{source!r} is an address, and no file of this machine",
+            hint="give the file's path, or the PID of its dataset",
+        )
     elif isinstance(source, str | os.PathLike):
         path = os.path.expanduser(os.fsdecode(source))  # noqa: PTH111
     else:
         raise UsageError(
             f"{type(source).__name__} is nothing with frames",
-            hint="give a dataset, a PID, the path of a file or an open h5py.Dataset",
+            hint=_hint(source),
         )
     return path, about
+
+
+def _hint(source: Any) -> str:
+    if isinstance(source, h5py.File | h5py.Group):
+        return (
+            f"give its path, {source.file.filename!r}" if source else "it is closed: give its path"
+        )
+    if hasattr(source, "data_vars"):
+        return "of an array of it: ds[NAME].nearfield.reduce(…)"
+    if hasattr(source, "coords"):
+        return "it has a method of its own: array.nearfield.reduce(…)"
+    if hasattr(source, "__array__"):
+        return "an array in memory: xarray.DataArray(array).nearfield.reduce(…, frame_ndim=2)"
+    return "give a dataset, a PID, the path of a file or an open h5py.Dataset"
 
 
 def is_path(text: str) -> bool:

@@ -6,7 +6,9 @@ import os
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from nearfield.errors import ReductionCancelledError
+import numpy as np
+
+from nearfield.errors import ReductionCancelledError, UsageError
 from nearfield.reductions import cost
 from nearfield.reductions.joining import Joiner
 from nearfield.reductions.kernels._protocol import Array
@@ -17,6 +19,16 @@ from nearfield.reductions.watching import Watch
 def cores() -> int:
     """That this process may use: what Slurm's binding or cgroup leaves it."""
     return len(os.sched_getaffinity(0))
+
+
+def checked(workers: object) -> None:
+    """Raises UsageError for what is no number of threads; ``None`` is all cores."""
+    if workers is None:
+        return
+    if isinstance(workers, bool) or not isinstance(workers, int | np.integer):
+        raise UsageError(f"workers={workers!r} is no number of threads")
+    if workers < 1:
+        raise UsageError(f"workers={workers}: one thread at least has to do it")
 
 
 def compute(plan: Plan, workers: int | None = None, watch: Watch | None = None) -> dict[str, Array]:

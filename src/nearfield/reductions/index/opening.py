@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from dataclasses import dataclass, replace
 from typing import Any
@@ -199,8 +200,19 @@ def _datasets(sources: Sources, root: Opened, name: str) -> Any:
             words += f": {error} is missing"
         raise UsageError(words, hint="nearfield catalogue show FILE lists its arrays") from None
     if not names:
-        raise UsageError(f"{root.path!r}: {name!r} is a group", hint="name a dataset in it")
+        raise UsageError(f"{root.path!r}: {name!r} is a group", hint=_in_group(h5py.Group(here)))
     yield from numbered.datasets(sources, opened, here, name, names)
+
+
+def _in_group(group: h5py.Group) -> str:
+    """The datasets of its own to choose from; other files are not opened for an error's words."""
+    own = [
+        name
+        for name in itertools.islice(group, 200)
+        if isinstance(group.get(name, getlink=True), h5py.HardLink)
+        and group.get(name, getclass=True) is h5py.Dataset
+    ]
+    return "name a dataset in it" + (f": {', '.join(own[:20])}" if own else "")
 
 
 def _resolved(

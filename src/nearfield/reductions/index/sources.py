@@ -51,7 +51,7 @@ class Sources:
     """Paths at which a file was looked for in vain: were it there, the index would be another."""
     missing: dict[str, None] = field(default_factory=dict)
     """What was named and not found, in order."""
-    broken: dict[str, str] = field(default_factory=dict)
+    broken: dict[str, tuple[str, str | None]] = field(default_factory=dict)
     """Files that are there and cannot be opened, and why."""
     writing: bool = False
     fresh: bool = False
@@ -75,7 +75,7 @@ class Sources:
             DataFileError: it is there and cannot be opened.
         """
         if path in self.broken:
-            raise DataFileError(path, self.broken[path])
+            raise self._broken(path)
         if (known := self._open.get(path)) is not None:
             self._open.move_to_end(path)
             return known
@@ -84,9 +84,9 @@ class Sources:
         except (FileNotFoundError, NotADirectoryError):
             raise Absent(path) from None
         except (*READ_ERRORS, DataFileError) as error:
-            self.broken[path] = reason(error)
+            self.broken[path] = reason(error), _hint(error)
             self.files.setdefault(path, file_id(path))
-            raise DataFileError(path, self.broken[path]) from None
+            raise self._broken(path) from None
         before = self.files.setdefault(path, opened.said)
         if not unchanged(opened.said, before):
             self._close(opened)
@@ -98,6 +98,10 @@ class Sources:
         while len(self._open) > MAX_OPEN:
             self._close(self._open.popitem(last=False)[1])
         return opened
+
+    def _broken(self, path: str) -> DataFileError:
+        words, hint = self.broken[path]
+        return DataFileError(path, words, hint=hint)
 
     def find(self, referrer: str, name: str, kind: Kind) -> str:
         """The file that ``name`` in the file ``referrer`` means: the first that opens.
@@ -115,7 +119,7 @@ class Sources:
             self.missing[name] = None
             raise Absent(name)
         if found in self.broken:
-            raise DataFileError(found, self.broken[found])
+            raise self._broken(found)
         return found
 
     def _find(self, referrer: str, name: str, kind: Kind) -> str | None:
@@ -227,6 +231,22 @@ def reason(error: BaseException) -> str:
         return error.reason
     words = str(error.args[-1] if error.args else error).strip() or type(error).__name__
     return " ".join(words.split())[:300]
+
+
+def _hint(error: BaseException) -> str | None:
+    """What to do where HDF5's words do not say it."""
+    if isinstance(error, DataFileError):
+        return error.hint
+    if isinstance(error, PermissionError):
+        return "you may not read it: ls -l says who may"
+    if "signature not found" in str(error):
+        return (
+            "it is no HDF5 file; Zarr folders are read too, by their endings TIFF, EDF and CBF; "
+            "nearfield.open_raw reads plain bytes"
+        )
+    if "truncated file" in str(error):
+        return "it was copied or written in part: compare its size with the original's"
+    return None
 
 
 def high(opened: Opened) -> h5py.File:

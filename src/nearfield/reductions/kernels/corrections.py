@@ -110,11 +110,20 @@ class Corrections:
         for name, wanted in size.items():
             value = asked.get(name)
             given = np.empty(0) if value is None else np.asarray(value)
+            if given.dtype.kind not in "biuf":
+                raise UsageError(
+                    f"{name} holds no numbers",
+                    hint="give the values themselves, not the name of a file or a field",
+                )
+            if name == "saturation" and given.dtype.kind == "b":
+                raise UsageError(
+                    f"saturation={value!r} is no raw value",
+                    hint="e.g. saturation=65_535; invalid=True is the largest of an unsigned type",
+                )
             if value is not None and given.shape != wanted:
                 what = "the frames" if name == "monitor" else "a frame"
-                raise UsageError(f"{name} is {given.shape}, {what} {wanted}")
-            if given.dtype.kind not in "biuf":
-                raise UsageError(f"{name} holds no numbers")
+                what = "it is one number" if name == "saturation" else f"{what} {wanted}"
+                raise UsageError(f"{name} is {given.shape}, {what}")
             made[name] = np.ascontiguousarray(given).ravel()
         if np.isnan(made["saturation"].astype("f8")).any():
             raise UsageError("saturation is NaN: no value is larger than that")

@@ -13,6 +13,7 @@ from nearfield.reductions.index.zarrs.documents import Node, members, read_node
 _LIMIT = 1000
 """Nodes that are looked at where nobody names an array."""
 _DEEP = 8
+_PATTERN = "numbered images in it are a pattern: 'FOLDER/scan_*.tif'"
 
 
 def find(path: str, name: str | None) -> tuple[Node, str]:
@@ -27,7 +28,7 @@ def find(path: str, name: str | None) -> tuple[Node, str]:
     """
     root = read_node(path)
     if root is None:
-        raise DataFileError(path, "it is a folder, and no Zarr array or group")
+        raise DataFileError(path, "it is a folder, and no Zarr array or group", hint=_PATTERN)
     at = os.path.normpath(name.strip("/")) if name and name.strip("/") else ""
     node = read_node(f"{path}/{at}") if at else root
     if node is None or at.startswith(".."):
