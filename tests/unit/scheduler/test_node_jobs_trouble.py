@@ -145,7 +145,7 @@ def test_a_job_that_slurm_has_forgotten_does_not_count_for_ever(
     now = [1000.0]
     monkeypatch.setattr(ledgers.time, "time", lambda: now[0])
     slurm.says("queue", "102|RUNNING|na1|N/A|N/A|None")
-    for later, state in ((0.0, "unknown"), (599.0, "unknown"), (2.0, "failed")):
+    for later, state in ((0.0, "unknown"), (589.0, "unknown"), (12.0, "failed")):
         now[0] += later
         ledger.look()
         assert job.known["state"] == state

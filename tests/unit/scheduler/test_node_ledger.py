@@ -133,6 +133,31 @@ def test_squeue_is_not_asked_for_each_request(
     assert slurm.told("looks") == ["asked"]
 
 
+def test_squeue_is_asked_less_while_nothing_changes(
+    slurm: SlurmOfNode, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(ledgers.time, "time", lambda: now[0])
+    monkeypatch.setattr(ledgers, "LOOK_SECONDS", 1.0)
+    start(ledger)
+
+    def looks(seconds: int) -> int:
+        before = len(slurm.told("looks"))
+        for _ in range(seconds):
+            now[0] += 1.0
+            ledger.look()
+        return len(slurm.told("looks")) - before
+
+    assert looks(5) == 5
+    looks(60)
+    assert looks(30) == 3
+    slurm.says("queue", "101|COMPLETING|na1|N/A|N/A|None")
+    assert looks(10) >= 1
+    assert looks(5) == 5
+    start(ledger)
+    assert looks(5) == 5
+
+
 def test_the_end_of_a_connection_ends_its_jobs(slurm: SlurmOfNode, ledger: Ledger) -> None:
     mine, others = start(ledger), start(ledger, OTHER)
     ledger.end_of(OWNER)

@@ -20,6 +20,9 @@ from nearfield.scheduler.node.states import OVER
 WORKER_PREFIX = "nearfield-worker-"
 LOOK_SECONDS = 1.0
 """squeue is not asked more often than this, however often we are."""
+QUIET_SECONDS = 60.0
+QUIET_LOOK_SECONDS = 10.0
+"""The same, once no job has changed for so long: jobs run, or wait, for hours."""
 SETTLE_SECONDS = 10.0
 """So long after its end a job's exit code is asked for."""
 ABSENT_SECONDS = 600.0
@@ -83,7 +86,7 @@ class Ledger:
         self._starting = threading.Lock()
         self._looking = threading.Lock()
         self._cancelling = threading.Lock()
-        self._looked = 0.0
+        self._looked = self._changed = 0.0
         self._tried = 0.0
         self._ending = False
 
@@ -133,6 +136,7 @@ class Ledger:
                 shutil.rmtree(folder, ignore_errors=True)
                 raise NotDone("refused", str(error)) from None
             self._jobs.append(job)
+            self._changed = time.time()
         if self._ending:  # whoever ends all jobs did not wait for so long
             self.end_again()
             raise NotDone("ending", "this session is ending")
@@ -141,7 +145,7 @@ class Ledger:
 
     def _keep_to_the_limit(self) -> None:
         if len([job for job in self._jobs if not job.over()]) >= self.most:
-            self.look()
+            self.look(closely=True)
         alive = len([job for job in self._jobs if not job.over()])
         if alive >= self.most:
             message = "this session has %d worker jobs, and its profile %s allows %d at a time"
@@ -155,12 +159,14 @@ class Ledger:
         except SlurmSaid:
             say("%s may be in the queue; it ends by itself as soon as it starts" % name)
 
-    def look(self) -> str:
+    def look(self, closely: bool = False) -> str:
         """Ask Slurm about all jobs that may have changed. Why it did not answer, or ""."""
         with self._looking:
             now = time.time()
+            quiet = not closely and now - self._changed > QUIET_SECONDS
+            pause = max(LOOK_SECONDS, QUIET_LOOK_SECONDS) if quiet else LOOK_SECONDS
             asked = [job for job in self._jobs if not job.settled(now)]
-            if not asked or now < self._looked + LOOK_SECONDS:
+            if not asked or now < self._looked + pause:
                 return ""
             self._looked = now
             numbers = [job.number for job in asked]
@@ -182,7 +188,7 @@ class Ledger:
         self, job: WorkerJob, live: Optional[Dict[str, Any]], ended: Optional[Dict[str, Any]],
         now: float,
     ) -> None:  # fmt: skip
-        over = ended is not None and ended["state"] in OVER
+        over, before = ended is not None and ended["state"] in OVER, job.known["state"]
         if live is not None:
             job.known, job.absent_since = dict(live), 0.0
             if live["state"] in OVER and over and ended is not None:
@@ -200,6 +206,8 @@ class Ledger:
                 lost = now - job.absent_since >= ABSENT_SECONDS
                 word = "failed" if lost else "unknown"
                 job.known.update(state=word, reason="in neither queue nor accounting")
+        if job.known["state"] != before:
+            self._changed = now
         if job.known["state"] in OVER and not job.over():
             job.over_at = now
             withdraw_worker(job.folder)
@@ -214,6 +222,7 @@ class Ledger:
             say("ended worker jobs " + " ".join(job.number for job in left))
         for job in left:
             job.cancelled = True
+            self._changed = time.time()
         return [job.number for job in left]
 
     def end_of(self, owner: object) -> None:
