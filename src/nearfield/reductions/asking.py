@@ -21,6 +21,7 @@ from nearfield.reductions.kernels.grouped import FRAMES_READ, Groups
 from nearfield.reductions.kinds import KINDS, USER, made_by, reductions_of
 from nearfield.reductions.lazy import Result, as_dataset
 from nearfield.reductions.naming import FRAME, Names, default_names, names_of
+from nearfield.reductions.packed import tell
 from nearfield.reductions.plan import Plan, block_dtype
 from nearfield.reductions.provenance import provenance
 from nearfield.reductions.stack import Stack
@@ -61,6 +62,8 @@ def reduce_stack(
         told[USER] = written  # with their source
     threads.checked(workers)
     take = taken(frames, stack)
+    marked = asked.get("invalid")
+    tell(stack.attributes, stack.dtype, marked=marked is not None and marked is not False)
     names = (names or names_of(stack)).without(_TAKEN.union(written))
     if isinstance(by, str):
         names, by = _by_name(by, names)

@@ -24,6 +24,7 @@ from nearfield.reductions.index.images import is_images
 from nearfield.reductions.index.refusing import Absent
 from nearfield.reductions.index.sources import Opened, Sources
 from nearfield.reductions.kernels._protocol import Array
+from nearfield.reductions.packed import unpacked
 from nearfield.reductions.stack import Shape, Stack
 
 _FRAME = {0: (), 1: ("x",), 2: ("y", "x"), 3: ("module", "y", "x")}
@@ -117,6 +118,8 @@ def _values(
         return None
     dataset = h5py.Dataset(here)
     values = np.asarray(dataset.asstr()[()] if h5py.check_string_dtype(here.dtype) else dataset[()])
+    packed = {key: attribute(dataset, key) for key in ("scale_factor", "add_offset", "_FillValue")}
+    values = unpacked(values, {key: said for key, said in packed.items() if said is not None})
     units = text_of(attribute(dataset, "units")) or text_of(attribute(dataset, "unit"))
     said = {"units": units, "long_name": text_of(attribute(dataset, "long_name"))}
     return values, {key: text for key, text in said.items() if text}

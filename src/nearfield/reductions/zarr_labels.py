@@ -17,6 +17,7 @@ from nearfield.reductions.index.zarrs.documents import Node, read_node
 from nearfield.reductions.index.zarrs.opening import open_zarr
 from nearfield.reductions.kernels._protocol import Array
 from nearfield.reductions.labels import Coordinate, Labels, plain_dims
+from nearfield.reductions.packed import unpacked
 from nearfield.reductions.reading import blocks
 from nearfield.reductions.stack import Shape, Stack
 
@@ -73,7 +74,7 @@ def _coordinate(above: str, name: str, dims: tuple[str, ...], shape: Shape) -> C
     if own[0] not in dims or size[0] != shape[dims.index(own[0])] or size[0] > MAX_COORDINATE:
         return None
     try:
-        values = _values(node.folder)
+        values = unpacked(_values(node.folder), node.attributes)
     except (BlockedError, DataFileError):
         return None
     attrs: dict[str, Any] = {
