@@ -139,6 +139,7 @@ def test_bins_of_frames(stack: tuple[Path, np.ndarray]) -> None:
         ({"sum": True, "by": np.ones(3)}, "the stack has 50 frames"),
         ({"sum": True, "bins": [1, 2]}, "bins= needs by="),
         ({"sum": True, "by": np.ones(50), "bins": [2, 1]}, "the edges must grow"),
+        ({"histogram": np.array(["2026", "2027"], "M8[Y]")}, "edges of a histogram are datetime64"),
         ({"std": "yes"}, "std='yes' is not understood"),
     ],
 )
