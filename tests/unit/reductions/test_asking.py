@@ -233,3 +233,13 @@ def test_what_is_no_source(path: Path) -> None:
 def test_a_path_without_a_file_is_no_pid() -> None:
     with pytest.raises(DataFileError, match="no such file"):
         nearfield.reduce("/nowhere/scan.nxs", sum=True)
+
+
+def test_sums_of_pixels_have_the_units_of_the_signal(path: Path) -> None:
+    whole = (slice(None), slice(None))
+    mask, weights = np.eye(6, 8), np.full((6, 8), 0.5)
+    found = nearfield.reduce(path, roi=whole, masks={"m": mask}, count=True)
+    assert found["roi"].attrs["units"] == found["masks"].attrs["units"] == "counts"
+    assert "units" not in found["roi_count"].attrs
+    assert "units" not in nearfield.reduce(path, masks=[weights])["masks"].attrs
+    assert "units" not in nearfield.reduce(path, roi=whole, monitor=np.ones(24))["roi"].attrs

@@ -126,7 +126,8 @@ class Regions:
         if self.dim is not None:
             dims, shape = (*dims, self.dim), (*shape, len(self.names))
             coords = {self.dim: ((self.dim,), np.array(self.names), {})}
-        made = {name: Output(dims, shape, kind, coords=coords)}
+        attrs = {} if frames.units is None else {"units": frames.units}
+        made = {name: Output(dims, shape, kind, attrs, coords)}
         if self.counted:
             told = {"long_name": f"pixels of {name} that have a value"}
             made[f"{name}_count"] = Output(dims, shape, np.dtype("i8"), told, coords)
