@@ -88,8 +88,10 @@ def _of_one(
         outer: Shape = dataset.shape[:cut]
         span = start - first, stop - first
         bad = _broken(sources, dataset, one.path, outer, *span)
-        bad += short_files(dataset, one.path, cut, *span)
-        absent = absent_filters(dataset)
+        absent = None
+        if isinstance(dataset, h5py.Dataset):  # a constant is stored nowhere
+            bad += short_files(dataset, one.path, cut, *span)
+            absent = absent_filters(dataset)
         holes = [(low + first, high + first, path, words) for low, high, path, words in bad]
         for hole in holes:
             noted.add(*hole)

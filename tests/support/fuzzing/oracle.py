@@ -234,13 +234,18 @@ trap '' USR2
 for python in /usr/bin/python3 /usr/libexec/platform-python /usr/local/bin/python3 python3; do
     command -v "$python" >/dev/null 2>&1 && break
 done
-exec "$python" -I - {folder} <<'NEARFIELD_NODE_PROGRAM'
+exec "$python" -I -c '{start}' {folder} <<'NEARFIELD_NODE_PROGRAM'
 """
+START = "import sys; PROGRAM = sys.stdin.buffer.read(); exec(PROGRAM)"
 
 
 def script(folder: str, program: str) -> str:
     """The whole script: a program that is the same for everybody, below seven fixed lines."""
-    return SHELL.replace("{folder}", folder) + program + "NEARFIELD_NODE_PROGRAM\n"
+    return (
+        SHELL.replace("{start}", START).replace("{folder}", folder)
+        + program
+        + "NEARFIELD_NODE_PROGRAM\n"
+    )
 
 
 def server_argv(session: Session, folder: str, scratch: str, home: str) -> list[str]:

@@ -20,6 +20,7 @@ from fuzzing import hostile, oracle
 from nearfield.datasets import Principal
 from nearfield.scheduler import JobSpec, node_program, render, staging
 from nearfield.scheduler.jobspec import SessionTask
+from nearfield.scheduler.node.batch import hardware_options
 from nearfield.scheduler.node.image import container_options, server_argv
 from nearfield.scheduler.policy import check
 from nearfield_spawners.form_fields import from_form
@@ -88,6 +89,8 @@ class Judge:
         links = task.pop("datasets")
         assert [link["files"][0] for link in links] == [oracle.ROOTS[p] for p in allowed.pids]
         assert [mount["source"] for mount in task.pop("mounts")] == oracle.mounted(allowed)
+        # Worker jobs of the session are asked for as it was itself.
+        assert hardware_options(session.pop("hardware")) == oracle.sbatch_options(allowed)
         # Of everything else that the node reads nothing depends on what was sent.
         session.pop("name")
         session.pop("gpus")

@@ -146,8 +146,12 @@ def test_what_is_not_understood_is_left_to_h5py(tmp_path: Path) -> None:
         twelve.set_precision(12)
         h5d.create(file.id, b"twelve bits", twelve, space)
         file.create_dataset("elsewhere", (3, 2, 2), "u2", external=[("raw", 0, 24)])
-        file.create_dataset("bool", (3, 2, 2), bool)
-    why = {name: open_stack(path, name) for name in ("compact", "twelve bits", "elsewhere", "bool")}
+        colours = h5py.enum_dtype({"red": 0, "green": 1}, "i1")
+        file.create_dataset("enumeration", (3, 2, 2), colours)
+    why = {
+        name: open_stack(path, name)
+        for name in ("compact", "twelve bits", "elsewhere", "enumeration")
+    }
     for name, stack in why.items():
         assert stack.refused, name
         assert stack.parts == ()
