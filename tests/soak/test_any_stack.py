@@ -13,3 +13,5 @@ from reductionlab.comparing import compare
 def test_thousands_of_reductions(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     outcomes = compare(7_000, monkeypatch, tmp_path)
     assert outcomes["right"] >= 5_000, outcomes
+    assert outcomes["virtual"] >= 700, outcomes
+    assert outcomes["by h5py"] and outcomes["some lost"] >= 70, outcomes

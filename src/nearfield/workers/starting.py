@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
-from distributed import LocalCluster
+from distributed import LocalCluster, Worker
 from distributed.deploy.cluster import Cluster
 
 from nearfield.errors import UsageError
@@ -27,6 +28,16 @@ def start(
     return _here(threads or cores(), dashboard)
 
 
+class _WithoutPages(Worker):
+    """Dask's local clusters give a worker its pages with the address at which they would be.
+
+    Without an address it would listen at all of them.
+    """
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named | {"dashboard": False})
+
+
 def _here(threads: int, dashboard: bool) -> LocalCluster:
     """One worker in this process; nothing of it listens on a network."""
     with listening.pages(dashboard):
@@ -39,5 +50,6 @@ def _here(threads: int, dashboard: bool) -> LocalCluster:
             dashboard_address=listening.PAGES,
             worker_dashboard_address=listening.PAGES,
             scheduler_kwargs={"dashboard": dashboard},
+            worker_class=Worker if dashboard else _WithoutPages,
             silence_logs=logging.ERROR,
         )

@@ -248,6 +248,17 @@ def write(folder: Path, case: Case) -> Path:
     return folder / f"{len(shapes) - 1}.h5"
 
 
+def damaged(case: Case) -> bool:
+    """Are there chunks of it that cannot be read, most likely?"""
+    return any(
+        one.damaged >= 4
+        and one.filter not in _BLIND
+        and one.written == one.shape[0]
+        and not one.missing
+        for one in case.stores
+    )
+
+
 def _damage(path: Path, rng: np.random.Generator, of_ten: int) -> None:
     """Some chunks of its dataset, to bytes that none of these filters takes."""
     with h5py.File(path) as file:
