@@ -130,4 +130,5 @@ def test_the_session_ends_while_slurm_hangs(idle: Any, working: None) -> None:
     finally:
         idle.thaw_daemon("slurmctld")
         idle.set_patience()
-    assert leftovers(idle) == []
+    # Nothing of it runs any more; the nodes tell slurmctld again at intervals of their own.
+    assert leftovers(idle, 90) == []
