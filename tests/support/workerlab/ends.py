@@ -47,8 +47,11 @@ def processes(cluster: Any, pattern: str, nodes: tuple[str, ...] = NODES) -> lis
     ]
 
 
-def leftovers(cluster: Any, seconds: float = 15) -> list[str]:
-    """What is left after ``seconds``: worker jobs, their processes and folders on the nodes."""
+def leftovers(cluster: Any, seconds: float = 40) -> list[str]:
+    """What is left after ``seconds``: worker jobs, their processes and folders on the nodes.
+
+    Slurm kills what has not ended 30 s after it was asked to.
+    """
     keys = ["sh", "-c", "ls -d /tmp/nearfield-*/nearfield-tls"]
 
     def look() -> list[str]:
