@@ -42,9 +42,16 @@ def wait_for(word):
     while not (folder / word).exists():
         time.sleep(0.05)
 
+def names():
+    return sorted(worker["name"] for worker in cluster.scheduler_info["workers"].values())
+
 def nodes():
-    here = [worker["name"] for worker in cluster.scheduler_info["workers"].values()]
-    return {str(job.name): job.node for job in cluster._jobs if job.name in here}
+    # Which these are is Slurm's word, at the supervisor's next look.
+    while True:
+        found = {str(job.name): job.node for job in cluster._jobs if job.name in names()}
+        if all(found.values()):
+            return found
+        time.sleep(0.1)
 """
 """Its words to the test are files in alice's home, and so are the test's to it."""
 
@@ -150,10 +157,10 @@ with nearfield.cluster(jobs=1, minutes=2) as cluster:
     client.wait_for_workers(1, timeout=60)
     held = client.submit(os.getpid)
     first, lines, begun = held.result(), [], time.monotonic()
-    while "w1" in nodes() and time.monotonic() < begun + 110:
-        lines.append(sorted(nodes()))
+    while "w1" in (there := names()) and time.monotonic() < begun + 110:
+        lines.append(there)
         time.sleep(0.2)
-    print(json.dumps([lines, sorted(nodes()), held.result() == first, time.monotonic() - begun]))
+    print(json.dumps([lines, names(), held.result() == first, time.monotonic() - begun]))
 """
 )
 
